@@ -1,0 +1,32 @@
+namespace KdPlugins.Torch;
+
+/// <summary>One entry of the error catalogue: a stable code, what it stands for, and what a user can do.</summary>
+/// <param name="Id">The code, <c>KDP</c> and four digits. It never changes its meaning once released.</param>
+/// <param name="Title">The failure in a few words, without values.</param>
+/// <param name="Remedy">What to do about it, one sentence.</param>
+public sealed record ErrorCode(string Id, string Title, string Remedy);
+
+/// <summary>
+/// A failure that a user can understand and mend. The message starts with the stable code and says what was found,
+/// where, what was expected, and what to do.
+/// </summary>
+public class KdException : Exception
+{
+    /// <summary>Makes the exception for a catalogue entry.</summary>
+    /// <param name="code">The catalogue entry.</param>
+    /// <param name="detail">What was found, where, and what was expected; whole sentences.</param>
+    /// <param name="remedy">What to do, where it can be said more exactly than the catalogue does.</param>
+    /// <param name="inner">The cause, shown only on request.</param>
+    public KdException(ErrorCode code, string detail, string? remedy = null, Exception? inner = null)
+        : base($"{code.Id} {detail.TrimEnd()} {remedy ?? code.Remedy}".TrimEnd(), inner)
+    {
+        Code = code;
+        Detail = detail;
+    }
+
+    /// <summary>The catalogue entry.</summary>
+    public ErrorCode Code { get; }
+
+    /// <summary>What was found, without code and remedy.</summary>
+    public string Detail { get; }
+}

@@ -1,0 +1,41 @@
+namespace KdPlugins.Torch;
+
+/// <summary>
+/// The failures of this assembly. Codes are given by room: 00 start-up and native calls, 01 plugins, 02 recipes and
+/// options, 03 shapes and composition, 04 data, 05 weight files, 06 runs and checkpoints, 07 training,
+/// 08 command line, 09 service.
+/// </summary>
+public static class TorchErrors
+{
+    /// <summary>No usable libtorch was found.</summary>
+    public static readonly ErrorCode NativeNotFound = new(
+        "KDP0001",
+        "libtorch cannot be loaded",
+        "Restore the packages (dotnet restore), or set KD_LIBTORCH to the folder that holds libtorch_cpu.so."
+    );
+
+    /// <summary>A call into libtorch failed.</summary>
+    public static readonly ErrorCode NativeCall = new(
+        "KDP0002",
+        "a libtorch operator refused its arguments",
+        "Check the shapes, dtypes and devices named above."
+    );
+
+    /// <summary>A libtorch function that a feature needs is absent from the libtorch in use.</summary>
+    public static readonly ErrorCode NativeSymbolMissing = new(
+        "KDP0003",
+        "the libtorch in use lacks a function",
+        "Use the libtorch version that this build was made for, or do without the feature named above."
+    );
+
+    /// <summary>An argument of a public function is unusable.</summary>
+    public static readonly ErrorCode BadArgument = new(
+        "KDP0004",
+        "an argument cannot be used",
+        "Correct the argument."
+    );
+
+    /// <summary>Every entry of this assembly.</summary>
+    public static IReadOnlyList<ErrorCode> All { get; } =
+    [NativeNotFound, NativeCall, NativeSymbolMissing, BadArgument];
+}
