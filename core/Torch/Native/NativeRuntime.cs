@@ -1,4 +1,5 @@
 using KdPlugins.Torch.Native;
+using KdPlugins.Torch.Stable;
 
 namespace KdPlugins.Torch;
 
@@ -34,10 +35,13 @@ public static class NativeRuntime
             application,
             roots
         );
-        return NativeLoader.Load(
+        var info = NativeLoader.Load(
             candidates,
             NativeCandidate.LibTorchSharpFolders(application, roots),
             LibraryCache.DefaultFolder
         );
+        MangledSymbols.Resolve(info.LibTorchFolder);
+        ErrorText.Install();
+        return info;
     }
 }
