@@ -1,0 +1,71 @@
+namespace KdPlugins.Core
+
+open System.Collections.Generic
+open System.Collections.ObjectModel
+open TorchSharp
+
+
+/// Samples on their way through a step: what goes into a network, what ought to come out, and which samples they are.
+/// Immutable; the With methods return a changed copy that shares the rest.
+[<Sealed; AllowNullLiteral>]
+type Batch
+    (input: Tensor, mask: Tensor, target: Target, indices: Tensor, parameters: IReadOnlyDictionary<string, Tensor>) =
+
+    static let none =
+        ReadOnlyDictionary<string, Tensor>(Dictionary<string, Tensor>()) :> IReadOnlyDictionary<_, _>
+
+    /// A batch without mask and parameters.
+    new(input, target, indices) = Batch(input, null, target, indices, null)
+
+    /// Images float [B, C, H, W] with values in [0, 1] until they are normalised, or token ids int64 [B, L].
+    member _.Input = input
+
+    /// bool [B, L], true where a token counts; null where every value counts.
+    member _.Mask = mask
+
+    /// What the samples ought to be answered with.
+    member _.Target = target
+
+    /// int64 [B], on the CPU: the samples' numbers in their data set; -1 for generated ones.
+    member _.Indices = indices
+
+    /// What augmentations drew, by "<augmentation id>.<name>": enough to replay or cache them.
+    member _.Parameters = if isNull parameters then none else parameters
+
+    /// The number of samples.
+    member _.Count = input.shape[0]
+
+    /// The same samples with another input.
+    member this.WithInput(changed: Tensor) = Batch(changed, mask, target, indices, parameters)
+
+    /// The same samples with another target.
+    member this.WithTarget(changed: Target) = Batch(input, mask, changed, indices, parameters)
+
+    /// The same samples with one more drawn parameter.
+    member this.WithParameter(name: string, value: Tensor) =
+        let all = Dictionary<string, Tensor>(this.Parameters)
+        all[name] <- value
+        Batch(input, mask, target, indices, all)
+
+    /// The rows that an int64 tensor of row numbers [K] picks; drawn parameters are dropped.
+    member _.Select(rows: Tensor) =
+        let onDevice = rows.``to`` input.device
+
+        let mask =
+            if isNull mask then
+                null
+            else
+                mask.index_select (0L, onDevice)
+
+        Batch(
+            input.index_select (0L, onDevice),
+            mask,
+            target.Select onDevice,
+            indices.index_select (0L, rows.cpu ()),
+            null
+        )
+
+    /// The same batch on a device.
+    member _.To(device: torch.Device) =
+        let mask = if isNull mask then null else mask.``to`` device
+        Batch(input.``to`` device, mask, target.To device, indices, parameters)

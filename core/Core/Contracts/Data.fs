@@ -1,0 +1,109 @@
+namespace KdPlugins.Core
+
+open System
+open System.Collections.Generic
+
+/// What a data set's inputs are.
+type InputKind =
+    /// uint8 or float images [C, H, W].
+    | Image = 0
+    /// Token ids [L].
+    | Tokens = 1
+
+/// What a data set holds: enough to build networks for it and to check a recipe before it runs.
+/// kind: what inputs are. inputShape: without the batch dimension, [-1] for sequences. target: what targets are.
+/// classes: the number of classes, 0 where there are none. classNames: as many names, or none.
+/// mean, std: per channel, of values in [0, 1]; empty where unknown. vocabulary: token texts by id; empty for images.
+[<Sealed>]
+type DataInfo
+    (
+        kind: InputKind,
+        inputShape: IReadOnlyList<int64>,
+        target: TargetKind,
+        classes: int64,
+        classNames: IReadOnlyList<string>,
+        mean: IReadOnlyList<double>,
+        std: IReadOnlyList<double>,
+        vocabulary: IReadOnlyList<string>
+    ) =
+
+    /// What inputs are.
+    member _.Kind = kind
+
+    /// Without the batch dimension, such as [3, 32, 32]; [-1] for sequences.
+    member _.InputShape = inputShape
+
+    /// What targets are.
+    member _.Target = target
+
+    /// The number of classes, 0 where there are none.
+    member _.Classes = classes
+
+    /// One name per class, or empty.
+    member _.ClassNames = classNames
+
+    /// Mean per channel of values in [0, 1], or empty.
+    member _.Mean = mean
+
+    /// Standard deviation per channel of values in [0, 1], or empty.
+    member _.Std = std
+
+    /// The tokens' texts by id; empty for images.
+    member _.Vocabulary = vocabulary
+
+/// Samples by number. Reading is a pure function of the numbers: any thread, any order, the same bytes.
+[<AllowNullLiteral>]
+type IDataSource =
+
+    /// The number of samples, at least 1.
+    abstract Count: int64
+
+    /// The samples of these numbers, on the CPU, in this order. Images come as uint8 [B, C, H, W] or as float in [0, 1];
+    /// the engine converts. Called from several threads at once. Raises KDP04xx for a sample that cannot be read.
+    abstract Read: indices: ReadOnlyMemory<int64> -> Batch
+
+/// An opened data set.
+[<AllowNullLiteral>]
+type IDataset =
+    inherit IDisposable
+
+    /// What it holds.
+    abstract Info: DataInfo
+
+    /// The splits that it has, such as train and test.
+    abstract Splits: IReadOnlyCollection<string>
+
+    /// The samples of a split. Raises KDP04xx where there is no such split.
+    abstract Open: split: string -> IDataSource
+
+    /// SHA-256 over what the samples are made from, in lower-case hexadecimal: the same data, the same text.
+    abstract Fingerprint: string
+
+/// Opens a data set.
+type IDatasetPlugin =
+    inherit IPlugin
+
+    /// Opens it. baseFolder: what relative paths in the options are relative to (the recipe's folder).
+    abstract Open: baseFolder: string -> IDataset
+
+/// What a network has to fit.
+/// inputShape: see NetworkShape.Input. classes: outputs of the main head. data: what the run's main data set holds.
+[<Sealed>]
+type ModelRequest(inputShape: IReadOnlyList<int64>, classes: int64, data: DataInfo) =
+
+    /// The input without the batch dimension.
+    member _.InputShape = inputShape
+
+    /// The number of outputs of the main head.
+    member _.Classes = classes
+
+    /// What the run's main data set holds.
+    member _.Data = data
+
+/// Makes networks of one architecture.
+type IModelPlugin =
+    inherit IPlugin
+
+    /// A new network on the CPU in float32, its weights drawn from libtorch's default generator, which the engine has
+    /// seeded. Raises KDP03xx where the architecture cannot take the input.
+    abstract Create: request: ModelRequest -> INetwork

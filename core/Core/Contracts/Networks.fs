@@ -1,0 +1,134 @@
+namespace KdPlugins.Core
+
+open System.Collections.Generic
+open TorchSharp
+open KdPlugins.Torch
+
+
+/// A place in a network whose value can be asked for: its name, its shape without the batch dimension, and whether the
+/// value is taken before the activation.
+[<Sealed>]
+type Tap(name: string, shape: IReadOnlyList<int64>, isPreActivation: bool) =
+
+    /// The name losses and recipes use.
+    member _.Name = name
+
+    /// The shape without the batch dimension, such as [64, 8, 8].
+    member _.Shape = shape
+
+    /// Whether the value is signed, taken before the activation.
+    member _.IsPreActivation = isPreActivation
+
+    override _.ToString() = $"{name} {TensorText.Shape(System.ReadOnlySpan(Seq.toArray shape))}"
+
+/// What a network takes and gives: known before the first step, so that everything that has to fit can be checked.
+[<Sealed>]
+type NetworkShape(input: IReadOnlyList<int64>, classes: int64, embedding: int64, taps: IReadOnlyList<Tap>) =
+
+    /// The input without the batch dimension, such as [3, 32, 32]; [-1] for token sequences.
+    member _.Input = input
+
+    /// The number of outputs of the main head; the vocabulary for language models.
+    member _.Classes = classes
+
+    /// The length of the embedding (the input of the last layer); 0 where there is none.
+    member _.Embedding = embedding
+
+    /// The places that can be asked for, in the order of computation.
+    member _.Taps = taps
+
+    /// The tap of a name. Raises KDP0302 with the taps that there are.
+    member _.Tap(name: string) =
+        match taps |> Seq.tryFind (fun t -> t.Name = name) with
+        | Some tap -> tap
+        | None ->
+            let known = String.concat ", " (taps |> Seq.map string)
+            Fail.error CoreErrors.TapMissing $"No tap is called '{name}'. The network publishes: {known}."
+
+/// What a network answered to a batch.
+[<Sealed; AllowNullLiteral>]
+type ModelOutput(logits: Tensor, embedding: Tensor, features: IReadOnlyDictionary<string, Tensor>) =
+
+    /// The main head before the softmax: float [B, C]; [B, C, h, w] for maps, [B, L, V] for tokens.
+    member _.Logits = logits
+
+    /// The pooled input of the last layer: float [B, D]; null where the network has none.
+    member _.Embedding = embedding
+
+    /// The taps that were asked for, further heads included, by name.
+    member _.Features = features
+
+    /// The tap of a name. Raises KDP0302 where it was not asked for.
+    member _.Feature(name: string) : Tensor =
+        match features.TryGetValue name with
+        | true, tensor -> tensor
+        | _ ->
+            let known = String.concat ", " features.Keys
+            Fail.error CoreErrors.TapMissing $"The tap '{name}' was not asked for; this output has: {known}."
+
+    /// The same values cut off from the graph.
+    member _.Detach() =
+        let cut (t: Tensor) = if isNull t then null else t.detach ()
+        let kept = Dictionary<string, Tensor>()
+
+        for entry in features do
+            kept[entry.Key] <- cut entry.Value
+
+        ModelOutput(cut logits, cut embedding, kept)
+
+/// A network in a role. The engine owns device, precision and mode; an implementation only computes.
+[<AllowNullLiteral>]
+type INetwork =
+
+    /// The parameters and buffers, under the names they are saved by.
+    abstract Module: torch.nn.Module
+
+    /// What it takes and gives.
+    abstract Shape: NetworkShape
+
+    /// Computes the batch's outputs. input: see Batch.Input. mask: see Batch.Mask, may be null.
+    /// taps: the features that the output must hold; others may be left out.
+    abstract Forward: input: Tensor * mask: Tensor * taps: IReadOnlyCollection<string> -> ModelOutput
+
+/// A network that can be cut: run to a tap, go on from there (semi-online and block-wise methods).
+type ISplittableNetwork =
+    inherit INetwork
+
+    /// The taps at which it can be cut.
+    abstract Cuts: IReadOnlyList<string>
+
+    /// Computes as far as the cut.
+    abstract ForwardTo: cut: string * input: Tensor -> Tensor
+
+    /// Goes on from the value at the cut.
+    abstract ForwardFrom: cut: string * value: Tensor * taps: IReadOnlyCollection<string> -> ModelOutput
+
+    /// A new network of the same form as the part behind the cut, with the same weights, trainable by itself.
+    abstract CloneTail: cut: string -> INetwork
+
+/// A causal language model that can continue sequences token by token.
+type ICausalLanguageModel =
+    inherit INetwork
+
+    /// An empty key-value cache for a number of sequences.
+    abstract NewCache: sequences: int64 -> System.IDisposable
+
+    /// Appends ids int64 [B, L] to the cached sequences and gives the logits [B, L, V] of every appended position.
+    abstract Append: ids: Tensor * mask: Tensor * cache: System.IDisposable -> Tensor
+
+    /// Shortens the cached sequences to a length (rejected proposals).
+    abstract Truncate: cache: System.IDisposable * length: int64 -> unit
+
+/// A network that offers a faster form of itself for inference with weights that no longer change.
+type IFreezableNetwork =
+    inherit INetwork
+
+    /// A network with the same taps and, up to rounding, the same outputs; it holds its own copy of the weights.
+    abstract Freeze: dtype: torch.ScalarType -> INetwork
+
+/// A detector: turns its raw output into boxes.
+type IDetector =
+    inherit INetwork
+
+    /// Boxes, classes and scores per sample, after non-maximum suppression.
+    abstract Decode: output: ModelOutput -> IReadOnlyList<struct (Tensor * Tensor * Tensor)>

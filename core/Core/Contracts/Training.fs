@@ -1,0 +1,197 @@
+namespace KdPlugins.Core
+
+open System
+open System.Collections.Generic
+open TorchSharp
+open TorchSharp.Modules
+
+
+/// How long a stage is.
+[<Struct>]
+type StageLength private (amount: int64, inEpochs: bool) =
+
+    /// A number of steps, at least 0.
+    static member Steps(count: int64) = StageLength(count, false)
+
+    /// A number of epochs of the stage's main source, at least 0.
+    static member Epochs(count: int64) = StageLength(count, true)
+
+    /// The number of steps or epochs.
+    member _.Amount = amount
+
+    /// Whether the amount counts epochs.
+    member _.InEpochs = inEpochs
+
+    /// The number of steps for a length of an epoch.
+    member _.ToSteps(stepsPerEpoch: int64) = if inEpochs then amount * stepsPerEpoch else amount
+
+/// How gradients change parameters. Null or empty where the recipe's own "training" section decides.
+[<Sealed; AllowNullLiteral>]
+type OptimiserSettings() =
+
+    /// sgd, adam, adamw or lars.
+    member val Name = "sgd" with get, set
+
+    /// The learning rate at multiplier 1, above 0.
+    member val LearningRate = 0.05 with get, set
+
+    /// Momentum of sgd and lars, in [0, 1).
+    member val Momentum = 0.9 with get, set
+
+    /// Nesterov's form of momentum (sgd).
+    member val Nesterov = false with get, set
+
+    /// Weight decay, at least 0: added to the gradient (sgd, adam, lars), decoupled (adamw).
+    member val WeightDecay = 0.0 with get, set
+
+    /// First moment's decay of adam and adamw, in [0, 1).
+    member val Beta1 = 0.9 with get, set
+
+    /// Second moment's decay of adam and adamw, in [0, 1).
+    member val Beta2 = 0.999 with get, set
+
+    /// Added to the denominator of adam and adamw, above 0.
+    member val Epsilon = 1e-8 with get, set
+
+    /// The gradients' largest common 2-norm; 0 for no limit.
+    member val ClipNorm = 0.0 with get, set
+
+    /// The largest absolute value of a gradient's entry; 0 for no limit.
+    member val ClipValue = 0.0 with get, set
+
+/// Parameters that are updated together: one optimiser, one schedule. The engine makes the optimiser, steps it and keeps
+/// its state in the checkpoint.
+/// name: unique within the run; the checkpoint's key. parameters: by name, unique within the trainable; leaf tensors
+/// other than a network's are wrapped as Parameter. optimiser: null for the recipe's. schedule: the learning rate's
+/// multiplier by progress; null for the recipe's.
+[<Sealed; AllowNullLiteral>]
+type Trainable
+    (
+        name: string,
+        parameters: IReadOnlyList<struct (string * Parameter)>,
+        optimiser: OptimiserSettings,
+        schedule: Func<Progress, double>
+    ) =
+
+    /// The key in the checkpoint.
+    member _.Name = name
+
+    /// The parameters by name.
+    member _.Parameters = parameters
+
+    /// How gradients change them; null for the recipe's choice.
+    member _.Optimiser = optimiser
+
+    /// The learning rate's multiplier by progress; null for the recipe's choice.
+    member _.Schedule = schedule
+
+    /// All of a module's parameters.
+    static member Of(name: string, m: torch.nn.Module, optimiser: OptimiserSettings, schedule: Func<Progress, double>) =
+        let parameters =
+            m.named_parameters ()
+            |> Seq.map (fun struct (n, p) -> struct (n, p))
+            |> Seq.toArray
+
+        Trainable(name, parameters, optimiser, schedule)
+
+/// What an evaluation found. Values are by metric name: "accuracy" and "top5" in [0, 1], "loss", "miou", "perplexity".
+[<Sealed>]
+type Evaluation(role: string, source: string, samples: int64, values: IReadOnlyDictionary<string, double>) =
+
+    /// Whose network was evaluated.
+    member _.Role = role
+
+    /// On which source.
+    member _.Source = source
+
+    /// The number of samples.
+    member _.Samples = samples
+
+    /// The metrics by name.
+    member _.Values = values
+
+/// One step of a stage, as its step function sees it. Everything it may use is here: it opens no file, reads no clock,
+/// draws from no global generator.
+type IStepContext =
+    inherit IPartContext
+
+    /// Cancelled when the run is to stop; the engine looks between steps, long steps look themselves.
+    abstract Cancellation: System.Threading.CancellationToken
+
+    /// The next batch of a source, on the device, before any view's augmentation (shared ones are done).
+    /// Where the n-th call of a run begins depends on nothing but n. Raises KDP0305 for an unknown source.
+    abstract Next: source: string -> Batch
+
+    /// A role's view of a batch: the role's own augmentations applied; the batch itself where the role has none.
+    abstract View: role: string * batch: Batch -> Batch
+
+    /// Runs a role's network with the run's precision, in training mode and with graph where the role is trained in this
+    /// stage, without graph and in evaluation mode elsewhere. taps: beyond those the recipe's losses need; may be null.
+    abstract Forward: role: string * batch: Batch * taps: IReadOnlyCollection<string> -> ModelOutput
+
+    /// The recipe's losses, weighted and summed; each is reported. teacher: null where nobody teaches.
+    abstract Objective: student: ModelOutput * teacher: ModelOutput * batch: Batch -> Tensor
+
+    /// The same with outputs of further roles.
+    abstract Objective:
+        outputs: IReadOnlyDictionary<string, ModelOutput> * studentRole: string * teacherRole: string * batch: Batch ->
+            Tensor
+
+    /// One update: clears the gradients of the trainables, computes the objective (under the run's precision), goes
+    /// backward, clips, steps the optimisers at their schedules' rate. The objective's value comes back, detached.
+    /// With gradient accumulation the objective is computed several times; it draws its own batches then.
+    abstract Update: trainables: IReadOnlyList<Trainable> * objective: Func<Tensor> -> Tensor
+
+    /// Steps the optimiser with the gradients that are there (for methods that make gradients themselves).
+    abstract Apply: trainable: Trainable -> unit
+
+    /// Publishes a scalar tensor for the events and the report; read once, when events are written.
+    abstract Report: name: string * value: Tensor -> unit
+
+    /// Publishes a value that augmentations and losses can read in this step.
+    abstract Publish: name: string * value: double -> unit
+
+    /// Evaluates a role's network on a source. samples: at most so many, 0 for all.
+    abstract Evaluate: role: string * source: string * samples: int64 -> Evaluation
+
+    /// Ends the stage after this step.
+    abstract EndStage: reason: string -> unit
+
+/// A part of a run: what is trained, for how long, and what a step does.
+/// step: one step; see IStepContext.
+[<Sealed>]
+type Stage(name: string, length: StageLength, step: Action<IStepContext>) =
+
+    /// Unique within the run, in kebab-case.
+    member _.Name = name
+
+    /// How long it is.
+    member _.Length = length
+
+    /// What one step does.
+    member _.Step = step
+
+    /// The source whose length is an epoch.
+    member val Source = "train" with get, set
+
+    /// Everything that this stage trains.
+    member val Trainables: IReadOnlyList<Trainable> = Array.Empty<Trainable>() with get, set
+
+    /// The roles that are in training mode and whose forward passes record a graph.
+    member val Trains: IReadOnlyCollection<string> = Array.Empty<string>() with get, set
+
+    /// The roles evaluated on the validation source after every epoch.
+    member val Evaluates: IReadOnlyCollection<string> = Array.Empty<string>() with get, set
+
+    /// The stage's own score for choosing its best state, higher is better, computed after every epoch; null for the
+    /// validation accuracy of the first evaluated role.
+    member val Score: Func<IStepContext, double> = null with get, set
+
+    /// Whether the best state is put back when the stage ends.
+    member val KeepBest = false with get, set
+
+    /// Called once before the first step of the stage, not when it is resumed; null for nothing.
+    member val Begin: Action<IStepContext> = null with get, set
+
+    /// Called once after the last step; null for nothing.
+    member val End: Action<IStepContext> = null with get, set

@@ -1,0 +1,68 @@
+namespace KdPlugins.Core
+
+open System.Collections.Generic
+open TorchSharp
+open KdPlugins.Torch
+
+type internal Tensor = torch.Tensor
+
+/// The failures of the core: recipes and options (02), shapes and composition (03), data (04), training (07).
+/// Runs and checkpoints (06) have their own list beside the code that writes them.
+[<AbstractClass; Sealed>]
+type CoreErrors private () =
+
+    static let entries = List<ErrorCode>()
+
+    static let entry id title remedy =
+        let code = ErrorCode(id, title, remedy)
+        entries.Add code
+        code
+
+    static let roleMissing =
+        entry "KDP0301" "a role has no model" "Add the role under \"models\" in the recipe."
+
+    static let tapMissing =
+        entry "KDP0302" "a network has no such tap" "Name one of the taps listed above."
+
+    static let shapesDiffer =
+        entry "KDP0303" "shapes do not fit together" "Change the model or the option named above so that both agree."
+
+    static let targetKind =
+        entry "KDP0304" "a target is of another kind" "Use a data set, or a loss, of the kind named above."
+
+    static let sourceMissing =
+        entry "KDP0305" "a data source is missing" "Add the source under \"data\" in the recipe."
+
+    static let wrongCombination =
+        entry "KDP0306" "a combination has no meaning" "Change one of the parts named above."
+
+    static let notConfigured =
+        entry "KDP0307" "a plugin was used before it was configured" "Create plugins through the host or the test kit."
+
+    /// A strategy, loss or augmentation asked for a role that the recipe does not fill.
+    static member RoleMissing = roleMissing
+
+    /// A loss asked for a tap that the network does not publish.
+    static member TapMissing = tapMissing
+
+    /// Two shapes that have to agree do not.
+    static member ShapesDiffer = shapesDiffer
+
+    /// A target of one kind was given where another is needed.
+    static member TargetKind = targetKind
+
+    /// A strategy asked for a data source that the recipe does not name.
+    static member SourceMissing = sourceMissing
+
+    /// Parts that cannot work together were put together.
+    static member WrongCombination = wrongCombination
+
+    /// A plugin was used before its options were set.
+    static member NotConfigured = notConfigured
+
+    /// Every entry of the core.
+    static member All: IReadOnlyList<ErrorCode> = entries
+
+/// Raises a catalogue entry with what was found.
+module internal Fail =
+    let error (code: ErrorCode) (detail: string) : 'a = raise (KdException(code, detail))

@@ -1,0 +1,21 @@
+using KdPlugins.Core;
+
+namespace KdPlugins.Sdk;
+
+/// <summary>The base of augmentations: batch in, batch out, deterministic in the context's random stream.</summary>
+/// <typeparam name="TOptions">See <see cref="Plugin{TOptions}"/>.</typeparam>
+public abstract class Augmentation<TOptions> : Plugin<TOptions>, IAugmentation
+    where TOptions : class, new()
+{
+    /// <inheritdoc/>
+    public virtual bool InEvaluation => false;
+
+    /// <inheritdoc/>
+    public virtual IReadOnlyCollection<string> Consults => [];
+
+    /// <inheritdoc/>
+    public abstract Batch Apply(Batch batch, IPartContext context);
+
+    /// <inheritdoc/>
+    public virtual IReadOnlyList<long> OutputShape(IReadOnlyList<long> inputShape) => inputShape;
+}
