@@ -35,7 +35,14 @@ public static class TorchErrors
         "Correct the argument."
     );
 
+    /// <summary>An autocast scope was not closed where it was opened.</summary>
+    public static readonly ErrorCode AutocastMisused = new(
+        "KDP0007",
+        "an autocast scope was closed in the wrong place",
+        "Close each scope with 'using' in the method that opens it, with no await inside."
+    );
+
     /// <summary>Every entry of this assembly.</summary>
     public static IReadOnlyList<ErrorCode> All { get; } =
-    [NativeNotFound, NativeCall, NativeSymbolMissing, BadArgument];
+    [NativeNotFound, NativeCall, NativeSymbolMissing, BadArgument, AutocastMisused];
 }

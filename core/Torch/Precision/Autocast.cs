@@ -1,0 +1,48 @@
+using KdPlugins.Torch.Stable;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace KdPlugins.Torch;
+
+/// <summary>
+/// Automatic mixed precision. Inside a scope, convolutions and matrix products run in bfloat16, what needs range or
+/// exact sums (losses, norms of vectors, exponentials) in float32; parameters, their gradients and optimiser state
+/// remain float32.
+/// </summary>
+/// <remarks>
+/// A scope belongs to the thread that opened it and to no other; scopes nest. Open it around the forward pass and the
+/// loss, and leave it before <c>backward()</c>. Never hold one across an <c>await</c>.
+/// <code>
+/// using (Autocast.BFloat16(CPU))
+///     loss = criterion.call(net.call(x), y);
+/// loss.backward();
+/// </code>
+/// </remarks>
+public static class Autocast
+{
+    private static readonly DeviceType[] Supported = [DeviceType.CPU, DeviceType.CUDA];
+
+    /// <summary>Opens a scope in which the device type's operators run in bfloat16 where that is safe.</summary>
+    /// <param name="device">Only its type counts: CPU or CUDA.</param>
+    /// <returns>The scope; disposing it restores what was before.</returns>
+    /// <exception cref="KdException"><c>KDP0004</c>: another device type. <c>KDP0003</c>: this libtorch lacks the switch.</exception>
+    public static AutocastScope BFloat16(Device device)
+    {
+        if (!Supported.Contains(device.type))
+            throw new KdException(
+                TorchErrors.BadArgument,
+                $"Autocast serves devices of type CPU and CUDA, got '{device}'.",
+                "Train without autocast on this device."
+            );
+        return new AutocastScope([device.type], enabled: true);
+    }
+
+    /// <summary>Opens a scope without autocast for any device, inside a scope with it: for what must stay float32.</summary>
+    /// <remarks>Tensors made outside may be bfloat16: convert them.</remarks>
+    /// <returns>The scope; disposing it restores what was before.</returns>
+    public static AutocastScope Disabled() => new(Supported, enabled: false);
+
+    /// <summary>Whether autocast is on for this device type on this thread.</summary>
+    public static bool IsEnabled(Device device) =>
+        Supported.Contains(device.type) && AutocastState.IsEnabled(device.type);
+}
