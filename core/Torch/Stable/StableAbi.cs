@@ -13,6 +13,9 @@ internal static unsafe class StableAbi
     internal static readonly delegate* unmanaged<nint, nint*, int> NewTensorHandle;
     internal static readonly delegate* unmanaged<nint, int> DeleteTensor;
     internal static readonly delegate* unmanaged<nint, byte*, int> IsDefined;
+    internal static readonly delegate* unmanaged<nint, long*, int> GetDim;
+    internal static readonly delegate* unmanaged<nint, long**, int> GetSizes;
+    internal static readonly delegate* unmanaged<nint, long**, int> GetStrides;
     internal static readonly delegate* unmanaged<byte*, nuint, nint*, int> NewString;
     internal static readonly delegate* unmanaged<nuint, nint*, int> NewList;
     internal static readonly delegate* unmanaged<nint, ulong, int> PushBack;
@@ -34,6 +37,9 @@ internal static unsafe class StableAbi
         NewTensorHandle = (delegate* unmanaged<nint, nint*, int>)Export("aoti_torch_new_tensor_handle");
         DeleteTensor = (delegate* unmanaged<nint, int>)Export("aoti_torch_delete_tensor_object");
         IsDefined = (delegate* unmanaged<nint, byte*, int>)Export("aoti_torch_is_defined");
+        GetDim = (delegate* unmanaged<nint, long*, int>)Export("aoti_torch_get_dim");
+        GetSizes = (delegate* unmanaged<nint, long**, int>)Export("aoti_torch_get_sizes");
+        GetStrides = (delegate* unmanaged<nint, long**, int>)Export("aoti_torch_get_strides");
         NewString = (delegate* unmanaged<byte*, nuint, nint*, int>)Export("torch_new_string_handle");
         NewList = (delegate* unmanaged<nuint, nint*, int>)Export("torch_new_list_reserve_size");
         PushBack = (delegate* unmanaged<nint, ulong, int>)Export("torch_list_push_back");
