@@ -48,7 +48,8 @@ public abstract class FusedAdamFamily : NamedOptimizer, optim.IBetas
 
     private protected override IReadOnlyList<string> Slots { get; } = ["exp_avg", "exp_avg_sq", "max_exp_avg_sq"];
 
-    private protected override bool Uses(ParamGroup group, int slot) => slot < 2 || Of(group).AmsGrad!.Value;
+    private protected override bool Uses(IReadOnlyDictionary<string, double> options, int slot) =>
+        slot < 2 || options["amsgrad"] != 0;
 
     private protected override void Complete(ParamGroup group) => Of(group).FillFrom((AdamOptions)_defaults);
 

@@ -48,8 +48,8 @@ public abstract class NamedOptimizer : OptimizerHelper
     /// <summary>The names of the running tensors, as in saved states.</summary>
     private protected abstract IReadOnlyList<string> Slots { get; }
 
-    /// <summary>Whether parameters of the group have that running tensor after an update.</summary>
-    private protected virtual bool Uses(ParamGroup group, int slot) => true;
+    /// <summary>Whether parameters of a group with these hyper-parameters have that running tensor after an update.</summary>
+    private protected virtual bool Uses(IReadOnlyDictionary<string, double> options, int slot) => true;
 
     /// <summary>Gives the group the optimiser's own value of whatever it leaves open.</summary>
     private protected abstract void Complete(ParamGroup group);
@@ -114,6 +114,21 @@ public abstract class NamedOptimizer : OptimizerHelper
         foreach (var state in states)
             state.Alive().grad = null;
     }
+
+    /// <summary>A copy of the whole state: every group's hyper-parameters, and what is remembered of every parameter.</summary>
+    /// <returns>The state; dispose it after use.</returns>
+    public NamedState ExportState() => Transfer().Export();
+
+    /// <summary>
+    /// Takes over a saved state, hyper-parameters too. Training goes on from it bit for bit as it would have gone on
+    /// from the optimiser that saved it.
+    /// </summary>
+    /// <param name="state">A state of the same method over the same parameters in the same groups. Its tensors are copied.</param>
+    /// <exception cref="KdException"><c>KDP0650</c>: it does not fit; the message names every entry that is missing,
+    /// unexpected, or of another shape or dtype. Nothing was changed.</exception>
+    public void ImportState(NamedState state) => Transfer().Import(state);
+
+    private StateTransfer Transfer() => new(Algorithm, _groups, Options, Slots, Uses);
 
     /// <inheritdoc />
     protected override void Dispose(bool disposing)

@@ -1,0 +1,37 @@
+using KdPlugins.Torch.Optim;
+
+namespace KdPlugins.Torch.Tests.Optim;
+
+/// <summary>One optimiser of every kind over two groups of <see cref="Quadratics"/>.</summary>
+internal static class OptimizerZoo
+{
+    internal static readonly string[] Kinds =
+    [
+        "sgd",
+        "sgd nesterov",
+        "sgd dampening",
+        "adam",
+        "adam amsgrad",
+        "adamw",
+        "adamw amsgrad",
+        "lars",
+    ];
+
+    internal static NamedOptimizer Make(string kind, Quadratics problem)
+    {
+        var first = problem.Named(0, 1);
+        var second = problem.Named(2);
+        var amsGrad = kind.EndsWith("amsgrad");
+        SgdGroup[] sgd() => [new(first), new(second, learningRate: 0.02, weightDecay: 0)];
+        AdamGroup[] adam() => [new(first, beta1: 0.8), new(second, learningRate: 0.03, weightDecay: 0)];
+        return kind.Split(' ')[0] switch
+        {
+            "sgd" when kind == "sgd" => new FusedSgd(sgd(), 0.05, weightDecay: 0.01),
+            "sgd" when kind.EndsWith("dampening") => new FusedSgd(sgd(), 0.05, 0.9, 0.01, dampening: 0.2),
+            "sgd" => new FusedSgd(sgd(), 0.05, 0.9, 0.01, nesterov: true),
+            "adam" => new FusedAdam(adam(), 0.02, weightDecay: 0.1, amsGrad: amsGrad),
+            "adamw" => new FusedAdamW(adam(), 0.02, weightDecay: 0.1, amsGrad: amsGrad),
+            _ => new Lars([new LarsGroup(first), new LarsGroup(second, 0.5)], 2.0, weightDecay: 0.01),
+        };
+    }
+}
