@@ -73,11 +73,7 @@ public static class WeightErrors
     );
 
     /// <summary>The byte ranges leave gaps, overlap, or do not start at 0.</summary>
-    public static readonly ErrorCode OffsetsInvalid = new(
-        "KDP0516",
-        "safetensors offsets are not contiguous",
-        Damaged
-    );
+    public static readonly ErrorCode OffsetsInvalid = new("KDP0516", "safetensors offsets are not contiguous", Damaged);
 
     /// <summary>A byte range does not fit shape and dtype.</summary>
     public static readonly ErrorCode SizeMismatch = new(

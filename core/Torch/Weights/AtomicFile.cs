@@ -40,7 +40,8 @@ public static partial class AtomicFile
                 throw;
             }
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
+        catch (Exception e)
+            when (e is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
         {
             throw WeightFault.Of(WeightErrors.WriteFailed, path, e.Message, e);
         }

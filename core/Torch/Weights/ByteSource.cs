@@ -25,9 +25,12 @@ internal abstract class ByteSource : IDisposable
             }
             return MappedBytes.Map(path);
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
+        catch (Exception e)
+            when (e is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
         {
-            string reason = e is FileNotFoundException or DirectoryNotFoundException ? "there is no such file." : e.Message;
+            string reason = e is FileNotFoundException or DirectoryNotFoundException
+                ? "there is no such file."
+                : e.Message;
             throw WeightFault.Of(WeightErrors.FileUnreadable, path, reason, e);
         }
     }
@@ -80,7 +83,14 @@ internal sealed unsafe class MappedBytes : ByteSource
         {
             return; // an empty file cannot be mapped
         }
-        _map = MemoryMappedFile.CreateFromFile(file, null, 0, MemoryMappedFileAccess.Read, HandleInheritability.None, true);
+        _map = MemoryMappedFile.CreateFromFile(
+            file,
+            null,
+            0,
+            MemoryMappedFileAccess.Read,
+            HandleInheritability.None,
+            true
+        );
         _view = _map.CreateViewAccessor(0, Length, MemoryMappedFileAccess.Read);
         byte* first = null;
         _view.SafeMemoryMappedViewHandle.AcquirePointer(ref first);
@@ -92,7 +102,13 @@ internal sealed unsafe class MappedBytes : ByteSource
     public static MappedBytes Map(string path)
     {
         // Delete sharing lets a save rename a new file over this one while it is read.
-        var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete, bufferSize: 0);
+        var file = new FileStream(
+            path,
+            FileMode.Open,
+            FileAccess.Read,
+            FileShare.Read | FileShare.Delete,
+            bufferSize: 0
+        );
         try
         {
             return new MappedBytes(file);

@@ -111,7 +111,9 @@ public sealed class PyTorchFile : IWeightSource
         }
         if (tensor.IsContiguous)
         {
-            return tensor.ByteLength == 0 ? [] : _storages.Span(tensor.Storage, OffsetBytes(tensor), (int)tensor.ByteLength);
+            return tensor.ByteLength == 0
+                ? []
+                : _storages.Span(tensor.Storage, OffsetBytes(tensor), (int)tensor.ByteLength);
         }
         var gathered = new byte[tensor.ByteLength];
         StridedCopy.Gather(_storages, tensor, 0, gathered);
@@ -141,7 +143,10 @@ public sealed class PyTorchFile : IWeightSource
     /// <summary>Whether the bytes start like a zip container.</summary>
     internal static bool IsZip(ByteSource bytes) => bytes.Length >= 4 && bytes.Span(0, 4).SequenceEqual("PK\x3\x4"u8);
 
-    private static (object?, Dictionary<string, StorageRef>, long, StorageTable) ReadOther(ByteSource bytes, string origin)
+    private static (object?, Dictionary<string, StorageRef>, long, StorageTable) ReadOther(
+        ByteSource bytes,
+        string origin
+    )
     {
         const int tarMark = 257;
         if (bytes.Length >= 2 && bytes.Span(0, 2).SequenceEqual<byte>([0x80, 2]))
@@ -151,7 +156,11 @@ public sealed class PyTorchFile : IWeightSource
         bool tar = bytes.Length >= tarMark + 5 && bytes.Span(tarMark, 5).SequenceEqual("ustar"u8);
         throw tar
             ? WeightFault.Of(WeightErrors.LegacyFormat, origin, "it is a tar archive of PyTorch before 0.2.")
-            : WeightFault.Of(WeightErrors.UnknownFormat, origin, "it is neither a zip container nor a pickle of torch.save.");
+            : WeightFault.Of(
+                WeightErrors.UnknownFormat,
+                origin,
+                "it is neither a zip container nor a pickle of torch.save."
+            );
     }
 
     private static long OffsetBytes(TensorRef tensor) => tensor.Offset * (tensor.Storage.DType.BitSize() / 8);

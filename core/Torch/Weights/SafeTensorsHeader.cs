@@ -41,7 +41,10 @@ internal sealed class SafeTensorsHeader
     {
         if (bytes.Length < PrefixBytes)
         {
-            throw Fault(WeightErrors.HeaderTruncated, $"{bytes.Length} bytes; a safetensors file starts with 8 bytes of length.");
+            throw Fault(
+                WeightErrors.HeaderTruncated,
+                $"{bytes.Length} bytes; a safetensors file starts with 8 bytes of length."
+            );
         }
         ulong length = BinaryPrimitives.ReadUInt64LittleEndian(bytes.Span(0, PrefixBytes));
         if (length > WeightLimits.MaxHeaderBytes)
@@ -114,7 +117,10 @@ internal sealed class SafeTensorsHeader
         {
             if (!json.Read() || json.TokenType != JsonTokenType.String)
             {
-                throw Fault(WeightErrors.MetadataInvalid, $"{MetadataKey} has a value that is no string under {WeightFault.Quote(key)}.");
+                throw Fault(
+                    WeightErrors.MetadataInvalid,
+                    $"{MetadataKey} has a value that is no string under {WeightFault.Quote(key)}."
+                );
             }
             if (!Metadata.TryAdd(key, json.GetString()!))
             {

@@ -38,7 +38,9 @@ internal static class SafeTensorsIndex
                 json.Skip(); // free text such as metadata.total_size
                 continue;
             }
-            map = map is null ? ParseMap(ref json, origin) : throw Fault(WeightErrors.DuplicateKey, origin, "the index has weight_map twice.");
+            map = map is null
+                ? ParseMap(ref json, origin)
+                : throw Fault(WeightErrors.DuplicateKey, origin, "the index has weight_map twice.");
         }
         StrictJson.ExpectEnd(ref json);
         return map ?? throw new JsonException("it has no weight_map");

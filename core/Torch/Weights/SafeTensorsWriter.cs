@@ -50,7 +50,11 @@ public static class SafeTensorsWriter
     /// <summary>Order, header and sizes, settled before the first byte is written.</summary>
     private sealed record Plan(string Origin, byte[] Header, List<(WeightData Weight, long Bytes)> Tensors)
     {
-        public static Plan Make(IEnumerable<WeightData> weights, IReadOnlyDictionary<string, string>? metadata, string origin)
+        public static Plan Make(
+            IEnumerable<WeightData> weights,
+            IReadOnlyDictionary<string, string>? metadata,
+            string origin
+        )
         {
             var tensors = weights.Select(weight => (Weight: weight, Bytes: CheckedSize(weight, origin))).ToList();
             tensors.Sort(static (a, b) => Compare(a.Weight, b.Weight));
@@ -59,7 +63,10 @@ public static class SafeTensorsWriter
             {
                 if (weight.Name == SafeTensorsHeader.MetadataKey || !IsText(weight.Name) || !names.Add(weight.Name))
                 {
-                    throw Refuse(origin, $"the name {WeightFault.Quote(weight.Name)} is reserved, not valid text, or used twice.");
+                    throw Refuse(
+                        origin,
+                        $"the name {WeightFault.Quote(weight.Name)} is reserved, not valid text, or used twice."
+                    );
                 }
             }
             return new Plan(origin, HeaderFor(tensors, metadata, origin), tensors);
@@ -127,7 +134,10 @@ public static class SafeTensorsWriter
         buffer.Write("        "u8[..padding]);
         return buffer.WrittenCount <= WeightLimits.MaxHeaderBytes
             ? buffer.WrittenSpan.ToArray()
-            : throw Refuse(origin, $"the header would have {buffer.WrittenCount} bytes; {WeightLimits.MaxHeaderBytes} are allowed.");
+            : throw Refuse(
+                origin,
+                $"the header would have {buffer.WrittenCount} bytes; {WeightLimits.MaxHeaderBytes} are allowed."
+            );
     }
 
     private static void WriteMetadata(Utf8JsonWriter json, IReadOnlyDictionary<string, string>? metadata, string origin)
@@ -179,5 +189,6 @@ public static class SafeTensorsWriter
         return text is not null;
     }
 
-    private static KdException Refuse(string origin, string what) => WeightFault.Of(WeightErrors.WriteInvalid, origin, what);
+    private static KdException Refuse(string origin, string what) =>
+        WeightFault.Of(WeightErrors.WriteInvalid, origin, what);
 }

@@ -71,7 +71,11 @@ public sealed class ShardedSafeTensors : IWeightSource
             string path = Path.Combine(folder, file);
             if (!File.Exists(path))
             {
-                throw WeightFault.Of(WeightErrors.ShardMissing, Origin, $"the shard {WeightFault.Quote(path)} is not there.");
+                throw WeightFault.Of(
+                    WeightErrors.ShardMissing,
+                    Origin,
+                    $"the shard {WeightFault.Quote(path)} is not there."
+                );
             }
             var shard = SafeTensorsFile.Open(path);
             _shards.Add(shard);
@@ -87,17 +91,23 @@ public sealed class ShardedSafeTensors : IWeightSource
             SafeTensorsFile shard = byFile[file];
             if (!shard.Entries.TryGetValue(tensor, out WeightEntry? entry))
             {
-                throw Disagree($"{WeightFault.Quote(file)} does not hold {WeightFault.Quote(tensor)}, which the index places there.");
+                throw Disagree(
+                    $"{WeightFault.Quote(file)} does not hold {WeightFault.Quote(tensor)}, which the index places there."
+                );
             }
             _shardOf.Add(tensor, shard);
             _entries.Add(tensor, entry with { Start = -1 });
         }
         foreach ((string file, SafeTensorsFile shard) in byFile)
         {
-            string? stray = shard.Entries.Keys.FirstOrDefault(name => !map.TryGetValue(name, out string? at) || at != file);
+            string? stray = shard.Entries.Keys.FirstOrDefault(name =>
+                !map.TryGetValue(name, out string? at) || at != file
+            );
             if (stray is not null)
             {
-                throw Disagree($"{WeightFault.Quote(file)} holds {WeightFault.Quote(stray)}, which the index does not place there.");
+                throw Disagree(
+                    $"{WeightFault.Quote(file)} holds {WeightFault.Quote(stray)}, which the index does not place there."
+                );
             }
         }
     }

@@ -39,7 +39,11 @@ internal static class StrictJson
         var numbers = new List<long>(4);
         while (json.Read() && json.TokenType != JsonTokenType.EndArray)
         {
-            if (json.TokenType != JsonTokenType.Number || !json.TryGetUInt64(out ulong number) || number > long.MaxValue)
+            if (
+                json.TokenType != JsonTokenType.Number
+                || !json.TryGetUInt64(out ulong number)
+                || number > long.MaxValue
+            )
             {
                 throw new JsonException($"{place} must hold integers from 0 to {long.MaxValue}");
             }

@@ -31,7 +31,10 @@ internal static class WeightFault
         var quoted = new StringBuilder(Math.Min(text.Length, LongestQuote) + 8).Append('\'');
         foreach (char c in text.AsSpan(0, Math.Min(text.Length, LongestQuote)))
         {
-            bool harmless = !char.IsControl(c) && !char.IsSurrogate(c) && CharUnicodeInfo.GetUnicodeCategory(c) is not UnicodeCategory.Format;
+            bool harmless =
+                !char.IsControl(c)
+                && !char.IsSurrogate(c)
+                && CharUnicodeInfo.GetUnicodeCategory(c) is not UnicodeCategory.Format;
             _ = harmless ? quoted.Append(c) : quoted.Append('?');
         }
         return quoted.Append(text.Length > LongestQuote ? "...'" : "'").ToString();

@@ -46,5 +46,6 @@ internal static class WeightLimits
     public const int FreeBytes = 64 << 10;
 
     /// <summary>The most bytes that a file of this length may become in memory.</summary>
-    public static long TotalFor(long fileLength) => FreeBytes + MaxTotalRatio * Math.Min(fileLength, long.MaxValue / 16);
+    public static long TotalFor(long fileLength) =>
+        FreeBytes + MaxTotalRatio * Math.Min(fileLength, long.MaxValue / 16);
 }

@@ -10,10 +10,16 @@ namespace KdPlugins.Torch.Weights.Pickle;
 internal static class LegacyReader
 {
     private const long Version = 1001;
-    private static readonly BigInteger Magic = BigInteger.Parse("1950a86a20f9469cfc6c", System.Globalization.NumberStyles.HexNumber);
+    private static readonly BigInteger Magic = BigInteger.Parse(
+        "1950a86a20f9469cfc6c",
+        System.Globalization.NumberStyles.HexNumber
+    );
 
     /// <summary>The object, its storages, the length of the pickles, and where the numbers are.</summary>
-    public static (object? Tree, Dictionary<string, StorageRef> Refs, long PickleLength, StorageTable Storages) Read(ByteSource bytes, string origin)
+    public static (object? Tree, Dictionary<string, StorageRef> Refs, long PickleLength, StorageTable Storages) Read(
+        ByteSource bytes,
+        string origin
+    )
     {
         ReadOnlySpan<byte> head = bytes.Span(0, (int)Math.Min(bytes.Length, WeightLimits.MaxPickleBytes));
         var storages = new Dictionary<string, StorageRef>(StringComparer.Ordinal);
@@ -33,7 +39,12 @@ internal static class LegacyReader
         return (tree, storages, position, new LegacyStorages(bytes, starts));
     }
 
-    private static object? Next(ReadOnlySpan<byte> head, ref int position, string origin, Dictionary<string, StorageRef> storages)
+    private static object? Next(
+        ReadOnlySpan<byte> head,
+        ref int position,
+        string origin,
+        Dictionary<string, StorageRef> storages
+    )
     {
         object? value = Unpickler.Read(head[position..], origin, storages, out int consumed);
         position += consumed;
@@ -67,13 +78,21 @@ internal static class LegacyReader
         var starts = new Dictionary<string, long>(StringComparer.Ordinal);
         foreach (object? key in list)
         {
-            if (key is not string text || !storages.TryGetValue(text, out StorageRef? storage) || bytes.Length - position < 8)
+            if (
+                key is not string text
+                || !storages.TryGetValue(text, out StorageRef? storage)
+                || bytes.Length - position < 8
+            )
             {
                 throw Fault(WeightErrors.StorageInvalid, origin, "a storage of the list is unknown, or cut.");
             }
             long count = BinaryPrimitives.ReadInt64LittleEndian(bytes.Span(position, 8));
             position += 8;
-            if (count != storage.Count || storage.ByteLength > bytes.Length - position || !starts.TryAdd(text, position))
+            if (
+                count != storage.Count
+                || storage.ByteLength > bytes.Length - position
+                || !starts.TryAdd(text, position)
+            )
             {
                 throw Fault(
                     WeightErrors.StorageInvalid,
@@ -85,7 +104,11 @@ internal static class LegacyReader
         }
         return position == bytes.Length
             ? starts
-            : throw Fault(WeightErrors.StorageInvalid, origin, $"{bytes.Length - position} bytes follow the last storage.");
+            : throw Fault(
+                WeightErrors.StorageInvalid,
+                origin,
+                $"{bytes.Length - position} bytes follow the last storage."
+            );
     }
 
     private static KdException Fault(ErrorCode code, string origin, string what) => WeightFault.Of(code, origin, what);

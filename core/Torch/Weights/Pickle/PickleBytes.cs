@@ -32,7 +32,7 @@ internal ref struct PickleBytes(ReadOnlySpan<byte> data, string origin)
             throw Fault(WeightErrors.PickleLimit, $"an integer of {length} bytes; at most 16 are read.");
         }
         var number = new BigInteger(Take(length));
-        return number >= long.MinValue && number <= long.MaxValue ? (long)number : number;
+        return number >= long.MinValue && number <= long.MaxValue ? (object)(long)number : number;
     }
 
     public string Text(uint length)

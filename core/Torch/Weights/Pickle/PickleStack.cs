@@ -71,7 +71,10 @@ internal sealed class PickleStack(long pickleBytes)
         object? top = Peek();
         if (index >= WeightLimits.MaxMemo)
         {
-            throw new PickleFault(WeightErrors.PickleLimit, $"memo number {index}; at most {WeightLimits.MaxMemo} are kept.");
+            throw new PickleFault(
+                WeightErrors.PickleLimit,
+                $"memo number {index}; at most {WeightLimits.MaxMemo} are kept."
+            );
         }
         if (index > _memo.Count)
         {

@@ -20,6 +20,9 @@ internal sealed class StateTree
         "module",
     ];
 
+    /// <summary>A tree is walked a few times, and every honest object takes a byte and more.</summary>
+    private const int VisitsPerByte = 16;
+
     private readonly string _origin;
     private readonly long _fileLength;
     private long _visits;
@@ -30,7 +33,7 @@ internal sealed class StateTree
     {
         _origin = origin;
         _fileLength = fileLength;
-        _visits = 4 * pickleLength; // each tree is walked a few times, and every honest object takes a byte
+        _visits = VisitsPerByte * pickleLength;
         _letters = WeightLimits.FreeBytes + WeightLimits.PickleMemoryRatio / 2 * pickleLength;
         _bytes = WeightLimits.TotalFor(fileLength);
     }
@@ -58,7 +61,11 @@ internal sealed class StateTree
         Collect(tree, "", 0, tensors: false);
         if (Tensors.Count == 0)
         {
-            throw WeightFault.Of(WeightErrors.NotAStateDict, _origin, $"there is no tensor under {WeightFault.Quote(path)}.");
+            throw WeightFault.Of(
+                WeightErrors.NotAStateDict,
+                _origin,
+                $"there is no tensor under {WeightFault.Quote(path)}."
+            );
         }
         return path;
     }
@@ -76,25 +83,37 @@ internal sealed class StateTree
         }
         foreach (string usual in UsualRoots)
         {
-            if (dict.Items.TryGetValue(usual, out object? child) && Discover(child, Join(path, usual), depth + 1) is { } found)
+            if (
+                dict.Items.TryGetValue(usual, out object? child)
+                && Discover(child, Join(path, usual), depth + 1) is { } found
+            )
             {
                 return found;
             }
         }
         // One part with tensors is the model; of several, none is preferred.
-        (object?, string)? only = null;
-        foreach ((object key, object? child) in dict.Items)
+        object[] parts =
+        [
+            .. dict.Items.Where(item => HoldsTensors(item.Value, depth + 1)).Select(static item => item.Key).Take(2),
+        ];
+        return parts.Length switch
         {
-            if (Discover(child, Join(path, Text(key)), depth + 1) is { } found)
-            {
-                if (only is not null)
-                {
-                    return (node, path);
-                }
-                only = found;
-            }
-        }
-        return only;
+            0 => null,
+            1 => Discover(dict.Items[parts[0]], Join(path, Text(parts[0])), depth + 1) ?? (node, path),
+            _ => (node, path),
+        };
+    }
+
+    private bool HoldsTensors(object? node, int depth)
+    {
+        Visit(depth);
+        return node switch
+        {
+            TensorRef => true,
+            PickleDict dict => dict.Items.Values.Any(child => HoldsTensors(child, depth + 1)),
+            IReadOnlyList<object?> items => items.Any(child => HoldsTensors(child, depth + 1)),
+            _ => false,
+        };
     }
 
     /// <summary>Follows a dotted path; keys may hold dots themselves.</summary>
@@ -112,7 +131,10 @@ internal sealed class StateTree
             {
                 return child;
             }
-            if (path.StartsWith(text + ".", StringComparison.Ordinal) && Descend(child, path[(text.Length + 1)..], depth + 1) is { } found)
+            if (
+                path.StartsWith(text + ".", StringComparison.Ordinal)
+                && Descend(child, path[(text.Length + 1)..], depth + 1) is { } found
+            )
             {
                 return found;
             }
@@ -131,8 +153,7 @@ internal sealed class StateTree
                     Collect(child, Join(name, Text(key)), depth + 1, tensors);
                 }
                 break;
-            case List<object?> or object?[]:
-                var items = (IReadOnlyList<object?>)node;
+            case IReadOnlyList<object?> items:
                 for (int i = 0; i < items.Count; i++)
                 {
                     Collect(items[i], Join(name, i.ToString(CultureInfo.InvariantCulture)), depth + 1, tensors);
@@ -144,7 +165,11 @@ internal sealed class StateTree
             case TensorRef:
                 break;
             case StorageRef or GlobalRef:
-                throw WeightFault.Of(WeightErrors.NotAStateDict, _origin, $"{WeightFault.Quote(name)} is neither a tensor nor a plain value.");
+                throw WeightFault.Of(
+                    WeightErrors.NotAStateDict,
+                    _origin,
+                    $"{WeightFault.Quote(name)} is neither a tensor nor a plain value."
+                );
             case var value when !tensors:
                 AddOnce(Values, name, value);
                 break;
@@ -169,7 +194,11 @@ internal sealed class StateTree
     {
         if (!table.TryAdd(name, value))
         {
-            throw WeightFault.Of(WeightErrors.NotAStateDict, _origin, $"two objects would be named {WeightFault.Quote(name)}.");
+            throw WeightFault.Of(
+                WeightErrors.NotAStateDict,
+                _origin,
+                $"two objects would be named {WeightFault.Quote(name)}."
+            );
         }
     }
 
@@ -178,7 +207,11 @@ internal sealed class StateTree
         _letters -= prefix.Length + key.Length + 1;
         if (_letters < 0)
         {
-            throw WeightFault.Of(WeightErrors.PickleLimit, _origin, "the names of its tensors are longer than any honest ones.");
+            throw WeightFault.Of(
+                WeightErrors.PickleLimit,
+                _origin,
+                "the names of its tensors are longer than any honest ones."
+            );
         }
         return prefix.Length == 0 ? key : $"{prefix}.{key}";
     }
@@ -197,8 +230,14 @@ internal sealed class StateTree
 
     private KdException NoRoot(object? tree, string root)
     {
-        IEnumerable<string> parts = tree is PickleDict dict ? dict.Items.Keys.Take(20).Select(key => WeightFault.Quote(Text(key))) : [];
-        return WeightFault.Of(WeightErrors.RootNotFound, _origin, $"there is no {WeightFault.Quote(root)}; its parts are {string.Join(", ", parts)}.");
+        IEnumerable<string> parts = tree is PickleDict dict
+            ? dict.Items.Keys.Take(20).Select(key => WeightFault.Quote(Text(key)))
+            : [];
+        return WeightFault.Of(
+            WeightErrors.RootNotFound,
+            _origin,
+            $"there is no {WeightFault.Quote(root)}; its parts are {string.Join(", ", parts)}."
+        );
     }
 
     private static string Text(object key) => Convert.ToString(key, CultureInfo.InvariantCulture)!;

@@ -60,7 +60,8 @@ internal static class TensorBuilder
         {
             throw new PickleFault(WeightErrors.TensorOutsideStorage, "shape and strides of a tensor differ in length.");
         }
-        bool inside = Reaches(offset, shape, strides, out Int128 end) && offset <= storage.Count && end <= storage.Count;
+        bool inside =
+            Reaches(offset, shape, strides, out Int128 end) && offset <= storage.Count && end <= storage.Count;
         if (!inside || !storage.DType.TryByteCount(shape, out long bytes))
         {
             throw new PickleFault(
@@ -84,7 +85,10 @@ internal static class TensorBuilder
         {
             numbers[i] = tuple[i] is long and >= 0
                 ? (long)tuple[i]!
-                : throw new PickleFault(WeightErrors.TensorOutsideStorage, $"the {what} of a tensor must be integers from 0.");
+                : throw new PickleFault(
+                    WeightErrors.TensorOutsideStorage,
+                    $"the {what} of a tensor must be integers from 0."
+                );
         }
         return numbers;
     }

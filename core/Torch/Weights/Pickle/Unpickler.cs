@@ -45,7 +45,9 @@ internal static class Unpickler
             }
             object? result = stack.Pop();
             consumed = bytes.Position;
-            return stack.IsEmpty ? result : throw new PickleFault(WeightErrors.PickleInvalid, "objects are left on the stack.");
+            return stack.IsEmpty
+                ? result
+                : throw new PickleFault(WeightErrors.PickleInvalid, "objects are left on the stack.");
         }
         catch (PickleFault fault)
         {
@@ -243,16 +245,25 @@ internal static class Unpickler
                 _ = stack.Pop();
                 if (stack.Peek() is not PickleDict { Ordered: true })
                 {
-                    throw new PickleFault(WeightErrors.PickleOpcode, "BUILD on something that is no ordered dictionary.");
+                    throw new PickleFault(
+                        WeightErrors.PickleOpcode,
+                        "BUILD on something that is no ordered dictionary."
+                    );
                 }
                 break;
             default:
-                throw new PickleFault(WeightErrors.PickleOpcode, $"operation 0x{opcode:x2}, {PickleOpcode.Name(opcode)}.");
+                throw new PickleFault(
+                    WeightErrors.PickleOpcode,
+                    $"operation 0x{opcode:x2}, {PickleOpcode.Name(opcode)}."
+                );
         }
     }
 
     private static PickleFault RefusedGlobal(string module, string name) =>
-        new(WeightErrors.PickleGlobal, $"it asks for {WeightFault.Quote($"{module}.{name}")}, which tensors do not need.");
+        new(
+            WeightErrors.PickleGlobal,
+            $"it asks for {WeightFault.Quote($"{module}.{name}")}, which tensors do not need."
+        );
 
     private static object? Reduce(object? callable, object? arguments, PickleStack stack)
     {
@@ -289,7 +300,10 @@ internal static class Unpickler
                 {
                     List<object?> { Count: 2 } list => (list[0], list[1]),
                     object?[] { Length: 2 } tuple => (tuple[0], tuple[1]),
-                    _ => throw new PickleFault(WeightErrors.PickleInvalid, "an ordered dictionary must be made from pairs."),
+                    _ => throw new PickleFault(
+                        WeightErrors.PickleInvalid,
+                        "an ordered dictionary must be made from pairs."
+                    ),
                 };
                 SetOne(stack, dict, key, value);
             }

@@ -27,7 +27,11 @@ internal static class ZipContent
     {
         if (entry.Size > Array.MaxLength)
         {
-            throw WeightFault.Of(WeightErrors.ZipTooLarge, origin, $"entry {WeightFault.Quote(entry.Name)} inflates to {entry.Size} bytes.");
+            throw WeightFault.Of(
+                WeightErrors.ZipTooLarge,
+                origin,
+                $"entry {WeightFault.Quote(entry.Name)} inflates to {entry.Size} bytes."
+            );
         }
         var content = new byte[entry.Size];
         try

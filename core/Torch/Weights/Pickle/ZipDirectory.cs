@@ -202,7 +202,8 @@ internal sealed class ZipDirectory
         long allowed = WeightLimits.TotalFor(_bytes.Length);
         foreach (ZipEntry entry in _entries.Values.Where(static entry => entry.Deflated))
         {
-            long most = WeightLimits.FreeBytes / 4 + WeightLimits.MaxEntryRatio * Math.Min(entry.Stored, long.MaxValue / 128);
+            long most =
+                WeightLimits.FreeBytes / 4 + WeightLimits.MaxEntryRatio * Math.Min(entry.Stored, long.MaxValue / 128);
             total = entry.Size > allowed - total ? long.MaxValue : total + entry.Size;
             if (entry.Size > most || total > allowed)
             {

@@ -20,7 +20,10 @@ internal readonly record struct ZipEnd(long CentralStart, long CentralEnd, long 
             throw Invalid(origin, "it is too short for a zip container.");
         }
         ReadOnlySpan<byte> end = bytes.Span(endStart, EndBytes);
-        if (BinaryPrimitives.ReadUInt32LittleEndian(end) != EndSignature || BinaryPrimitives.ReadUInt16LittleEndian(end[20..]) != 0)
+        if (
+            BinaryPrimitives.ReadUInt32LittleEndian(end) != EndSignature
+            || BinaryPrimitives.ReadUInt16LittleEndian(end[20..]) != 0
+        )
         {
             throw Invalid(origin, "it does not end with an end record; it may have been cut, or text was added.");
         }
@@ -39,7 +42,8 @@ internal readonly record struct ZipEnd(long CentralStart, long CentralEnd, long 
             );
         long directoryEnd = wide is null ? endStart : endStart - Locator64Bytes - End64Bytes;
         bool oneDisk = BinaryPrimitives.ReadUInt32LittleEndian(end[4..]) == 0;
-        bool sound = found.CentralStart >= 0 && found.CentralStart <= found.CentralEnd && found.CentralEnd == directoryEnd;
+        bool sound =
+            found.CentralStart >= 0 && found.CentralStart <= found.CentralEnd && found.CentralEnd == directoryEnd;
         return agrees && sound && oneDisk && found.Count >= 0
             ? found
             : throw Invalid(origin, "the end record contradicts itself or the length of the file.");
@@ -75,7 +79,8 @@ internal readonly record struct ZipEnd(long CentralStart, long CentralEnd, long 
             : throw Invalid(origin, "the 64-bit end record is not valid.");
     }
 
-    private static KdException Invalid(string origin, string what) => WeightFault.Of(WeightErrors.ZipInvalid, origin, what);
+    private static KdException Invalid(string origin, string what) =>
+        WeightFault.Of(WeightErrors.ZipInvalid, origin, what);
 }
 
 /// <summary>The extra field that holds sizes of more than 32 bits.</summary>

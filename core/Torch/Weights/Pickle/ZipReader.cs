@@ -20,7 +20,11 @@ internal static class ZipReader
         ZipEntry pickle = entries[prefix + PickleName[1..]];
         if (pickle.Size > WeightLimits.MaxPickleBytes)
         {
-            throw Fault(WeightErrors.PickleLimit, origin, $"data.pkl has {pickle.Size} bytes; at most {WeightLimits.MaxPickleBytes} are read.");
+            throw Fault(
+                WeightErrors.PickleLimit,
+                origin,
+                $"data.pkl has {pickle.Size} bytes; at most {WeightLimits.MaxPickleBytes} are read."
+            );
         }
         ReadOnlySpan<byte> text = Content(bytes, pickle, origin, verify);
         var refs = new Dictionary<string, StorageRef>(StringComparer.Ordinal);
@@ -37,13 +41,23 @@ internal static class ZipReader
     /// <summary>All entries lie in one folder, which holds data.pkl and no code.</summary>
     private static string FindPrefix(Dictionary<string, ZipEntry> entries, string origin)
     {
-        string[] pickles = [.. entries.Keys.Where(static name => name.EndsWith(PickleName, StringComparison.Ordinal)).Take(2)];
+        string[] pickles =
+        [
+            .. entries.Keys.Where(static name => name.EndsWith(PickleName, StringComparison.Ordinal)).Take(2),
+        ];
         if (pickles.Length != 1)
         {
-            throw Fault(WeightErrors.NotAStateDict, origin, "the zip container must hold exactly one data.pkl, in a folder.");
+            throw Fault(
+                WeightErrors.NotAStateDict,
+                origin,
+                "the zip container must hold exactly one data.pkl, in a folder."
+            );
         }
         string prefix = pickles[0][..^(PickleName.Length - 1)];
-        if (entries.ContainsKey(prefix + "constants.pkl") || entries.Keys.Any(name => name.StartsWith(prefix + "code/", StringComparison.Ordinal)))
+        if (
+            entries.ContainsKey(prefix + "constants.pkl")
+            || entries.Keys.Any(name => name.StartsWith(prefix + "code/", StringComparison.Ordinal))
+        )
         {
             throw Fault(WeightErrors.NotAStateDict, origin, "it is a TorchScript program, which holds code.");
         }

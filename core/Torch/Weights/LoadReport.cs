@@ -1,0 +1,69 @@
+using System.Text;
+using static TorchSharp.torch;
+
+namespace KdPlugins.Torch.Weights;
+
+/// <summary>A tensor whose shape or dtype in the file does not fit the module.</summary>
+/// <param name="Name">The name in the module.</param>
+/// <param name="FileName">The name in the file.</param>
+/// <param name="FileShape">Dimensions in the file.</param>
+/// <param name="FileDType">Element type in the file.</param>
+/// <param name="ModuleShape">Dimensions in the module.</param>
+/// <param name="ModuleDType">Element type in the module.</param>
+public sealed record WeightMismatch(
+    string Name,
+    string FileName,
+    IReadOnlyList<long> FileShape,
+    WeightDType FileDType,
+    IReadOnlyList<long> ModuleShape,
+    ScalarType ModuleDType
+);
+
+/// <summary>A tensor whose values were converted to the module's dtype.</summary>
+/// <param name="Name">The name in the module.</param>
+/// <param name="From">Element type in the file.</param>
+/// <param name="To">Element type in the module.</param>
+public sealed record WeightConversion(string Name, WeightDType From, ScalarType To);
+
+/// <summary>What came of loading a file into a module. All names are sorted, and are those of the module if not said otherwise.</summary>
+/// <param name="Loaded">Tensors that now hold the values of the file.</param>
+/// <param name="Missing">Tensors of the module that the file does not have.</param>
+/// <param name="Unexpected">Names of the file (unmapped) that the module does not have.</param>
+/// <param name="Mismatched">Tensors that do not fit; left as they were.</param>
+/// <param name="Converted">Loaded tensors whose values were converted.</param>
+public sealed record LoadReport(
+    IReadOnlyList<string> Loaded,
+    IReadOnlyList<string> Missing,
+    IReadOnlyList<string> Unexpected,
+    IReadOnlyList<WeightMismatch> Mismatched,
+    IReadOnlyList<WeightConversion> Converted
+)
+{
+    /// <summary>Whether file and module have the same tensors.</summary>
+    public bool IsComplete => Missing.Count == 0 && Unexpected.Count == 0 && Mismatched.Count == 0;
+
+    /// <summary>The differences, one per line; empty where there are none.</summary>
+    public string Describe()
+    {
+        var text = new StringBuilder();
+        foreach (string name in Missing)
+        {
+            text.AppendLine($"  missing: {WeightFault.Quote(name)}");
+        }
+        foreach (string name in Unexpected)
+        {
+            text.AppendLine($"  unexpected: {WeightFault.Quote(name)}");
+        }
+        foreach (WeightMismatch tensor in Mismatched)
+        {
+            string renamed =
+                tensor.Name == tensor.FileName ? "" : $" (in the file {WeightFault.Quote(tensor.FileName)})";
+            text.AppendLine(
+                $"  mismatched: {WeightFault.Quote(tensor.Name)}{renamed}: "
+                    + $"file {tensor.FileDType.FormatName()} {WeightFault.Shape(tensor.FileShape)}, "
+                    + $"module {tensor.ModuleDType} {WeightFault.Shape(tensor.ModuleShape)}"
+            );
+        }
+        return text.ToString();
+    }
+}
