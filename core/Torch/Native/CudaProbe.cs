@@ -6,37 +6,35 @@ namespace KdPlugins.Torch.Native;
 internal static class CudaProbe
 {
     internal const string NoLibraries = "This libtorch has no CUDA libraries.";
+    private static readonly string[] Libraries = ["libc10_cuda.so", "libtorch_cuda.so"];
 
-    internal static void LoadLibraries(IEnumerable<string?> libraries, Action<string> load, out string? failure)
+    /// <summary>The name by which TorchSharp asks for a library, such as <c>torch_cuda</c>.</summary>
+    internal static string NameOf(string path) => Path.GetFileNameWithoutExtension(path)["lib".Length..];
+
+    /// <summary>Loads the libraries in order; says why one cannot be, or null where all are.</summary>
+    internal static string? LoadLibraries(Func<string, string?> find, Action<string> load)
     {
-        failure = null;
-        foreach (var library in libraries)
+        foreach (var library in Libraries)
         {
-            if (library is null)
-            {
-                failure = NoLibraries;
-                return;
-            }
+            if (find(library) is not { } path)
+                return NoLibraries;
             try
             {
-                load(library);
+                load(path);
             }
             catch (DllNotFoundException e)
             {
-                failure =
-                    $"{Path.GetFileName(library)} cannot be loaded: {e.Message.ReplaceLineEndings("\n").Split('\n', 2)[0]}";
-                return;
+                return $"{library} cannot be loaded: {NativeLoader.Reason(e)}.";
             }
         }
+        return null;
     }
 
-    internal static (bool Available, string Status) Check(string? loadFailure)
+    /// <summary>Computes on the device; TorchSharp's own answer is not enough, it remembers a half-failed load as a success.</summary>
+    internal static (bool Available, string Status) Check()
     {
-        if (loadFailure is not null)
-            return (false, loadFailure);
         try
         {
-            // TorchSharp remembers a half-failed load as a success, so its own answer is not enough.
             torch.InitializeDeviceType(DeviceType.CUDA);
             using var scope = torch.NewDisposeScope();
             var sum = torch.ones(2, device: torch.CUDA).add(1).sum().item<float>();
@@ -46,10 +44,7 @@ internal static class CudaProbe
         }
         catch (Exception e)
         {
-            return (
-                false,
-                $"CUDA libraries are loaded, but no device computes: {e.Message.ReplaceLineEndings("\n").Split('\n', 2)[0]}"
-            );
+            return (false, $"CUDA libraries are loaded, but no device computes: {NativeLoader.Reason(e)}");
         }
     }
 }

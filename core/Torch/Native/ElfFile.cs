@@ -17,7 +17,10 @@ internal sealed class ElfFile
     private const int HeaderSize = 64;
     private const ushort MachineX64 = 62;
 
-    private readonly byte[] _bytes;
+    // Longer than any mangled name seen; a name without an end is then an error, not a copy of the file.
+    private const int MaximumNameLength = 16 * 1024;
+
+    private readonly ReadOnlyMemory<byte> _bytes;
     private readonly List<Section> _sections = [];
 
     private readonly record struct Section(uint Type, int Offset, int Size, uint Link, uint Info);
@@ -28,7 +31,7 @@ internal sealed class ElfFile
     /// <summary>An undefined symbol of the dynamic symbol table.</summary>
     internal readonly record struct UndefinedSymbol(string Name, ushort VersionIndex, bool Weak, bool Relocated);
 
-    private ElfFile(byte[] bytes) => _bytes = bytes;
+    private ElfFile(ReadOnlyMemory<byte> bytes) => _bytes = bytes;
 
     /// <summary>Says why a file is no x86-64 shared library, or null where it is one, reading only its header.</summary>
     internal static string? WhyNotLoadable(string path)
@@ -79,29 +82,29 @@ internal sealed class ElfFile
         };
 
     /// <summary>Reads the section table. Throws <see cref="InvalidDataException"/> where the file does not hold together.</summary>
-    internal static ElfFile Parse(byte[] bytes)
+    internal static ElfFile Parse(ReadOnlyMemory<byte> bytes)
     {
-        if (bytes.Length < HeaderSize || WhyNotLoadable(bytes.AsSpan(0, HeaderSize), bytes.Length) is not null)
-            throw new InvalidDataException("not an x86-64 ELF library");
+        if (bytes.Length < HeaderSize)
+            throw new InvalidDataException($"is {bytes.Length} bytes long, shorter than an ELF header");
+        if (WhyNotLoadable(bytes.Span[..HeaderSize], bytes.Length) is { } reason)
+            throw new InvalidDataException(reason);
         var elf = new ElfFile(bytes);
-        var table = checked((int)elf.U64(40));
-        int size = elf.U16(58),
-            count = elf.U16(60);
-        for (var i = 0; i < count; i++)
+        int count = elf.U16(60);
+        for (uint i = 0; i < count; i++)
         {
-            var at = table + i * size;
+            var at = elf.SectionHeader(i);
             var type = elf.U32(at + 4);
             if (type is 0 or 8)
                 continue; // null and no-bits sections hold nothing
-            elf._sections.Add(
-                new(
-                    type,
-                    checked((int)elf.U64(at + 24)),
-                    checked((int)elf.U64(at + 32)),
-                    elf.U32(at + 40),
-                    elf.U32(at + 44)
-                )
+            var section = new Section(
+                type,
+                Offset(elf.U64(at + 24)),
+                Offset(elf.U64(at + 32)),
+                elf.U32(at + 40),
+                elf.U32(at + 44)
             );
+            elf.Slice(section.Offset, section.Size);
+            elf._sections.Add(section);
         }
         return elf;
     }
@@ -116,12 +119,12 @@ internal sealed class ElfFile
             int at = section.Offset;
             for (uint i = 0; i < section.Info; i++)
             {
-                var aux = at + checked((int)U32(at + 12));
-                found.Add(Text(strings + checked((int)U32(aux))));
-                var next = checked((int)U32(at + 16));
+                found.Add(Text(Add(strings, U32(Add(at, U32(at + 12))))));
+                RefuseTooMany(found.Count, section, entrySize: 20);
+                var next = U32(at + 16);
                 if (next == 0)
                     break;
-                at += next;
+                at = Add(at, next);
             }
         }
         return found;
@@ -137,17 +140,18 @@ internal sealed class ElfFile
             int at = section.Offset;
             for (uint i = 0; i < section.Info; i++)
             {
-                var library = Text(strings + checked((int)U32(at + 4)));
-                int entry = at + checked((int)U32(at + 8));
+                var library = Text(Add(strings, U32(at + 4)));
+                int entry = Add(at, U32(at + 8));
                 for (int j = 0, n = U16(at + 2); j < n; j++)
                 {
-                    found.Add(new(library, Text(strings + checked((int)U32(entry + 8))), entry, U16(entry + 6)));
-                    entry += checked((int)U32(entry + 12));
+                    found.Add(new(library, Text(Add(strings, U32(entry + 8))), entry, U16(entry + 6)));
+                    RefuseTooMany(found.Count, section, entrySize: 16);
+                    entry = Add(entry, U32(entry + 12));
                 }
-                var next = checked((int)U32(at + 12));
+                var next = U32(at + 12);
                 if (next == 0)
                     break;
-                at += next;
+                at = Add(at, next);
             }
         }
         return found;
@@ -156,28 +160,48 @@ internal sealed class ElfFile
     /// <summary>Undefined symbols, each with whether any relocation needs it.</summary>
     internal List<UndefinedSymbol> UndefinedSymbols()
     {
-        const int symbolSize = 24,
-            relocationSize = 24;
+        const int relocationSize = 24;
         var used = new HashSet<uint>();
         foreach (var s in _sections.Where(s => s.Type == SectionRelocations))
-            for (var at = s.Offset; at + relocationSize <= s.Offset + s.Size; at += relocationSize)
-                used.Add((uint)(U64(at + 8) >> 32));
+            for (var at = 0; at <= s.Size - relocationSize; at += relocationSize)
+                used.Add((uint)(U64(s.Offset + at + 8) >> 32));
 
         var found = new List<UndefinedSymbol>();
-        if (_sections.FirstOrDefault(s => s.Type == SectionDynamicSymbols) is not { Size: > 0 } symbols)
-            return found;
-        var strings = LinkedOffset(symbols);
         var versions = _sections.FirstOrDefault(s => s.Type == SectionSymbolVersions);
-        for (var i = 1; i < symbols.Size / symbolSize; i++)
+        foreach (var (i, at, strings) in DynamicSymbols())
         {
-            var at = symbols.Offset + i * symbolSize;
             if (U16(at + 6) != 0)
                 continue; // defined in a section of this library
             var version = versions.Size >= 2 * (i + 1) ? (ushort)(U16(versions.Offset + 2 * i) & 0x7fff) : (ushort)0;
             var weak = Byte(at + 4) >> 4 == 2;
-            found.Add(new(Text(strings + checked((int)U32(at))), version, weak, used.Contains((uint)i)));
+            found.Add(new(Text(Add(strings, U32(at))), version, weak, used.Contains((uint)i)));
         }
         return found;
+    }
+
+    /// <summary>Removes from <paramref name="names"/> every symbol that this library defines.</summary>
+    internal void StrikeDefined(HashSet<string> names)
+    {
+        var lookup = names.GetAlternateLookup<ReadOnlySpan<char>>();
+        Span<char> characters = new char[MaximumNameLength];
+        foreach (var (_, at, strings) in DynamicSymbols())
+        {
+            if (U16(at + 6) == 0)
+                continue;
+            var name = Name(Add(strings, U32(at)));
+            lookup.Remove(characters[..Encoding.Latin1.GetChars(name, characters)]);
+        }
+    }
+
+    private IEnumerable<(int Index, int Offset, int Strings)> DynamicSymbols()
+    {
+        const int symbolSize = 24;
+        var symbols = _sections.FirstOrDefault(s => s.Type == SectionDynamicSymbols);
+        if (symbols.Size == 0)
+            yield break;
+        var strings = LinkedOffset(symbols);
+        for (var i = 1; i < symbols.Size / symbolSize; i++)
+            yield return (i, symbols.Offset + i * symbolSize, strings);
     }
 
     /// <summary>Makes requirement <paramref name="from"/> ask for <paramref name="to"/> instead: hash and name, 8 bytes in all.</summary>
@@ -187,8 +211,21 @@ internal sealed class ElfFile
         bytes.AsSpan(to.EntryOffset + 8, 4).CopyTo(bytes.AsSpan(from.EntryOffset + 8, 4));
     }
 
-    private int LinkedOffset(Section section) =>
-        checked((int)U64(checked((int)(U64(40) + section.Link * (ulong)U16(58))) + 24));
+    private int LinkedOffset(Section section) => Offset(U64(SectionHeader(section.Link) + 24));
+
+    private int SectionHeader(uint index) => Offset(U64(40) + index * (ulong)U16(58));
+
+    private static int Offset(ulong value) =>
+        value <= int.MaxValue ? (int)value : throw new InvalidDataException($"offset {value} lies outside the file");
+
+    private static int Add(int at, uint distance) => Offset((ulong)at + distance);
+
+    // Entries that point at each other or overlap would otherwise be read for a very long time.
+    private static void RefuseTooMany(int count, Section section, int entrySize)
+    {
+        if (count > section.Size / entrySize)
+            throw new InvalidDataException("its version table has more entries than room");
+    }
 
     private byte Byte(int at) => Slice(at, 1)[0];
 
@@ -200,13 +237,15 @@ internal sealed class ElfFile
 
     private ReadOnlySpan<byte> Slice(int at, int length) =>
         at >= 0 && at <= _bytes.Length - length
-            ? _bytes.AsSpan(at, length)
+            ? _bytes.Span.Slice(at, length)
             : throw new InvalidDataException($"offset {at} lies outside the file");
 
-    private string Text(int at)
+    private ReadOnlySpan<byte> Name(int at)
     {
-        var rest = Slice(at, _bytes.Length - at);
+        var rest = Slice(at, Math.Min(MaximumNameLength, Math.Max(0, _bytes.Length - at)));
         var end = rest.IndexOf((byte)0);
-        return Encoding.ASCII.GetString(end < 0 ? rest : rest[..end]);
+        return end >= 0 ? rest[..end] : throw new InvalidDataException($"the name at offset {at} has no end");
     }
+
+    private string Text(int at) => Encoding.Latin1.GetString(Name(at));
 }

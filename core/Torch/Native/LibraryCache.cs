@@ -8,15 +8,15 @@ internal static class LibraryCache
     /// <summary>A file to load, and whether it is to be deleted once it is loaded.</summary>
     internal readonly record struct Entry(string Path, bool Temporary);
 
-    /// <summary><c>$XDG_CACHE_HOME/kdplugins/native</c>, or the same under <c>~/.cache</c>.</summary>
-    internal static string DefaultFolder
+    /// <summary><c>$XDG_CACHE_HOME/kdplugins/native</c>, or the same under <c>~/.cache</c>; null for an account without a home.</summary>
+    internal static string? DefaultFolder
     {
         get
         {
             var root = Environment.GetEnvironmentVariable("XDG_CACHE_HOME");
             if (string.IsNullOrEmpty(root) || !Path.IsPathFullyQualified(root))
                 root = Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".cache");
-            return Path.Combine(root, "kdplugins", "native");
+            return Path.IsPathFullyQualified(root) ? Path.Combine(root, "kdplugins", "native") : null;
         }
     }
 
@@ -24,8 +24,10 @@ internal static class LibraryCache
     /// The path of a file with exactly <paramref name="content"/>. A copy that is damaged is replaced; several processes
     /// may ask at once; a folder that cannot be written to is replaced by a private temporary one.
     /// </summary>
-    internal static Entry Provide(byte[] content, string fileName, string folder)
+    internal static Entry Provide(byte[] content, string fileName, string? folder)
     {
+        if (folder is null)
+            return ProvideTemporary(content, fileName);
         var hash = Convert.ToHexStringLower(SHA256.HashData(content));
         var target = Path.Combine(folder, hash[..16], fileName);
         if (Holds(target, content))
@@ -38,11 +40,16 @@ internal static class LibraryCache
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            // A folder of our own with mode 0700: nobody else can place a library there.
-            var temporary = Path.Combine(Directory.CreateTempSubdirectory("kdplugins-").FullName, fileName);
-            File.WriteAllBytes(temporary, content);
-            return new(temporary, Temporary: true);
+            return ProvideTemporary(content, fileName);
         }
+    }
+
+    // A folder of our own with mode 0700: nobody else can place a library there.
+    private static Entry ProvideTemporary(byte[] content, string fileName)
+    {
+        var temporary = Path.Combine(Directory.CreateTempSubdirectory("kdplugins-").FullName, fileName);
+        File.WriteAllBytes(temporary, content);
+        return new(temporary, Temporary: true);
     }
 
     /// <summary>Removes a temporary copy; a library that is loaded stays usable without its name.</summary>

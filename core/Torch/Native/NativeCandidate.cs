@@ -4,7 +4,10 @@ using TorchSharp;
 namespace KdPlugins.Torch.Native;
 
 /// <summary>A place that may hold libtorch: where it comes from and the folders that together make it up.</summary>
-internal sealed record NativeCandidate(string Source, IReadOnlyList<string> Folders)
+/// <param name="Source">Where the place comes from, in words.</param>
+/// <param name="Folders">The folders, in the order of search.</param>
+/// <param name="KnownVersion">Whether the place tells its version, as a package folder does by its name.</param>
+internal sealed record NativeCandidate(string Source, IReadOnlyList<string> Folders, bool KnownVersion = false)
 {
     /// <summary>The libtorch that TorchSharp 0.107 is built against.</summary>
     internal const string LibTorchVersion = "2.10.0";
@@ -32,10 +35,11 @@ internal sealed record NativeCandidate(string Source, IReadOnlyList<string> Fold
                     .ToList()
                 : [];
             if (cuda.Count > 0)
-                yield return new("CUDA package folder", cuda);
+                yield return new("CUDA package folder", cuda, KnownVersion: true);
             yield return new(
                 "package folder",
-                [Path.Combine(root, "libtorch-cpu-linux-x64", LibTorchVersion, NativeFolder)]
+                [Path.Combine(root, "libtorch-cpu-linux-x64", LibTorchVersion, NativeFolder)],
+                KnownVersion: true
             );
         }
     }
@@ -60,10 +64,11 @@ internal sealed record NativeCandidate(string Source, IReadOnlyList<string> Fold
             AppContext.GetData("KdPlugins.PackageRoot") as string,
             Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".nuget", "packages"),
         ];
+        // A relative path would mean libraries from wherever the process happens to run.
         return
         [
             .. roots
-                .Where(r => !string.IsNullOrWhiteSpace(r))
+                .Where(r => !string.IsNullOrWhiteSpace(r) && Path.IsPathFullyQualified(r))
                 .Select(r => Path.TrimEndingDirectorySeparator(Path.GetFullPath(r!)))
                 .Distinct(),
         ];

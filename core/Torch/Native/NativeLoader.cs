@@ -6,30 +6,37 @@ namespace KdPlugins.Torch.Native;
 internal static class NativeLoader
 {
     internal const string LibTorchSharp = "libLibTorchSharp.so";
-    private static readonly string[] CudaLibraries = ["libc10_cuda.so", "libtorch_cuda.so"];
+    private const string LibTorchCpu = "libtorch_cpu.so";
+    private const string AbiVersionFunction = "aoti_torch_abi_version";
 
-    internal static NativeInfo Load(
+    /// <summary>What was loaded: the facts, and the handles by which TorchSharp is to find the libraries.</summary>
+    internal sealed record Loaded(NativeInfo Info, IReadOnlyDictionary<string, nint> Handles);
+
+    internal static Loaded Load(
         IEnumerable<NativeCandidate> candidates,
         IEnumerable<string> libTorchSharpFolders,
-        string cacheFolder
+        string? cacheFolder
     )
     {
         var refusals = new List<string>();
         var shims = libTorchSharpFolders.Select(f => Path.Combine(f, LibTorchSharp)).ToList();
         foreach (var candidate in candidates)
         {
-            var loaded = new List<nint>();
             try
             {
-                return LoadWhole(candidate, shims, cacheFolder, loaded, refusals);
+                var plan = Plan(candidate, shims);
+                return LoadWhole(candidate, plan, cacheFolder, refusals);
             }
             catch (Exception e)
-                when (e is DllNotFoundException or BadImageFormatException or InvalidDataException or IOException)
+                when (e
+                        is DllNotFoundException
+                            or BadImageFormatException
+                            or InvalidDataException
+                            or IOException
+                            or UnauthorizedAccessException
+                )
             {
-                // Undone, so that the next candidate's libraries are not bound to the ones of this.
-                for (var i = loaded.Count - 1; i >= 0; i--)
-                    NativeLibrary.Free(loaded[i]);
-                refusals.Add($"{candidate}: {FirstLine(e.Message)}");
+                refusals.Add($"{candidate}: {Reason(e)}");
             }
         }
         throw new KdException(
@@ -39,81 +46,98 @@ internal static class NativeLoader
         );
     }
 
-    private static NativeInfo LoadWhole(
-        NativeCandidate candidate,
-        List<string> shims,
-        string cacheFolder,
-        List<nint> loaded,
-        List<string> refusals
-    )
+    /// <summary>LibTorchSharp for a candidate that passed every check that can be made without loading anything.</summary>
+    private sealed record ShimPlan(string Path, RequirementRelaxer.Outcome Outcome);
+
+    private static ShimPlan Plan(NativeCandidate candidate, List<string> shims)
     {
-        var plan = Plan(candidate);
+        LibTorchCheck.Files(candidate);
         var shim = candidate.Find(LibTorchSharp) ?? shims.FirstOrDefault(File.Exists);
         if (shim is null)
             throw new InvalidDataException(
                 $"{LibTorchSharp} is in none of {string.Join(", ", candidate.Folders.Concat(shims.Select(s => Path.GetDirectoryName(s)!)).Distinct())}"
             );
+        if (ElfFile.WhyNotLoadable(shim) is { } reason)
+            throw new InvalidDataException($"{shim} {reason}");
         var original = File.ReadAllBytes(shim);
+        // The package folder's version is in its name; what others hold is not known.
+        if (!candidate.KnownVersion)
+            LibTorchCheck.Fits(candidate, shim, ElfFile.Parse(original));
         var (cxx, highest) = RequirementRelaxer.SystemCxx();
         var outcome = RequirementRelaxer.Relax(original, highest);
-        if (outcome.Refusal is not null)
-            throw new InvalidDataException($"{shim} {outcome.Refusal} ({cxx})");
+        return outcome.Refusal is null
+            ? new(shim, outcome)
+            : throw new InvalidDataException($"{shim} {outcome.Refusal} ({cxx})");
+    }
 
-        foreach (var library in plan)
-            loaded.Add(LoadWithSiblings(library, candidate));
-        CudaProbe.LoadLibraries(
-            CudaLibraries.Select(candidate.Find),
-            l => loaded.Add(LoadWithSiblings(l, candidate)),
-            out var cudaStatus
+    private static Loaded LoadWhole(
+        NativeCandidate candidate,
+        ShimPlan plan,
+        string? cacheFolder,
+        List<string> refusals
+    )
+    {
+        var torchCpu = candidate.Find(LibTorchCpu)!;
+        RefuseSecondLibTorch(torchCpu);
+        var handles = new Dictionary<string, nint>();
+        if (candidate.FindPattern("libgomp*.so*") is { } openMp)
+            LoadWithSiblings(openMp, candidate);
+        LoadWithSiblings(candidate.Find("libc10.so")!, candidate);
+        handles["torch_cpu"] = LoadWithSiblings(torchCpu, candidate);
+        var cudaFailure = CudaProbe.LoadLibraries(
+            candidate.Find,
+            path => handles[CudaProbe.NameOf(path)] = LoadWithSiblings(path, candidate)
         );
         var torch = LoadWithSiblings(candidate.Find("libtorch.so")!, candidate);
-        loaded.Add(torch);
-        RefuseMissingSymbols(shim, original, torch);
+        var abi = AbiVersion(handles["torch_cpu"]);
+        handles["LibTorchSharp"] = LoadShim(plan, cacheFolder, out var shimPath);
 
-        var entry = outcome.Image is null
-            ? new(shim, false)
-            : LibraryCache.Provide(outcome.Image, LibTorchSharp, cacheFolder);
+        return new(
+            new(
+                candidate.Source,
+                Path.GetDirectoryName(torchCpu)!,
+                shimPath,
+                plan.Outcome.Change,
+                abi,
+                CudaAvailable: false,
+                cudaFailure ?? "",
+                refusals
+            ),
+            handles
+        );
+    }
+
+    private static nint LoadShim(ShimPlan plan, string? cacheFolder, out string path)
+    {
+        var entry = plan.Outcome.Image is { } image
+            ? LibraryCache.Provide(image, LibTorchSharp, cacheFolder)
+            : new(plan.Path, Temporary: false);
+        path = entry.Path;
         try
         {
-            loaded.Add(NativeLibrary.Load(entry.Path));
+            return NativeLibrary.Load(entry.Path);
         }
         finally
         {
             LibraryCache.Release(entry);
         }
-        var abi = AbiVersion(torch);
-        var cuda = CudaProbe.Check(cudaStatus);
-        return new(
-            candidate.Source,
-            Path.GetDirectoryName(plan[^1])!,
-            entry.Path,
-            outcome.Change,
-            abi,
-            cuda.Available,
-            cuda.Status,
-            refusals
-        );
     }
 
-    /// <summary>libgomp (where bundled), libtorch_global_deps (where present), libc10 and libtorch_cpu, all checked before any is loaded.</summary>
-    private static List<string> Plan(NativeCandidate candidate)
+    // libtorch stays in the process once it is loaded, and two of them in one process corrupt each other.
+    private static void RefuseSecondLibTorch(string wanted)
     {
-        if (!candidate.Folders.Any(Directory.Exists))
-            throw new InvalidDataException("the folder does not exist");
-        foreach (var required in (string[])["libc10.so", "libtorch_cpu.so", "libtorch.so"])
-        {
-            var path = candidate.Find(required) ?? throw new InvalidDataException($"{required} is missing");
-            if (ElfFile.WhyNotLoadable(path) is { } reason)
-                throw new InvalidDataException($"{required} {reason}");
-        }
-        string?[] plan =
-        [
-            candidate.FindPattern("libgomp*.so*"),
-            candidate.Find("libc10.so"),
-            candidate.Find("libtorch_cpu.so"),
-        ];
-        return [.. plan.OfType<string>()];
+        var mapped = File.ReadLines("/proc/self/maps")
+            .Where(line => line.EndsWith("/" + LibTorchCpu, StringComparison.Ordinal))
+            .Select(line => line[line.IndexOf('/')..])
+            .FirstOrDefault(path => !SameFile(path, wanted));
+        if (mapped is not null)
+            throw new InvalidDataException(
+                $"{mapped} is already loaded and cannot be unloaded; call NativeRuntime.Start before any use of TorchSharp"
+            );
     }
+
+    private static bool SameFile(string a, string b) =>
+        Path.GetFullPath(a) == Path.GetFullPath(b) || File.ResolveLinkTarget(b, returnFinalTarget: true)?.FullName == a;
 
     /// <summary>
     /// Loads a library; where the system's loader misses another, that one is looked for in the candidate's folders and
@@ -121,34 +145,36 @@ internal static class NativeLoader
     /// </summary>
     private static nint LoadWithSiblings(string path, NativeCandidate candidate)
     {
+        const int attempts = 32;
         for (var attempt = 0; ; attempt++)
         {
             try
             {
                 return NativeLibrary.Load(path);
             }
-            catch (DllNotFoundException e) when (attempt < 32 && MissingLibrary(e.Message) is { } missing)
+            catch (DllNotFoundException e) when (attempt < attempts && MissingLibrary(e.Message, path) is { } missing)
             {
                 var sibling =
-                    Siblings(candidate, missing)
+                    Sibling(candidate, missing)
                     ?? throw new DllNotFoundException($"{Path.GetFileName(path)} needs {missing}, which is not found");
                 LoadWithSiblings(sibling, candidate);
             }
         }
     }
 
-    private static string? MissingLibrary(string message)
+    /// <summary>The library that a loader's message says is missing, or null where it says something else.</summary>
+    internal static string? MissingLibrary(string message, string path)
     {
         const string marker = ": cannot open shared object file";
         var end = message.IndexOf(marker, StringComparison.Ordinal);
-        if (end < 0)
+        if (end <= 0)
             return null;
         var start = message.LastIndexOfAny([' ', '\n', '\''], end - 1) + 1;
         var name = message[start..end];
-        return name.Contains('/') ? null : name;
+        return name.Contains('/') || name == Path.GetFileName(path) ? null : name;
     }
 
-    private static string? Siblings(NativeCandidate candidate, string file)
+    private static string? Sibling(NativeCandidate candidate, string file)
     {
         var wheels = candidate
             .Folders.Select(f => Path.GetFullPath(Path.Combine(f, "..", "..", "nvidia")))
@@ -157,23 +183,25 @@ internal static class NativeLoader
         return candidate.Find(file) ?? wheels.FirstOrDefault();
     }
 
-    // A missing function would end the process at its first call: better refused now, by name.
-    private static void RefuseMissingSymbols(string shim, byte[] image, nint torch)
+    private static unsafe ulong AbiVersion(nint torchCpu)
     {
-        var missing = ElfFile
-            .Parse(image)
-            .UndefinedSymbols()
-            .Where(s => s is { Relocated: true, Weak: false } && !NativeLibrary.TryGetExport(torch, s.Name, out _))
-            .Select(s => s.Name)
-            .ToList();
-        if (missing.Count > 0)
+        if (!NativeLibrary.TryGetExport(torchCpu, AbiVersionFunction, out var function))
             throw new InvalidDataException(
-                $"this libtorch lacks {missing.Count} functions that {shim} calls: {string.Join(", ", missing)}"
+                $"{LibTorchCpu} has no {AbiVersionFunction}: it is older than libtorch 2.10"
+            );
+        var abi = ((delegate* unmanaged<ulong>)function)();
+        // Major and minor: LibTorchSharp was compiled against the headers of exactly these.
+        return abi >> 48 == Stable.StableAbi.Version >> 48
+            ? abi
+            : throw new InvalidDataException(
+                $"is libtorch {abi >> 56}.{(abi >> 48) & 0xff}, libtorch {NativeCandidate.LibTorchVersion} is needed"
             );
     }
 
-    private static unsafe ulong AbiVersion(nint torch) =>
-        NativeLibrary.TryGetExport(torch, "aoti_torch_abi_version", out var f) ? ((delegate* unmanaged<ulong>)f)() : 0;
-
-    private static string FirstLine(string text) => text.ReplaceLineEndings("\n").Split('\n', 2)[0];
+    // .NET says at length that a library cannot be loaded; the loader's own words, on the next line, say why.
+    internal static string Reason(Exception e)
+    {
+        var lines = e.Message.ReplaceLineEndings("\n").Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        return e is DllNotFoundException && lines.Length > 1 ? string.Join("; ", lines[1..]) : lines[0];
+    }
 }

@@ -1,3 +1,5 @@
+using System.Reflection;
+using System.Runtime.InteropServices;
 using KdPlugins.Torch.Native;
 using KdPlugins.Torch.Stable;
 
@@ -5,12 +7,12 @@ namespace KdPlugins.Torch;
 
 /// <summary>
 /// Loads libtorch and LibTorchSharp once, by absolute path, before TorchSharp looks for them itself. TorchSharp then
-/// finds them by name in the process and copies nothing.
+/// uses exactly those and copies nothing.
 /// </summary>
 public static class NativeRuntime
 {
     private static readonly Lock Gate = new();
-    private static NativeInfo? _started;
+    private static volatile NativeInfo? _started;
 
     /// <summary>What was loaded, or null before <see cref="Start"/>.</summary>
     public static NativeInfo? Current => _started;
@@ -22,6 +24,8 @@ public static class NativeRuntime
     /// <exception cref="KdException"><c>KDP0001</c>: nothing fits; the message lists every place with its reason.</exception>
     public static NativeInfo Start()
     {
+        if (_started is { } started)
+            return started;
         lock (Gate)
             return _started ??= Load();
     }
@@ -30,18 +34,31 @@ public static class NativeRuntime
     {
         var roots = NativeCandidate.DefaultPackageRoots();
         var application = Path.TrimEndingDirectorySeparator(AppContext.BaseDirectory);
-        var candidates = NativeCandidate.All(
-            Environment.GetEnvironmentVariable(NativeCandidate.Variable),
-            application,
-            roots
-        );
-        var info = NativeLoader.Load(
-            candidates,
+        var loaded = NativeLoader.Load(
+            NativeCandidate.All(Environment.GetEnvironmentVariable(NativeCandidate.Variable), application, roots),
             NativeCandidate.LibTorchSharpFolders(application, roots),
             LibraryCache.DefaultFolder
         );
-        MangledSymbols.Resolve(info.LibTorchFolder);
+        LeadTorchSharp(loaded.Handles);
+        MangledSymbols.Resolve(loaded.Info.LibTorchFolder);
         ErrorText.Install();
-        return info;
+        if (loaded.Info.CudaStatus.Length > 0)
+            return loaded.Info;
+        var (available, status) = CudaProbe.Check();
+        return loaded.Info with { CudaAvailable = available, CudaStatus = status };
+    }
+
+    // Without this TorchSharp would search the application folder first, and find another copy of what is loaded there.
+    private static void LeadTorchSharp(IReadOnlyDictionary<string, nint> handles)
+    {
+        nint Find(string name, Assembly assembly, DllImportSearchPath? path) => handles.GetValueOrDefault(name);
+        try
+        {
+            NativeLibrary.SetDllImportResolver(typeof(TorchSharp.torch).Assembly, Find);
+        }
+        catch (InvalidOperationException)
+        {
+            // The application leads TorchSharp itself; the loader still finds ours by name.
+        }
     }
 }

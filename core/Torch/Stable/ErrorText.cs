@@ -111,8 +111,10 @@ internal static unsafe class ErrorText
     [UnmanagedCallersOnly]
     private static long Write(nint self, byte* text, long count)
     {
-        if (count > 2 && text[0] == '[' && text[1] == 'E')
-            _last = Encoding.UTF8.GetString(text, checked((int)count));
+        // Other lines that libtorch logs as errors belong to nobody's call: they stay visible.
+        var line = new ReadOnlySpan<byte>(text, checked((int)count));
+        if (line.StartsWith("[E"u8) && line.IndexOf("Exception in aoti_torch: "u8) >= 0)
+            _last = Encoding.UTF8.GetString(line);
         else
             PassOn(text, count);
         return count;

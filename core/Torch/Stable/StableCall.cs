@@ -46,6 +46,7 @@ internal unsafe ref struct StableCall
     /// <param name="stack">Room for the larger of the numbers of arguments and results.</param>
     internal StableCall(StableOperator op, Span<ulong> stack)
     {
+        NativeRuntime.Start();
         _operator = op;
         _stack = stack;
     }
@@ -104,10 +105,13 @@ internal unsafe ref struct StableCall
             throw new KdException(TorchErrors.NativeCall, Explain(ErrorText.Take()));
     }
 
-    /// <summary>The i-th result, which joins the current dispose scope; null where the operator gave an undefined tensor.</summary>
+    /// <summary>
+    /// The i-th result, which joins the current dispose scope; null where the operator gave an undefined tensor. Each
+    /// result can be taken once: two owners of one handle would free it twice.
+    /// </summary>
     internal readonly Tensor? TakeOptional(int i)
     {
-        var handle = (nint)_stack[i];
+        var handle = TakeHandle(i);
         byte defined;
         StableAbi.Check(StableAbi.IsDefined(handle, &defined), "is_defined");
         if (defined != 0)
@@ -122,7 +126,16 @@ internal unsafe ref struct StableCall
         ?? throw new KdException(TorchErrors.NativeCall, $"{_operator.FullName} gave no tensor as result {i}.");
 
     /// <summary>Drops the extra handle that an in-place operator returns.</summary>
-    internal readonly void Drop(int i) => StableAbi.DeleteTensor((nint)_stack[i]);
+    internal readonly void Drop(int i) => StableAbi.DeleteTensor(TakeHandle(i));
+
+    private readonly nint TakeHandle(int i)
+    {
+        var handle = (nint)_stack[i];
+        _stack[i] = 0;
+        return handle != 0
+            ? handle
+            : throw new InvalidOperationException($"Result {i} of {_operator.FullName} was taken before.");
+    }
 
     private void Push(ulong value) => _stack[_count++] = value;
 

@@ -1,0 +1,50 @@
+// A process of its own for what cannot be tried inside a test run: libtorch can be started once per process only.
+using System.Text.Json;
+using KdPlugins.Torch;
+using TorchSharp;
+
+if (Environment.GetEnvironmentVariable("PROBE_PACKAGE_ROOT") is { } root)
+    AppContext.SetData("KdPlugins.PackageRoot", root);
+try
+{
+    return args switch
+    {
+        [] or ["start"] => Start(),
+        _ => throw new ArgumentException($"unknown command {string.Join(' ', args)}"),
+    };
+}
+catch (KdException e)
+{
+    Console.Error.WriteLine(e.Message);
+    return 3;
+}
+
+static int Start()
+{
+    var info = NativeRuntime.Start();
+    using var scope = torch.NewDisposeScope();
+    var sum = torch.arange(5, dtype: torch.float32).square().sum().item<float>();
+    var mapped = File.ReadLines("/proc/self/maps")
+        .Where(line => line.Contains("/lib"))
+        .Select(line => line[line.IndexOf('/')..])
+        .Distinct()
+        .Where(path => path.Contains("torch", StringComparison.OrdinalIgnoreCase) || path.Contains("libc10"));
+    Console.WriteLine(
+        JsonSerializer.Serialize(
+            new
+            {
+                info.Source,
+                info.LibTorchFolder,
+                info.LibTorchSharpPath,
+                info.Relaxed,
+                info.CudaAvailable,
+                info.CudaStatus,
+                info.Refusals,
+                Version = torch.__version__,
+                Sum = sum,
+                Mapped = mapped,
+            }
+        )
+    );
+    return 0;
+}
