@@ -1,4 +1,8 @@
 using System.Runtime.CompilerServices;
+using Xunit;
+
+// libtorch's random generators, its thread count and its live tensors belong to the whole process.
+[assembly: CollectionBehavior(DisableTestParallelization = true)]
 
 namespace KdPlugins.Torch.Tests;
 
