@@ -8,6 +8,9 @@ public abstract class Augmentation<TOptions> : Plugin<TOptions>, IAugmentation
     where TOptions : class, new()
 {
     /// <inheritdoc/>
+    public virtual void Bind(DataInfo data) { }
+
+    /// <inheritdoc/>
     public virtual bool InEvaluation => false;
 
     /// <inheritdoc/>

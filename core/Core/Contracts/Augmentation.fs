@@ -32,6 +32,10 @@ type IPartContext =
 type IAugmentation =
     inherit IPlugin
 
+    /// Fits it to the run's main data set, once, before the first batch: channel statistics, the number of classes.
+    /// Raises KDP03xx where they do not go together.
+    abstract Bind: data: DataInfo -> unit
+
     /// Whether it belongs to the evaluation too (normalising does, cropping at random does not).
     abstract InEvaluation: bool
 

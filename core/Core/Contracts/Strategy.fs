@@ -87,6 +87,9 @@ type IPlanContext =
     /// The roles that the recipe fills.
     abstract Roles: IReadOnlyCollection<string>
 
+    /// The ids of the recipe's losses that need a teacher, in the recipe's order.
+    abstract TeacherLosses: IReadOnlyCollection<string>
+
     /// A role's network. Raises KDP0301 where the recipe has none.
     abstract Network: role: string -> INetwork
 
