@@ -22,7 +22,7 @@ public abstract class NamedOptimizer : OptimizerHelper
 {
     private readonly List<(ParamGroup Group, ParameterState[] States)> _groups = [];
     private readonly Dictionary<string, ParameterState> _byName = [];
-    private readonly Dictionary<nint, string> _nameByIdentity = [];
+    private readonly Dictionary<nint, string> _nameByHandle = [];
     private readonly UpdateBatches _batches = new();
 
     private protected NamedOptimizer(OptimizerOptions defaults)
@@ -150,7 +150,10 @@ public abstract class NamedOptimizer : OptimizerHelper
                     _batches.Add(state, TensorLayout.Align(state.Name, parameter, gradient), HistoryOf(group, state));
             }
             for (var i = 0; i < _batches.Count; i++)
+            {
                 Update(group, _batches[i]);
+                AutogradVersion.Bump(_batches[i].Parameters);
+            }
         }
         finally
         {
@@ -160,7 +163,10 @@ public abstract class NamedOptimizer : OptimizerHelper
 
     private void CheckOptions(ParamGroup group, int index)
     {
-        var complaints = Options.Select(o => o.Complain(o.Get(group))).Append(Contradiction(group));
+        var complaints = Options
+            .Where(o => o != OptimizerOption.InitialLearningRate) // the same as lr here
+            .Select(o => o.Complain(o.Get(group)))
+            .Append(Contradiction(group));
         var text = string.Join("; ", complaints.Where(c => c is not null));
         if (text.Length > 0)
             throw new KdException(OptimErrors.Setting, $"{GetType().Name}, group {index}: {text}.");
@@ -171,11 +177,11 @@ public abstract class NamedOptimizer : OptimizerHelper
         if (states.Length == 0)
             throw NoParameters($"group {_groups.Count} has no parameters");
         var names = new HashSet<string>(_byName.Keys);
-        var identities = new Dictionary<nint, string>(_nameByIdentity);
+        var handles = new Dictionary<nint, string>(_nameByHandle);
         foreach (var state in states)
         {
-            var identity = Identity(state.Alive());
-            if (identities.TryGetValue(identity, out var other))
+            var handle = state.Alive().Handle;
+            if (handles.TryGetValue(handle, out var other))
                 throw new KdException(
                     OptimErrors.Parameter,
                     $"Parameter '{state.Name}' is the same tensor as parameter '{other}'."
@@ -186,12 +192,12 @@ public abstract class NamedOptimizer : OptimizerHelper
                     $"Two parameters are named '{state.Name}'.",
                     "Put a prefix in front of the names of each module."
                 );
-            identities.Add(identity, state.Name);
+            handles.Add(handle, state.Name);
         }
         foreach (var state in states)
         {
             _byName.Add(state.Name, state);
-            _nameByIdentity.Add(Identity(state.Parameter), state.Name);
+            _nameByHandle.Add(state.Parameter.Handle, state.Name);
             _state[state.Parameter.Handle] = state;
         }
     }
@@ -202,7 +208,4 @@ public abstract class NamedOptimizer : OptimizerHelper
             $"{GetType().Name}: {what}.",
             "Check that the model registered its parameters and that they are not all filtered out."
         );
-
-    // A tensor object holds one pointer, to what makes up the tensor's identity: several wrappers can share it.
-    private static unsafe nint Identity(Parameter parameter) => *(nint*)parameter.Handle;
 }

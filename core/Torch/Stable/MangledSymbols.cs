@@ -81,6 +81,12 @@ internal static class MangledSymbols
     );
     internal static readonly MangledSymbol ClearAutocastCache = new(Cpu, "_ZN2at8autocast11clear_cacheEv", Autocast);
 
+    internal static readonly MangledSymbol BumpVersion = new(
+        Cpu,
+        "_ZN5torch8autograd4impl12bump_versionERKN2at6TensorE",
+        "autograd's refusal to go backward through weights that an optimiser step has changed"
+    );
+
     internal static readonly MangledSymbol SetStackTraceFetcher = new(
         C10,
         "_ZN3c1020SetStackTraceFetcherESt8functionIFNSt7__cxx1112basic_stringIcSt11char_traitsIcESaIcEEEvEE",
@@ -108,6 +114,7 @@ internal static class MangledSymbols
         IncrementNesting,
         DecrementNesting,
         ClearAutocastCache,
+        BumpVersion,
         SetStackTraceFetcher,
         StreamBufferTable,
         LocaleConstructor,

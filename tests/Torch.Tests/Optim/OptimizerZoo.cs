@@ -1,4 +1,5 @@
 using KdPlugins.Torch.Optim;
+using TorchSharp.Modules;
 
 namespace KdPlugins.Torch.Tests.Optim;
 
@@ -17,10 +18,13 @@ internal static class OptimizerZoo
         "lars",
     ];
 
-    internal static NamedOptimizer Make(string kind, Quadratics problem)
+    internal static NamedOptimizer Make(string kind, Quadratics problem) => Make(kind, [.. problem.Parameters]);
+
+    /// <summary>Parameters "a" and "b" in the first group, "c" in the second.</summary>
+    internal static NamedOptimizer Make(string kind, Parameter[] parameters)
     {
-        var first = problem.Named(0, 1);
-        var second = problem.Named(2);
+        (string, Parameter)[] first = [("a", parameters[0]), ("b", parameters[1])];
+        (string, Parameter)[] second = [("c", parameters[2])];
         var amsGrad = kind.EndsWith("amsgrad");
         SgdGroup[] sgd() => [new(first), new(second, learningRate: 0.02, weightDecay: 0)];
         AdamGroup[] adam() => [new(first, beta1: 0.8), new(second, learningRate: 0.03, weightDecay: 0)];
