@@ -94,9 +94,18 @@ type Trainable
 
         Trainable(name, parameters, optimiser, schedule)
 
-/// What an evaluation found. Values are by metric name: "accuracy" and "top5" in [0, 1], "loss", "miou", "perplexity".
+/// What an evaluation found. values are by metric name: "accuracy" and "top5" in [0, 1], "loss" (mean cross-entropy in
+/// nats), "miou" and "pixel-accuracy" in [0, 1], "perplexity". confusion: rows are true classes, columns predicted ones;
+/// empty where targets are not classes.
 [<Sealed>]
-type Evaluation(role: string, source: string, samples: int64, values: IReadOnlyDictionary<string, double>) =
+type Evaluation
+    (
+        role: string,
+        source: string,
+        samples: int64,
+        values: IReadOnlyDictionary<string, double>,
+        confusion: IReadOnlyList<IReadOnlyList<int64>>
+    ) =
 
     /// Whose network was evaluated.
     member _.Role = role
@@ -109,6 +118,16 @@ type Evaluation(role: string, source: string, samples: int64, values: IReadOnlyD
 
     /// The metrics by name.
     member _.Values = values
+
+    /// Samples (pixels for class maps) by true class and predicted class; empty where targets are not classes.
+    member _.Confusion = confusion
+
+    /// The metric that says which state is best, higher is better: accuracy, mIoU, or the negative loss.
+    member _.Score =
+        match values.TryGetValue "accuracy", values.TryGetValue "miou" with
+        | (true, accuracy), _ -> accuracy
+        | _, (true, miou) -> miou
+        | _ -> -values["loss"]
 
 /// One step of a stage, as its step function sees it. Everything it may use is here: it opens no file, reads no clock,
 /// draws from no global generator.

@@ -1,0 +1,142 @@
+namespace KdPlugins.Core
+
+open System
+open System.Collections.Generic
+open System.Threading.Tasks
+open TorchSharp
+open KdPlugins.Torch
+
+/// The order of samples: a pure function of (key, epoch, index), so that there is no iterator to save. Batches are
+/// numbered through all epochs; the rest of an epoch that fills no batch is left out (a set smaller than a batch is one).
+[<Sealed>]
+type internal SampleOrder(count: int64, batchSize: int64, key: RandomKey) =
+    let size = min count batchSize
+    let perEpoch = max 1L (count / size)
+    let mutable cached = struct (-1L, Array.empty<int64>)
+
+    let shuffled epoch =
+        let struct (known, order) = cached
+
+        if known = epoch then
+            order
+        else
+            let order = Array.init (int count) int64
+            let epochKey = key.Derive(epoch: int64)
+
+            for i in order.Length - 1 .. -1 .. 1 do
+                // The bias of taking the remainder is below count / 2^64.
+                let j = int (epochKey.Derive(int64 i).Value % uint64 (i + 1))
+                let swap = order[i]
+                order[i] <- order[j]
+                order[j] <- swap
+
+            cached <- struct (epoch, order)
+            order
+
+    /// Batches per epoch, at least 1.
+    member _.PerEpoch = perEpoch
+
+    /// The samples of the n-th batch.
+    member _.Batch(n: int64) =
+        let order = shuffled (n / perEpoch)
+        Array.sub order (int (n % perEpoch * size)) (int size)
+
+/// Everything in a batch that has to be disposed.
+module internal BatchTensors =
+    let private ofTarget (target: Target) : Tensor seq =
+        match target with
+        | :? ClassIndexTarget as t -> [ t.Labels ]
+        | :? SoftTarget as t -> [ t.Values ]
+        | :? ClassMapTarget as t -> [ t.Labels ]
+        | :? TokenTarget as t -> [ t.Ids; t.Mask ]
+        | :? BoxTarget as t -> Seq.append t.Boxes t.Labels
+        | _ -> Seq.empty
+
+    let all (batch: Batch) =
+        seq {
+            yield batch.Input
+            yield batch.Mask
+            yield batch.Indices
+            yield! ofTarget batch.Target
+            yield! batch.Parameters.Values
+        }
+        |> Seq.filter (isNull >> not)
+
+    /// The batch as networks take it: images as float in [0, 1] and channels_last, everything on the device.
+    let toDevice (device: torch.Device) (batch: Batch) =
+        let moved = batch.To device
+
+        if moved.Input.dim () <> 4L then
+            moved
+        else
+            let input =
+                if moved.Input.dtype = torch.ScalarType.Byte then
+                    moved.Input.to_type(torch.ScalarType.Float32).div_((255.0).ToScalar())
+                else
+                    moved.Input
+
+            moved.WithInput(input.ToChannelsLast())
+
+/// A source's batches in order, read ahead of the step that needs them by background tasks.
+/// changes: whether the source changes during the run; it is read only when a step asks, then.
+[<Sealed>]
+type internal Feed
+    (name: string, source: IDataSource, batchSize: int64, key: RandomKey, clock: TimeProvider, changes: bool) =
+    let ahead = if changes then 0L else 2L
+    let pending = Dictionary<int64, Task<Batch>>()
+    let mutable order = SampleOrder(source.Count, batchSize, key)
+    let mutable orderCount = source.Count
+    let mutable waited = TimeSpan.Zero
+
+    // A source that grows (a pool) gets a new order whenever its length has changed.
+    let current () =
+        if source.Count <> orderCount then
+            orderCount <- source.Count
+            order <- SampleOrder(orderCount, batchSize, key)
+            pending.Clear()
+
+        order
+
+    let start n =
+        if not (pending.ContainsKey n) then
+            let indices = (current ()).Batch n
+            pending[n] <- Task.Run(fun () -> source.Read(ReadOnlyMemory indices))
+
+    /// The source's name.
+    member _.Name = name
+
+    /// The samples.
+    member _.Source = source
+
+    /// Batches per epoch at the present length.
+    member _.PerEpoch = (current ()).PerEpoch
+
+    /// How long steps have waited for data.
+    member _.Waited = waited
+
+    /// The n-th batch, on the CPU, owned by the current dispose scope.
+    member _.Take(n: int64, scope: DisposeScope) =
+        start n
+
+        for next in n + 1L .. n + ahead do
+            start next
+
+        let began = clock.GetTimestamp()
+        let batch = pending[n].GetAwaiter().GetResult()
+        waited <- waited + clock.GetElapsedTime began
+        pending.Remove n |> ignore
+
+        for tensor in BatchTensors.all batch do
+            scope.Attach tensor |> ignore
+
+        batch
+
+    /// Forgets what was read ahead, for a jump to another position.
+    member _.Reset() =
+        for task in pending.Values do
+            task.ContinueWith(fun (t: Task<Batch>) ->
+                if t.IsCompletedSuccessfully then
+                    BatchTensors.all t.Result |> Seq.iter (fun tensor -> tensor.Dispose()))
+            |> ignore
+
+        pending.Clear()

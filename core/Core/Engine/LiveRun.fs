@@ -1,0 +1,124 @@
+namespace KdPlugins.Core
+
+open System
+open System.Collections.Generic
+open TorchSharp
+open KdPlugins.Torch
+
+/// What an interested party is told of a run while it goes on. Nothing it does can change the run.
+type IRunObserver =
+
+    /// A stage begins, or goes on after a resume at the given progress.
+    abstract StageStarted: progress: Progress -> unit
+
+    /// A step is done. values: the latest means by name, null between two readings. imagesPerSecond: of this stage.
+    abstract StepDone: progress: Progress * values: IReadOnlyDictionary<string, double> * imagesPerSecond: float -> unit
+
+    /// A network was evaluated.
+    abstract Evaluated: progress: Progress * evaluation: Evaluation -> unit
+
+    /// A checkpoint was written.
+    abstract CheckpointWritten: progress: Progress * path: string -> unit
+
+    /// Something the person ought to know.
+    abstract Warned: message: string -> unit
+
+/// Everything that a run consists of while it is in memory.
+[<Sealed>]
+type internal LiveRun(device: torch.Device, training: TrainingPlan, key: RandomKey, clock: TimeProvider) =
+    let roles = Dictionary<string, RoleState>()
+    let feeds = Dictionary<string, Feed>()
+
+    /// Where tensors live.
+    member _.Device = device
+
+    /// The recipe's training section.
+    member val Training = training with get, set
+
+    /// The root of all random streams.
+    member _.Key = key
+
+    /// The time.
+    member _.Clock = clock
+
+    /// The roles by name.
+    member _.Roles = roles
+
+    /// The feeds by source.
+    member _.Feeds = feeds
+
+    /// How many batches each source has given in the present stage.
+    member val Cursors = Dictionary<string, int64>() with get
+
+    /// The shared augmentations.
+    member val Shared: IReadOnlyList<IAugmentation> = [||] with get, set
+
+    /// The present phase's losses.
+    member val Losses: IReadOnlyList<WeightedLoss> = [||] with get, set
+
+    /// The optimisers of the present phase.
+    member val Optimisers = new Optimisers(training) with get, set
+
+    /// How many times an objective is computed per update.
+    member val Accumulate = 1 with get, set
+
+    /// Samples per evaluation batch.
+    member val EvaluationBatch = 256L with get, set
+
+    /// A role. Raises KDP0301 where there is none.
+    member _.Role(name: string) =
+        match roles.TryGetValue name with
+        | true, role -> role
+        | _ ->
+            let known = String.concat ", " roles.Keys
+            Fail.error CoreErrors.RoleMissing $"The role '{name}' is asked for; the recipe has: {known}."
+
+    /// A feed. Raises KDP0305 where there is none.
+    member _.Feed(name: string) =
+        match feeds.TryGetValue name with
+        | true, feed -> feed
+        | _ ->
+            let known = String.concat ", " feeds.Keys
+            Fail.error CoreErrors.SourceMissing $"The data source '{name}' is asked for; the run has: {known}."
+
+    /// Autocast where the recipe asks for it, else nothing.
+    member this.PrecisionScope() : IDisposable =
+        if this.Training.Precision = torch.ScalarType.BFloat16 then
+            Autocast.BFloat16 device
+        else
+            { new IDisposable with
+                member _.Dispose() = ()
+            }
+
+    /// Puts every role into the mode that a stage wants.
+    member this.Enter(stage: Stage) =
+        let changing =
+            stage.Trainables
+            |> Seq.collect (fun t -> t.Parameters |> Seq.map (fun struct (_, p) -> p.Handle))
+            |> HashSet
+
+        for role in roles.Values do
+            let trained = Seq.contains role.Name stage.Trains
+            role.IsTrained <- trained
+            role.Network.Module.train trained
+
+            // A copy with folded weights serves only while nobody changes the weights.
+            role.MayFreeze <-
+                role.IsFromRecipe
+                && not trained
+                && not (
+                    role.Network.Module.parameters ()
+                    |> Seq.exists (fun p -> changing.Contains p.Handle)
+                )
+
+            for p in role.Network.Module.parameters () do
+                p.requires_grad <- trained
+
+        for weighted in this.Losses do
+            if not (isNull weighted.Loss.Module) then
+                weighted.Loss.Module.train ()
+
+    /// Lets go of the copies that Enter allowed.
+    member _.Leave() =
+        for role in roles.Values do
+            role.DropFrozen()

@@ -1,0 +1,147 @@
+namespace KdPlugins.Core
+
+open System.Collections.Generic
+open TorchSharp
+open KdPlugins.Torch
+
+/// A role of a run: its network and how the present stage uses it.
+/// isFromRecipe: whether the recipe names it; a strategy may change the weights of a role that it added.
+[<Sealed>]
+type internal RoleState(name: string, network: INetwork, isFromRecipe: bool) =
+    let mutable frozen: INetwork = null
+
+    /// The role.
+    member _.Name = name
+
+    /// Its network.
+    member _.Network = network
+
+    /// Whether the recipe names it.
+    member _.IsFromRecipe = isFromRecipe
+
+    /// Whether the present stage trains it.
+    member val IsTrained = false with get, set
+
+    /// Whether its weights stay as they are in the present stage.
+    member val MayFreeze = false with get, set
+
+    /// The augmentations of this role's view, after the shared ones.
+    member val Augmentations: IReadOnlyList<IAugmentation> = [||] with get, set
+
+    /// The network to run without graph: a faster form where there is one and the weights stay as they are.
+    member this.Inference(device: torch.Device, dtype: torch.ScalarType) : INetwork =
+        match network with
+        | :? IFreezableNetwork as freezable when this.MayFreeze && device.``type`` = DeviceType.CPU ->
+            if isNull frozen then
+                // It outlives the step in which it is first needed.
+                use scope = torch.NewDisposeScope()
+                frozen <- freezable.Freeze dtype
+                scope.Detach(scope.DisposablesView) |> ignore
+
+            frozen
+        | _ -> network
+
+    /// Disposes the faster form.
+    member _.DropFrozen() =
+        if not (isNull frozen) then
+            frozen.Module.Dispose()
+            frozen <- null
+
+/// A loss of the recipe with its weight and the name it is reported under.
+[<Sealed>]
+type internal WeightedLoss(id: string, weight: float, loss: IDistillationLoss) =
+
+    /// The name it is reported under; made unique where the recipe names a loss twice.
+    member _.Id = id
+
+    /// Its factor in the sum.
+    member _.Weight = weight
+
+    /// The loss.
+    member _.Loss = loss
+
+    /// The taps of a role that it needs, fixed when it is bound.
+    member val Taps: IReadOnlyDictionary<string, IReadOnlyCollection<string>> = Dictionary() with get, set
+
+/// What parts see of a step, whoever they are.
+[<AbstractClass>]
+type internal PartContext(progress: Progress, random: RandomKey, device: torch.Device, evaluation: bool) =
+
+    abstract Consult: role: string * batch: Batch * taps: IReadOnlyCollection<string> -> ModelOutput
+
+    abstract Value: name: string * fallback: float -> float
+
+    interface IPartContext with
+        member _.Progress = progress
+        member _.Random = random
+        member _.Device = device
+        member _.IsEvaluation = evaluation
+        member this.Consult(role, batch, taps) = this.Consult(role, batch, taps)
+        member this.Value(name, fallback) = this.Value(name, fallback)
+
+/// The same context under another random stream.
+[<Sealed>]
+type internal DerivedContext(inner: IPartContext, random: RandomKey) =
+    inherit PartContext(inner.Progress, random, inner.Device, inner.IsEvaluation)
+
+    override _.Consult(role, batch, taps) = inner.Consult(role, batch, taps)
+    override _.Value(name, fallback) = inner.Value(name, fallback)
+
+/// A loss's sight of a step.
+[<Sealed>]
+type internal LossContext
+    (
+        inner: IPartContext,
+        random: RandomKey,
+        outputs: IReadOnlyDictionary<string, ModelOutput>,
+        studentRole: string,
+        teacherRole: string,
+        batch: Batch,
+        report: System.Action<string, Tensor>
+    ) =
+    inherit PartContext(inner.Progress, random, inner.Device, inner.IsEvaluation)
+
+    let output role =
+        match outputs.TryGetValue role with
+        | true, found when not (isNull found) -> found
+        | _ ->
+            Fail.error CoreErrors.RoleMissing $"A loss needs the output of '{role}', which this stage does not compute."
+
+    override _.Consult(role, batch, taps) = inner.Consult(role, batch, taps)
+    override _.Value(name, fallback) = inner.Value(name, fallback)
+
+    interface ILossContext with
+        member _.Student = output studentRole
+        member _.Teacher = output teacherRole
+
+        member _.HasTeacher =
+            not (isNull teacherRole)
+            && outputs.ContainsKey teacherRole
+            && not (isNull outputs[teacherRole])
+
+        member _.Output role = output role
+        member _.Batch = batch
+        member _.Report(name, value) = report.Invoke(name, value)
+
+/// Running augmentations in order.
+module internal Pipeline =
+
+    /// The batch after all of them; each gets its own random stream below the context's, by its place in the list.
+    let apply (augmentations: IReadOnlyList<IAugmentation>) (context: IPartContext) (batch: Batch) =
+        let mutable current = batch
+
+        for i in 0 .. augmentations.Count - 1 do
+            let augmentation = augmentations[i]
+
+            if not context.IsEvaluation || augmentation.InEvaluation then
+                let random = context.Random.Derive("augmentation").Derive(int64 i)
+                current <- augmentation.Apply(current, DerivedContext(context, random))
+
+        if
+            isNull current.Input
+            || current.Input.dim () <> 4L
+            || current.Input.IsChannelsLast()
+        then
+            current
+        else
+            current.WithInput(current.Input.ToChannelsLast())

@@ -1,0 +1,274 @@
+namespace KdPlugins.Core
+
+open System
+open System.Collections.Generic
+open System.Threading
+open TorchSharp
+open KdPlugins.Torch
+
+/// The failures of training.
+[<AbstractClass; Sealed>]
+type TrainingErrors private () =
+
+    static let notFinite =
+        ErrorCode(
+            "KDP0701",
+            "a loss is not finite",
+            "Lower the learning rate or the loss's weight, or look at the batch that was saved."
+        )
+
+    static let notScalar =
+        ErrorCode("KDP0702", "an objective is not a scalar", "Reduce the objective to one value.")
+
+    static let noGradient =
+        ErrorCode(
+            "KDP0703",
+            "an objective does not depend on what is trained",
+            "Compute it from outputs of roles that the stage trains."
+        )
+
+    /// A loss became NaN or infinite.
+    static member NotFinite = notFinite
+
+    /// An objective has more than one value.
+    static member NotScalar = notScalar
+
+    /// An objective has no graph.
+    static member NoGradient = noGradient
+
+    /// Every entry.
+    static member All: IReadOnlyList<ErrorCode> = [| notFinite; notScalar; noGradient |]
+
+/// One step, as the engine carries it out.
+[<Sealed>]
+type internal StepContext
+    (
+        run: LiveRun,
+        stage: Stage,
+        progress: Progress,
+        key: RandomKey,
+        reports: Reports,
+        scope: DisposeScope,
+        evaluate: Func<string, string, int64, Evaluation>,
+        cancellation: CancellationToken
+    ) =
+    inherit PartContext(progress, key, run.Device, false)
+
+    let calls = Dictionary<string, int64>()
+    let values = Dictionary<string, float>()
+
+    let kept =
+        Dictionary<struct (string * nativeint), struct (HashSet<string> * ModelOutput)>()
+
+    let terms = Dictionary<string, Tensor>()
+    let drawn = List<Batch>()
+    let mutable ended: string = null
+
+    let nth (name: string) =
+        let n =
+            match calls.TryGetValue name with
+            | true, n -> n
+            | _ -> 0L
+
+        calls[name] <- n + 1L
+        n
+
+    let tapsOf (role: string) (asked: IReadOnlyCollection<string>) =
+        let all = HashSet<string>()
+
+        if not (isNull asked) then
+            all.UnionWith asked
+
+        for weighted in run.Losses do
+            match weighted.Taps.TryGetValue role with
+            | true, taps -> all.UnionWith taps
+            | _ -> ()
+
+        all
+
+    let toFloat32 (t: Tensor) =
+        if isNull t || t.dtype <> torch.ScalarType.BFloat16 then
+            t
+        else
+            t.to_type torch.ScalarType.Float32
+
+    // Losses see float32 whatever the precision of the forward pass.
+    let widen (output: ModelOutput) =
+        let features = Dictionary<string, Tensor>()
+
+        for feature in output.Features do
+            features[feature.Key] <- toFloat32 feature.Value
+
+        ModelOutput(toFloat32 output.Logits, toFloat32 output.Embedding, features)
+
+    let withoutGraph (role: RoleState) (batch: Batch) (taps: HashSet<string>) =
+        let place = struct (role.Name, batch.Input.Handle)
+
+        match kept.TryGetValue place with
+        | true, struct (have, output) when taps.IsSubsetOf have -> output
+        | _ ->
+            use _ = torch.no_grad ()
+            use _ = run.PrecisionScope()
+            let network = role.Inference(run.Device, run.Training.Precision)
+            let output = network.Forward(batch.Input, batch.Mask, taps) |> widen
+
+            if not role.IsTrained then
+                kept[place] <- struct (taps, output)
+
+            output
+
+    let explainNotFinite (total: float) =
+        let bad =
+            terms
+            |> Seq.filter (fun t -> not (t.Value.isfinite().all().item<bool>()))
+            |> Seq.map (fun t -> $"'{t.Key}'")
+            |> Seq.toArray
+
+        let who =
+            if bad.Length = 0 then
+                "the objective"
+            else
+                String.Join(", ", bad)
+
+        Fail.error TrainingErrors.NotFinite $"The loss is {total} at {progress}; not finite: {who}."
+
+    let check (objective: Tensor) =
+        if objective.numel () <> 1L then
+            Fail.error
+                TrainingErrors.NotScalar
+                $"The objective of {progress} is {TensorText.Describe objective}, one value is needed."
+
+        if not objective.requires_grad then
+            Fail.error TrainingErrors.NoGradient $"The objective of {progress} has no graph to any parameter."
+
+        // On a GPU this would wait for the device in every step; there the reported means tell, some steps later.
+        if run.Device.``type`` = DeviceType.CPU then
+            let total = objective.detach().to_type(torch.ScalarType.Float64).item<double>()
+
+            if not (Double.IsFinite total) then
+                explainNotFinite total
+
+    /// Why the step function ended the stage; null where it did not.
+    member _.Ended = ended
+
+    /// The batches that the step has drawn.
+    member _.Drawn: IReadOnlyList<Batch> = drawn
+
+    override _.Consult(role, batch, taps) = withoutGraph (run.Role role) batch (tapsOf role taps)
+
+    override _.Value(name, fallback) =
+        match values.TryGetValue name with
+        | true, value -> value
+        | _ -> fallback
+
+    member private this.Context(purpose: string, name: string) : IPartContext =
+        DerivedContext(this, key.Derive(purpose).Derive(name).Derive(nth $"{purpose}/{name}"))
+
+    member private this.Sum(outputs: IReadOnlyDictionary<string, ModelOutput>, student, teacher, batch: Batch) =
+        let mutable total: Tensor = null
+
+        for weighted in run.Losses do
+            let report =
+                Action<string, Tensor>(fun name value -> (this :> IStepContext).Report($"{weighted.Id}.{name}", value))
+
+            let random = key.Derive("loss").Derive(weighted.Id)
+            let context = LossContext(this, random, outputs, student, teacher, batch, report)
+            let value = weighted.Loss.Compute context
+            (this :> IStepContext).Report(weighted.Id, value)
+
+            let part =
+                if weighted.Weight = 1.0 then
+                    value
+                else
+                    value.mul (weighted.Weight.ToScalar())
+
+            total <- if isNull total then part else total + part
+
+        if isNull total then
+            Fail.error
+                CoreErrors.WrongCombination
+                $"Stage '{stage.Name}' asks for the recipe's losses, but it has none."
+
+        total
+
+    interface IStepContext with
+        member _.Cancellation = cancellation
+
+        member this.Next source =
+            let feed = run.Feed source
+            let n = run.Cursors.GetValueOrDefault source
+            run.Cursors[source] <- n + 1L
+            let batch = feed.Take(n, scope) |> BatchTensors.toDevice run.Device
+            drawn.Add batch
+            Pipeline.apply run.Shared (this.Context("shared", source)) batch
+
+        member this.View(role, batch) =
+            match (run.Role role).Augmentations with
+            | none when none.Count = 0 -> batch
+            | augmentations -> Pipeline.apply augmentations (this.Context("view", role)) batch
+
+        member _.Forward(role, batch, taps) =
+            let state = run.Role role
+            let wanted = tapsOf role taps
+
+            if state.IsTrained then
+                use _ = run.PrecisionScope()
+                state.Network.Forward(batch.Input, batch.Mask, wanted) |> widen
+            else
+                withoutGraph state batch wanted
+
+        member this.Objective(student: ModelOutput, teacher: ModelOutput, batch: Batch) =
+            let outputs = Dictionary<string, ModelOutput>()
+            outputs[Roles.Student] <- student
+
+            if not (isNull teacher) then
+                outputs[Roles.Teacher] <- teacher
+
+            this.Sum(outputs, Roles.Student, Roles.Teacher, batch)
+
+        member this.Objective
+            (outputs: IReadOnlyDictionary<string, ModelOutput>, studentRole, teacherRole, batch: Batch)
+            =
+            this.Sum(outputs, studentRole, teacherRole, batch)
+
+        member this.Update(trainables, objective) =
+            for trainable in trainables do
+                (run.Optimisers.Of trainable).zero_grad()
+
+            let mutable total: Tensor = null
+
+            for _ in 1 .. run.Accumulate do
+                terms.Clear()
+
+                let part =
+                    use _ = run.PrecisionScope()
+                    objective.Invoke()
+
+                check part
+
+                let share =
+                    if run.Accumulate = 1 then
+                        part
+                    else
+                        part.div ((float run.Accumulate).ToScalar())
+
+                share.backward ()
+                let value = share.detach ()
+                total <- if isNull total then value else total + value
+
+            for trainable in trainables do
+                run.Optimisers.Step(trainable, progress)
+
+            (this :> IStepContext).Report("loss", total)
+            total
+
+        member _.Apply trainable = run.Optimisers.Step(trainable, progress)
+
+        member _.Report(name, value) =
+            let scalar = value.detach ()
+            terms[name] <- scalar
+            reports.Add(name, scalar)
+
+        member _.Publish(name, value) = values[name] <- value
+        member _.Evaluate(role, source, samples) = evaluate.Invoke(role, source, samples)
+        member _.EndStage reason = ended <- reason

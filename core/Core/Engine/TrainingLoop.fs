@@ -1,0 +1,82 @@
+namespace KdPlugins.Core
+
+open System
+open System.Collections.Generic
+open System.Threading
+open TorchSharp
+
+/// What the loop calls at its named points; the session does the work.
+type internal ILoopHooks =
+
+    /// Whether the loop is to stop before the next step.
+    abstract Cancellation: CancellationToken
+
+    /// A step is done; epochDone: it was the last of an epoch.
+    abstract AfterStep: context: StepContext * progress: Progress * epochDone: bool -> unit
+
+    /// A step failed: the batches it had drawn can be saved.
+    abstract OnFailure: context: StepContext * progress: Progress * error: exn -> unit
+
+    /// Evaluates a role on a source in the middle of a step.
+    abstract Evaluate: progress: Progress * role: string * source: string * samples: int64 -> Evaluation
+
+/// How a stage came to an end.
+type internal StageEnd =
+    /// All its steps are done, or its step function ended it.
+    | Done
+    /// The run is to stop; the stage goes on from the given step another time.
+    | Stopped of step: int64
+
+/// The loop.
+module internal TrainingLoop =
+
+    /// The number of steps of a stage and of its epochs.
+    let lengthOf (run: LiveRun) (stage: Stage) : struct (int64 * int64) =
+        let perEpoch =
+            if run.Feeds.ContainsKey stage.Source then
+                run.Feeds[stage.Source].PerEpoch
+            else
+                1L
+
+        struct (stage.Length.ToSteps perEpoch, perEpoch)
+
+    /// Runs a stage from a step on. cap: at most so many steps, 0 for no limit.
+    let runStage (run: LiveRun) (stage: Stage) (key: RandomKey) (from: int64) (cap: int64) reports (hooks: ILoopHooks) =
+        let struct (wanted, perEpoch) = lengthOf run stage
+        let total = if cap > 0L then min cap wanted else wanted
+        let mutable step = from
+        let mutable ended = false
+        run.Enter stage
+
+        while step < total && not ended && not hooks.Cancellation.IsCancellationRequested do
+            use scope = torch.NewDisposeScope()
+            let progress = Progress(stage.Name, step, total, perEpoch)
+            let stepKey = key.Derive(step)
+            let evaluate role source samples = hooks.Evaluate(progress, role, source, samples)
+
+            let context =
+                StepContext(run, stage, progress, stepKey, reports, scope, evaluate, hooks.Cancellation)
+
+            // Dropout and the like draw from the default generators: they start anew in every step, so that a resumed
+            // run draws what the uninterrupted one would have drawn.
+            torch.random.manual_seed (int64 (stepKey.Derive("torch").Value >>> 1)) |> ignore
+
+            try
+                if step = 0L && not (isNull stage.Begin) then
+                    stage.Begin.Invoke context
+
+                stage.Step.Invoke context
+                ended <- not (isNull context.Ended)
+
+                if (step + 1L = total || ended) && not (isNull stage.End) then
+                    stage.End.Invoke context
+            with error ->
+                hooks.OnFailure(context, progress, error)
+                reraise ()
+
+            step <- step + 1L
+            let after = Progress(stage.Name, step, total, perEpoch)
+            hooks.AfterStep(context, after, step % perEpoch = 0L || step = total || ended)
+
+        run.Leave()
+        if ended || step >= total then Done else Stopped step
