@@ -68,8 +68,12 @@ public static partial class AtomicFile
         }
     }
 
-    /// <summary>Makes the rename itself durable. .NET cannot flush a folder; where libc cannot either, nothing is lost.</summary>
-    private static void FlushFolder(string folder)
+    /// <summary>
+    /// Makes renames and new names in a folder survive a loss of power. .NET cannot flush a folder; where libc cannot
+    /// either, the renames are atomic all the same.
+    /// </summary>
+    /// <param name="folder">The folder whose entries changed.</param>
+    public static void FlushFolder(string folder)
     {
         if (OperatingSystem.IsWindows())
         {

@@ -103,6 +103,21 @@ public static class WeightTensors
         return SafeTensorsWriter.Write(path, tensors.Select(pair => ToData(pair.Key, pair.Value, path)), metadata);
     }
 
+    /// <summary>Writes tensors as a whole safetensors file into a stream.</summary>
+    /// <param name="stream">Takes the bytes from its current position.</param>
+    /// <param name="tensors">As in <see cref="Save"/>.</param>
+    /// <param name="metadata">Free text; null for none.</param>
+    /// <exception cref="KdException">A name, dtype or layout that the format does not have (KDP0561).</exception>
+    public static void Write(
+        Stream stream,
+        IReadOnlyDictionary<string, Tensor> tensors,
+        IReadOnlyDictionary<string, string>? metadata = null
+    )
+    {
+        ArgumentNullException.ThrowIfNull(tensors);
+        SafeTensorsWriter.Write(stream, tensors.Select(pair => ToData(pair.Key, pair.Value, "<stream>")), metadata);
+    }
+
     private static WeightData ToData(string name, Tensor tensor, string path)
     {
         WeightDType? dtype = tensor.is_sparse ? null : tensor.dtype.ToWeightDType();
