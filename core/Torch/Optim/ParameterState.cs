@@ -54,9 +54,10 @@ internal sealed class ParameterState(string name, Parameter parameter, int slots
             Put(slot, null);
             return;
         }
+        using var scope = NewDisposeScope(); // an operator in place returns a further handle
+        using var recordNothing = no_grad();
         var copy = TensorLayout.ZerosLike(name, _parameter);
-        using (no_grad())
-            copy.copy_(value);
+        copy.copy_(value);
         Put(slot, copy);
     }
 

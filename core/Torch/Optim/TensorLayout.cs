@@ -18,21 +18,20 @@ internal static unsafe class TensorLayout
     {
         if (Same(parameter, tensor))
             return tensor;
-        var copy = EmptyLike(name, parameter);
+        var copy = Fitting(name, parameter, empty_like(parameter, requires_grad: false));
         copy.copy_(tensor);
         return copy;
     }
 
     /// <summary>Zeros with the parameter's shape, dtype, device and strides, in no dispose scope.</summary>
     internal static Tensor ZerosLike(string name, Tensor parameter) =>
-        EmptyLike(name, parameter).zero_().DetachFromDisposeScope();
+        Fitting(name, parameter, zeros_like(parameter, requires_grad: false)).DetachFromDisposeScope();
 
-    private static Tensor EmptyLike(string name, Tensor parameter)
+    private static Tensor Fitting(string name, Tensor parameter, Tensor made)
     {
-        var empty = empty_like(parameter, requires_grad: false);
-        if (Same(parameter, empty))
-            return empty;
-        empty.Dispose();
+        if (Same(parameter, made))
+            return made;
+        made.Dispose();
         throw new KdException(
             OptimErrors.Parameter,
             $"Parameter '{name}' ({TensorText.Describe(parameter)}, strides {TensorText.Shape(parameter.stride())}) is "
