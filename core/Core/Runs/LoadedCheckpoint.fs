@@ -58,13 +58,13 @@ type LoadedCheckpoint
         | _ -> missing "counter" name counters.Keys
 
     /// Newer checkpoints that are damaged and were passed over, with file and reason; empty for none.
-    member val Skipped: IReadOnlyList<string> = Array.Empty<string>() with get, set
+    member val Skipped: IReadOnlyList<string> = Array.Empty<string>() with get, internal set
 
     /// What contradicts the run that goes on, and was overridden; empty for nothing.
-    member val Overridden: IReadOnlyList<string> = Array.Empty<string>() with get, set
+    member val Overridden: IReadOnlyList<string> = Array.Empty<string>() with get, internal set
 
     /// Why numbers may differ in the last bits from those of an uninterrupted run; empty for nothing.
-    member val EnvironmentChanges: IReadOnlyList<string> = Array.Empty<string>() with get, set
+    member val EnvironmentChanges: IReadOnlyList<string> = Array.Empty<string>() with get, internal set
 
     interface IDisposable with
         member _.Dispose() =
