@@ -46,7 +46,7 @@ public sealed class CifarResNet : nn.Module<Tensor, Tensor>
     }
 
     /// <summary>
-    /// The taps of <see cref="ForwardFeatures"/>, in order of depth: <c>stem</c>, <c>layer1</c>..<c>layer3</c> after
+    /// The taps of <see cref="ForwardFeatures(Tensor)"/>, in order of depth: <c>stem</c>, <c>layer1</c>..<c>layer3</c> after
     /// ReLU, <c>layer1.preact</c>..<c>layer3.preact</c> before it, <c>pooled</c>.
     /// </summary>
     public static ImmutableArray<string> TapNames { get; } =
@@ -81,24 +81,39 @@ public sealed class CifarResNet : nn.Module<Tensor, Tensor>
     /// Feature shapes: <c>stem</c> <c>[batch, widths[0], h, w]</c>; <c>layer1</c> has the same height and width,
     /// <c>layer2</c> half of them and <c>layer3</c> a quarter (rounded up); <c>pooled</c> <c>[batch, widths[3]]</c>.
     /// </returns>
-    public FeatureOutput ForwardFeatures(Tensor input)
+    public FeatureOutput ForwardFeatures(Tensor input) => ForwardFeatures(input, TapNames);
+
+    /// <summary>Logits, the pooled vector, and the taps that are asked for; nothing else is kept.</summary>
+    /// <param name="input">Images <c>[batch, channels, height, width]</c>.</param>
+    /// <param name="taps">Of <see cref="TapNames"/>.</param>
+    public FeatureOutput ForwardFeatures(Tensor input, IReadOnlyCollection<string> taps)
     {
+        var features = new Dictionary<string, Tensor>();
         var x = Stem(input);
-        var features = new Dictionary<string, Tensor> { ["stem"] = x };
+        Keep("stem", x);
         var number = 0;
         foreach (var stage in Stages)
         {
             var name = $"layer{++number}";
             for (var i = 0; i < stage.Count - 1; i++)
-                x = i == 0 ? stage[i].call(x) : Replace(x, stage[i].call(x));
+                x = Next(x, stage[i].call(x));
             var before = stage[^1].ForwardPreactivation(x);
-            if (stage.Count > 1)
-                x.Dispose();
-            x = before.relu();
-            (features[$"{name}.preact"], features[name]) = (before, x);
+            Next(x, before);
+            x = Keep($"{name}.preact", before) ? before.relu() : before.relu_();
+            Keep(name, x);
         }
-        var pooled = features["pooled"] = Pool(x);
+        var pooled = Next(x, Pool(x));
+        Keep("pooled", pooled);
         return new FeatureOutput(fc.call(pooled), pooled, features);
+
+        bool Keep(string tap, Tensor value) => taps.Contains(tap) && features.TryAdd(tap, value);
+
+        Tensor Next(Tensor old, Tensor next)
+        {
+            if (!features.Values.Any(kept => ReferenceEquals(kept, old)))
+                old.Dispose();
+            return next;
+        }
     }
 
     private ModuleList<CifarBasicBlock>[] Stages => [layer1, layer2, layer3];

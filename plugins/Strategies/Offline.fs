@@ -1,0 +1,55 @@
+namespace KdPlugins.Strategies
+
+open System.ComponentModel.DataAnnotations
+open KdPlugins.Core
+open KdPlugins.Sdk
+
+/// The options of the strategy "offline".
+[<Sealed; AllowNullLiteral>]
+type OfflineOptions() =
+
+    /// The role that teaches; its weights do not change. Default: teacher.
+    [<Required; MinLength(1)>]
+    member val Teacher = Roles.Teacher with get, set
+
+    /// The role that learns, and the run's result. Default: student.
+    [<Required; MinLength(1)>]
+    member val Student = Roles.Student with get, set
+
+/// The classical distillation: a teacher that no longer changes answers every batch, and the student follows it by the
+/// weighted sum of the recipe's losses. One stage, "distil", of as many epochs as the recipe says. Teacher and student
+/// see their own views of the same samples; where neither role has augmentations of its own, the same tensor.
+[<Sealed; KdStrategy("offline", Description = "A fixed teacher, a student, and any weighted sum of losses")>]
+type OfflineStrategy() =
+    inherit DistillationStrategy<OfflineOptions>()
+
+    override this.Needs =
+        let options = this.Options
+        [| options.Teacher; options.Student |]
+
+    override this.Result = this.Options.Student
+
+    override this.Plan context =
+        let teacher = this.Options.Teacher
+        let student = this.Options.Student
+        let trainable = context.TrainableOf student
+
+        let step (s: IStepContext) =
+            let objective () =
+                let batch = s.Next "train"
+                let view = s.View(student, batch)
+                let taught = s.Forward(teacher, s.View(teacher, batch), null)
+                s.Objective(s.Forward(student, view, null), taught, view)
+
+            s.Update([| trainable |], objective) |> ignore
+
+        [|
+            Stage(
+                "distil",
+                StageLength.Epochs context.Training.Epochs,
+                step,
+                Trainables = [| trainable |],
+                Trains = [| student |],
+                Evaluates = [| student |]
+            )
+        |]

@@ -1,0 +1,83 @@
+using KdPlugins.Core;
+using KdPlugins.Strategies;
+using KdPlugins.Torch;
+using static TorchSharp.torch;
+
+namespace KdPlugins.Plugins.Tests.Strategies;
+
+public class StrategyTests
+{
+    [Fact]
+    public void Supervised_trains_the_chosen_role_alone_for_the_recipes_epochs()
+    {
+        using var scope = NewDisposeScope();
+        var strategy = Make.Plugin<SupervisedStrategy>(new SupervisedOptions { Role = "teacher" });
+        Assert.Equal(["teacher"], strategy.Needs);
+        Assert.Equal("teacher", strategy.Result);
+        var stage = Assert.Single(strategy.Plan(new FakePlan("teacher", "student")));
+        Assert.Equal("train", stage.Name);
+        Assert.Equal(StageLength.Epochs(3), stage.Length);
+        Assert.Equal(["teacher"], stage.Trainables.Select(t => t.Name));
+        Assert.Equal(["teacher"], stage.Trains);
+        Assert.Equal(["teacher"], stage.Evaluates);
+        var step = new FakeStep();
+        stage.Step.Invoke(step);
+        Assert.Equal(
+            [
+                "update teacher",
+                "next train",
+                "view teacher",
+                "forward teacher on view.teacher",
+                "objective teacher from nobody on view.teacher",
+            ],
+            step.Calls
+        );
+    }
+
+    [Fact]
+    public void Supervised_refuses_losses_that_need_a_teacher_before_the_first_step()
+    {
+        var strategy = Make.Plugin<SupervisedStrategy>(new SupervisedOptions());
+        var plan = new FakePlan("student") { TeacherLosses = ["kd", "hint"] };
+        var failure = Assert.Throws<KdException>(() => strategy.Plan(plan));
+        Assert.Equal(CoreErrors.WrongCombination, failure.Code);
+        Assert.Contains("kd, hint", failure.Message);
+    }
+
+    [Fact]
+    public void Offline_gives_teacher_and_student_their_views_of_one_batch_and_trains_the_student()
+    {
+        using var scope = NewDisposeScope();
+        var strategy = Make.Plugin<OfflineStrategy>(new OfflineOptions());
+        Assert.Equal(["teacher", "student"], strategy.Needs);
+        Assert.Equal("student", strategy.Result);
+        var stage = Assert.Single(strategy.Plan(new FakePlan("teacher", "student") { TeacherLosses = ["kd"] }));
+        Assert.Equal("distil", stage.Name);
+        Assert.Equal(StageLength.Epochs(3), stage.Length);
+        Assert.Equal(["student"], stage.Trainables.Select(t => t.Name));
+        Assert.Equal(["student"], stage.Trains);
+        Assert.Equal(["student"], stage.Evaluates);
+        var step = new FakeStep();
+        stage.Step.Invoke(step);
+        Assert.Equal("update student", step.Calls[0]);
+        Assert.Single(step.Calls, "next train");
+        Assert.Contains("forward teacher on view.teacher", step.Calls);
+        Assert.Contains("forward student on view.student", step.Calls);
+        Assert.Equal("objective student from teacher on view.student", step.Calls[^1]);
+    }
+
+    [Fact]
+    public void Offline_works_between_any_two_roles()
+    {
+        var strategy = Make.Plugin<OfflineStrategy>(new OfflineOptions { Teacher = "student", Student = "tiny" });
+        Assert.Equal(["student", "tiny"], strategy.Needs);
+        Assert.Equal("tiny", strategy.Result);
+    }
+
+    [Fact]
+    public void An_empty_role_does_not_pass_validation()
+    {
+        Assert.False(Make.Passes(new SupervisedOptions { Role = "" }));
+        Assert.False(Make.Passes(new OfflineOptions { Student = "" }));
+    }
+}
