@@ -35,6 +35,13 @@ public static class TorchErrors
         "Correct the argument."
     );
 
+    /// <summary>A random scope was opened or closed in the wrong place.</summary>
+    public static readonly ErrorCode RandomScopeMisused = new(
+        "KDP0005",
+        "a random scope was opened or closed in the wrong place",
+        "Close each scope with 'using' in the method that opens it; beside the training thread draw from a generator of your own."
+    );
+
     /// <summary>An autocast scope was not closed where it was opened.</summary>
     public static readonly ErrorCode AutocastMisused = new(
         "KDP0007",
@@ -44,5 +51,5 @@ public static class TorchErrors
 
     /// <summary>Every entry of this assembly.</summary>
     public static IReadOnlyList<ErrorCode> All { get; } =
-    [NativeNotFound, NativeCall, NativeSymbolMissing, BadArgument, AutocastMisused];
+    [NativeNotFound, NativeCall, NativeSymbolMissing, BadArgument, RandomScopeMisused, AutocastMisused];
 }

@@ -40,7 +40,7 @@ public static class NativeRuntime
             LibraryCache.DefaultFolder
         );
         LeadTorchSharp(loaded.Handles);
-        MangledSymbols.Resolve(loaded.Info.LibTorchFolder);
+        MangledSymbols.Resolve(loaded.Info.LibTorchFolder, loaded.Handles.GetValueOrDefault("torch_cuda"));
         ErrorText.Install();
         if (loaded.Info.CudaStatus.Length > 0)
             return loaded.Info;

@@ -45,6 +45,8 @@ internal static class MangledSymbols
 {
     private const string Cpu = "libtorch_cpu.so";
     private const string C10 = "libc10.so";
+    private const string Cuda = "libtorch_cuda.so";
+    private const string CudaRandom = "seeding on a CUDA device";
     private const string Cxx = "libstdc++.so.6";
     private const string Autocast = "bf16 autocast";
     private const string ErrorText = "libtorch's own text in error messages";
@@ -105,6 +107,18 @@ internal static class MangledSymbols
     );
     internal static readonly MangledSymbol StandardError = new(Cxx, "_ZSt4cerr", ErrorText);
 
+    internal static readonly MangledSymbol CreateCudaGenerator = new(
+        Cuda,
+        "_ZN2at4cuda6detail19createCUDAGeneratorEa",
+        CudaRandom
+    );
+    internal static readonly MangledSymbol DefaultCudaGenerator = new(
+        Cuda,
+        "_ZN2at4cuda6detail23getDefaultCUDAGeneratorEa",
+        CudaRandom
+    );
+
+    /// <summary>What every libtorch has.</summary>
     internal static IReadOnlyList<MangledSymbol> All { get; } =
     [
         SetAutocastEnabled,
@@ -122,7 +136,8 @@ internal static class MangledSymbols
         StandardError,
     ];
 
-    internal static void Resolve(string libTorchFolder)
+    /// <summary>Looks everything up; what CUDA's library has only where that library is loaded.</summary>
+    internal static void Resolve(string libTorchFolder, nint cudaLibrary)
     {
         var handles = new Dictionary<string, nint>
         {
@@ -132,5 +147,9 @@ internal static class MangledSymbols
         };
         foreach (var symbol in All)
             symbol.Resolve(library => handles[library]);
+        if (cudaLibrary == 0)
+            return;
+        CreateCudaGenerator.Resolve(_ => cudaLibrary);
+        DefaultCudaGenerator.Resolve(_ => cudaLibrary);
     }
 }
