@@ -1,5 +1,6 @@
 namespace KdPlugins.Core
 
+open KdPlugins.Torch
 open TorchSharp
 
 /// A place in the tree of random streams. Every draw of a run derives from (run seed, stage, step, purpose) and from
@@ -11,10 +12,10 @@ type RandomKey(value: uint64) =
     member _.Value = value
 
     /// The place below this one for a purpose, such as "crop" or a role's name.
-    member _.Derive(purpose: string) = RandomKey(RandomMix.text value purpose)
+    member _.Derive(purpose: string) = RandomKey(Seed.Derive(value, purpose))
 
     /// The place below this one for a number, such as a step or a sample index.
-    member _.Derive(number: int64) = RandomKey(RandomMix.word value (uint64 number))
+    member _.Derive(number: int64) = RandomKey(Seed.Derive(value, number))
 
-    /// A generator on the device that starts at this place. Dispose it, or let the step's scope do it.
-    member _.NewGenerator(device: torch.Device) = new torch.Generator(value &&& 0x7fff_ffff_ffff_ffffUL, device)
+    /// A generator on the device that starts at this place. Dispose it: scopes dispose tensors only.
+    member _.NewGenerator(device: torch.Device) = RandomGenerators.New(value, device)
