@@ -1,4 +1,4 @@
-using KdPlugins.Torch.Stable;
+using System.Runtime.Intrinsics.X86;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -42,7 +42,23 @@ public static class Autocast
     /// <returns>The scope; disposing it restores what was before.</returns>
     public static AutocastScope Disabled() => new(Supported, enabled: false);
 
+    /// <summary>
+    /// Whether this CPU multiplies bfloat16 in hardware (AVX512-BF16 or AMX). Where it does not, autocast on the CPU
+    /// works, but is several times slower than float32.
+    /// </summary>
+    public static bool IsNativeOnCpu { get; } = CpuHasBFloat16();
+
     /// <summary>Whether autocast is on for this device type on this thread.</summary>
     public static bool IsEnabled(Device device) =>
         Supported.Contains(device.type) && AutocastState.IsEnabled(device.type);
+
+    // CPUID leaf 7: subleaf 1 has AVX512-BF16 in bit 5 of eax, subleaf 0 AMX-BF16 in bit 22 of edx.
+    private static bool CpuHasBFloat16()
+    {
+        if (!X86Base.IsSupported || !Avx512F.IsSupported)
+            return false;
+        var last = X86Base.CpuId(7, 0).Eax;
+        var amx = (X86Base.CpuId(7, 0).Edx & (1 << 22)) != 0;
+        return amx || (last >= 1 && (X86Base.CpuId(7, 1).Eax & (1 << 5)) != 0);
+    }
 }

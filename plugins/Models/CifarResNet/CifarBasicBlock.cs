@@ -7,7 +7,7 @@ namespace KdPlugins.Models;
 /// <summary>Two 3x3 convolutions with batch norm around a residual: relu(bn2(conv2(relu(bn1(conv1 x)))) + shortcut x).</summary>
 /// <remarks>
 /// Intermediate results are changed in place and released at once. A hook that wants to keep one must clone it; whole
-/// features are had from <see cref="CifarResNet.ForwardFeatures(Tensor)"/>.
+/// features are had from <see cref="CifarResNet.ForwardFeatures"/>.
 /// </remarks>
 public sealed class CifarBasicBlock : nn.Module<Tensor, Tensor>
 {

@@ -46,7 +46,7 @@ public sealed class CifarResNet : nn.Module<Tensor, Tensor>
     }
 
     /// <summary>
-    /// The taps of <see cref="ForwardFeatures(Tensor)"/>, in order of depth: <c>stem</c>, <c>layer1</c>..<c>layer3</c> after
+    /// The taps of <see cref="ForwardFeatures"/>, in order of depth: <c>stem</c>, <c>layer1</c>..<c>layer3</c> after
     /// ReLU, <c>layer1.preact</c>..<c>layer3.preact</c> before it, <c>pooled</c>.
     /// </summary>
     public static ImmutableArray<string> TapNames { get; } =
@@ -75,46 +75,35 @@ public sealed class CifarResNet : nn.Module<Tensor, Tensor>
         return fc.call(pooled);
     }
 
-    /// <summary>Logits and every tap of <see cref="TapNames"/>.</summary>
+    /// <summary>Logits and taps.</summary>
     /// <param name="input">Images <c>[batch, channels, height, width]</c>.</param>
+    /// <param name="taps">Which of <see cref="TapNames"/> to give; null for all.</param>
     /// <returns>
     /// Feature shapes: <c>stem</c> <c>[batch, widths[0], h, w]</c>; <c>layer1</c> has the same height and width,
     /// <c>layer2</c> half of them and <c>layer3</c> a quarter (rounded up); <c>pooled</c> <c>[batch, widths[3]]</c>.
     /// </returns>
-    public FeatureOutput ForwardFeatures(Tensor input) => ForwardFeatures(input, TapNames);
-
-    /// <summary>Logits, the pooled vector, and the taps that are asked for; nothing else is kept.</summary>
-    /// <param name="input">Images <c>[batch, channels, height, width]</c>.</param>
-    /// <param name="taps">Of <see cref="TapNames"/>.</param>
-    public FeatureOutput ForwardFeatures(Tensor input, IReadOnlyCollection<string> taps)
+    public FeatureOutput ForwardFeatures(Tensor input, IReadOnlyCollection<string>? taps = null)
     {
-        var features = new Dictionary<string, Tensor>();
-        var x = Stem(input);
-        Keep("stem", x);
+        var collector = new TapCollector(taps);
+        var x = collector.Add("stem", Stem(input));
         var number = 0;
         foreach (var stage in Stages)
         {
             var name = $"layer{++number}";
             for (var i = 0; i < stage.Count - 1; i++)
-                x = Next(x, stage[i].call(x));
-            var before = stage[^1].ForwardPreactivation(x);
-            Next(x, before);
-            x = Keep($"{name}.preact", before) ? before.relu() : before.relu_();
-            Keep(name, x);
+                x = collector.Replace(x, stage[i].call(x));
+            var before = collector.Replace(x, stage[^1].ForwardPreactivation(x));
+            collector.Add($"{name}.preact", before);
+            x = collector.Add(name, collector.Holds(before) ? before.relu() : before.relu_());
         }
-        var pooled = Next(x, Pool(x));
-        Keep("pooled", pooled);
-        return new FeatureOutput(fc.call(pooled), pooled, features);
-
-        bool Keep(string tap, Tensor value) => taps.Contains(tap) && features.TryAdd(tap, value);
-
-        Tensor Next(Tensor old, Tensor next)
-        {
-            if (!features.Values.Any(kept => ReferenceEquals(kept, old)))
-                old.Dispose();
-            return next;
-        }
+        var pooled = collector.Add("pooled", Pool(x));
+        collector.Release(x);
+        return new FeatureOutput(fc.call(pooled), pooled, collector.Features);
     }
+
+    /// <summary>A faster form for inference, with its own copy of the present weights and statistics.</summary>
+    /// <param name="dtype">What it computes in: Float32 or BFloat16.</param>
+    public FrozenCifarResNet Freeze(ScalarType dtype = ScalarType.Float32) => new(this, dtype);
 
     private ModuleList<CifarBasicBlock>[] Stages => [layer1, layer2, layer3];
 

@@ -5,7 +5,7 @@ using static TorchSharp.torch;
 namespace KdPlugins.Models;
 
 /// <summary>A <see cref="CifarResNet"/> in a role.</summary>
-public sealed class CifarResNetNetwork : INetwork
+public sealed class CifarResNetNetwork : IFreezableNetwork
 {
     private readonly CifarResNet _net;
 
@@ -29,6 +29,9 @@ public sealed class CifarResNetNetwork : INetwork
         var output = _net.ForwardFeatures(input, taps ?? []);
         return new ModelOutput(output.Logits, output.Pooled, output.Features);
     }
+
+    /// <inheritdoc/>
+    public INetwork Freeze(ScalarType dtype) => new FrozenCifarResNetNetwork(_net.Freeze(dtype), Shape);
 
     /// <summary>Names and shapes of a network's taps for an input <c>[channels, height, width]</c>.</summary>
     internal static NetworkShape Describe(CifarResNet net, IReadOnlyList<long> input)

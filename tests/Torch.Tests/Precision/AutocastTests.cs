@@ -151,4 +151,12 @@ public class AutocastTests
             w.fill_(2);
         Assert.Equal(8, Product());
     }
+
+    [SkippableFact]
+    public void Hardware_bfloat16_is_found_where_the_system_lists_it()
+    {
+        Skip.IfNot(File.Exists("/proc/cpuinfo"));
+        var flags = File.ReadLines("/proc/cpuinfo").First(l => l.StartsWith("flags", StringComparison.Ordinal));
+        Assert.Equal(flags.Contains("avx512_bf16") || flags.Contains("amx_bf16"), Autocast.IsNativeOnCpu);
+    }
 }

@@ -1,0 +1,212 @@
+using System.Runtime.Intrinsics.X86;
+using TorchSharp;
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+
+namespace KdPlugins.Torch;
+
+/// <summary>
+/// A convolution for inference whose weights no longer change: batch norm folded into it, and on a CPU the ReLU and the
+/// addition of a residual computed by the same kernel. It holds its own copy of the weights.
+/// </summary>
+/// <remarks>
+/// Where that kernel cannot serve (another device, float64, a gradient with respect to the input), the same numbers
+/// come from the plain folded convolution. Autocast does not apply: it computes in its own dtype.
+/// </remarks>
+public sealed class FrozenConv2d : nn.Module<Tensor, Tensor>
+{
+    private const int PackedCapacity = 4;
+
+#pragma warning disable IDE0044 // TorchSharp assigns registered fields when the module moves.
+    private Tensor weight;
+    private Tensor bias;
+#pragma warning restore IDE0044
+    private readonly ConvolutionGeometry _geometry;
+    private readonly bool _relu;
+    private readonly Dictionary<(long, long, long), Tensor> _packed = [];
+    private readonly Lock _gate = new();
+    private nint _packedFrom;
+
+    private FrozenConv2d(Tensor weight, Tensor bias, ConvolutionGeometry geometry, bool relu)
+        : base(nameof(FrozenConv2d))
+    {
+        this.weight = weight;
+        this.bias = bias;
+        _geometry = geometry;
+        _relu = relu;
+        RegisterComponents();
+    }
+
+    /// <summary>Freezes a convolution and what follows it.</summary>
+    /// <param name="convolution">With zero padding given as numbers.</param>
+    /// <param name="norm">The batch norm behind it, with running statistics; null where there is none.</param>
+    /// <param name="relu">Whether a ReLU comes last.</param>
+    /// <param name="dtype">What it computes in: Float32 or BFloat16, or Float64 for checks.</param>
+    /// <exception cref="KdException"><c>KDP0004</c>: padding, statistics or channel counts do not allow it.</exception>
+    public static FrozenConv2d From(
+        Conv2d convolution,
+        BatchNorm2d? norm = null,
+        bool relu = false,
+        ScalarType dtype = ScalarType.Float32
+    )
+    {
+        if (convolution.padding_mode != PaddingModes.Zeros || convolution.padding is null)
+            throw Refusal(
+                $"its padding is {convolution.padding_type?.ToString() ?? convolution.padding_mode.ToString()}, "
+                    + "zeros by number are needed"
+            );
+        if (norm is not null && (norm.running_mean is null || norm.running_var is null))
+            throw Refusal("its batch norm keeps no running statistics");
+        if (norm is not null && norm.num_features != convolution.out_channels)
+            throw Refusal($"it gives {convolution.out_channels} channels and its batch norm takes {norm.num_features}");
+        var (weight, bias) = BatchNormFolding.Fold(convolution, norm, dtype);
+        var geometry = new ConvolutionGeometry(
+            [.. convolution.stride],
+            [.. convolution.padding],
+            [.. convolution.dilation],
+            convolution.groups
+        );
+        return new FrozenConv2d(weight, bias, geometry, relu);
+    }
+
+    /// <summary>relu?(norm(convolution(x)))</summary>
+    /// <param name="input"><c>[batch, channels, height, width]</c> of any layout and floating dtype.</param>
+    /// <returns>In this module's dtype, channels_last on a CPU.</returns>
+    public override Tensor forward(Tensor input)
+    {
+        using var x = PrepareInput(input);
+        return Convolve(x, _relu);
+    }
+
+    /// <summary>relu?(norm(convolution(x)) + residual)</summary>
+    /// <param name="input"><c>[batch, channels, height, width]</c> of any layout and floating dtype.</param>
+    /// <param name="residual">Of the result's shape.</param>
+    /// <param name="overwriteResidual">
+    /// Whether the result may take the residual's memory, which is faster; the residual's values are lost then.
+    /// </param>
+    /// <param name="activate">False leaves the ReLU out, for taps before it.</param>
+    public Tensor ForwardAdd(Tensor input, Tensor residual, bool overwriteResidual = false, bool activate = true)
+    {
+        using var x = PrepareInput(input);
+        using var other = Prepare(residual);
+        var relu = _relu && activate;
+        var overwrite = overwriteResidual && !ReferenceEquals(input, residual);
+        CheckResidual(x, other);
+        if (CanFuseSum(x) && CanFuse(other))
+            return FusedConvolution.RunAdd(x, other, Packed(x), bias, _geometry, relu, overwrite);
+        var sum = Convolve(x, relu: false);
+        sum.add_(other);
+        return relu ? sum.relu_() : sum;
+    }
+
+    /// <inheritdoc/>
+    protected override void Dispose(bool disposing)
+    {
+        if (disposing)
+            lock (_gate)
+                ClearPacked();
+        base.Dispose(disposing);
+    }
+
+    private static KdException Refusal(string reason) =>
+        new(
+            TorchErrors.BadArgument,
+            $"A convolution cannot be frozen: {reason}.",
+            "Leave this layer as it is and run it beside the frozen ones."
+        );
+
+    // A new handle in any case, so that the caller's tensor is never disposed.
+    private Tensor Prepare(Tensor tensor)
+    {
+        if (tensor.dtype == weight.dtype)
+            return tensor.ToChannelsLast();
+        using var converted = tensor.to(weight.dtype);
+        return converted.ToChannelsLast();
+    }
+
+    // oneDNN's kernels read past the end where channels or a residual do not fit.
+    private Tensor PrepareInput(Tensor input)
+    {
+        var channels = weight.shape[1] * _geometry.Groups;
+        if (input.dim() == 4 && input.shape[1] != channels)
+            throw new KdException(
+                TorchErrors.BadArgument,
+                $"A frozen convolution takes [batch, {channels}, height, width], got {TensorText.Describe(input)}."
+            );
+        return Prepare(input);
+    }
+
+    private void CheckResidual(Tensor x, Tensor residual)
+    {
+        var (shape, kernel) = (x.shape, weight.shape);
+        long Size(int d) =>
+            (shape[d] + 2 * _geometry.Padding[d - 2] - _geometry.Dilation[d - 2] * (kernel[d] - 1) - 1)
+                / _geometry.Stride[d - 2]
+            + 1;
+        long[] expected = [shape[0], kernel[0], Size(2), Size(3)];
+        if (!expected.AsSpan().SequenceEqual(residual.shape))
+            throw new KdException(
+                TorchErrors.BadArgument,
+                $"A frozen convolution gives {TensorText.Shape(expected)}, got the residual {TensorText.Describe(residual)}: "
+                    + "shapes must match."
+            );
+    }
+
+    private bool CanFuse(Tensor x) =>
+        x.device_type == DeviceType.CPU
+        && weight.dtype switch
+        {
+            ScalarType.Float32 => true,
+            ScalarType.BFloat16 => Avx512BW.VL.IsSupported && Avx512DQ.IsSupported, // as oneDNN demands
+            _ => false,
+        }
+        && FusedConvolution.IsAvailable
+        && !(x.requires_grad && is_grad_enabled());
+
+    // oneDNN's kernels with a sum do not know groups, and no tensor whose two layouts coincide.
+    private bool CanFuseSum(Tensor x) =>
+        CanFuse(x)
+        && _geometry.Groups == 1
+        && weight.shape[0] > 1
+        && x.shape is [_, > 1, var height, var width]
+        && height * width > 1;
+
+    private Tensor Convolve(Tensor x, bool relu)
+    {
+        if (CanFuse(x))
+            return FusedConvolution.Run(x, Packed(x), bias, _geometry, relu);
+        using var own = Autocast.IsEnabled(x.device) ? Autocast.Disabled() : null;
+        var y = nn.functional.conv2d(
+            x,
+            weight,
+            bias,
+            _geometry.Stride,
+            _geometry.Padding,
+            _geometry.Dilation,
+            _geometry.Groups
+        );
+        return relu ? y.relu_() : y;
+    }
+
+    private Tensor Packed(Tensor x)
+    {
+        var shape = x.shape;
+        var key = (shape[0], shape[2], shape[3]);
+        lock (_gate)
+        {
+            if (_packedFrom != weight.Handle || _packed.Count > PackedCapacity)
+                ClearPacked();
+            if (_packed.TryGetValue(key, out var known))
+                return known;
+            _packedFrom = weight.Handle;
+            return _packed[key] = FusedConvolution.Pack(weight, _geometry, shape).DetachFromDisposeScope();
+        }
+    }
+
+    private void ClearPacked()
+    {
+        foreach (var tensor in _packed.Values)
+            tensor.Dispose();
+        _packed.Clear();
+    }
+}
