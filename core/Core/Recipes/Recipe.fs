@@ -3,94 +3,8 @@ namespace KdPlugins.Core
 open System
 open System.Collections.Generic
 open System.IO
-
-/// A plugin and its options.
-type PluginChoice =
-    {
-        /// The plugin's id.
-        Id: string
-
-        /// Its options as one line of JSON with every value written out. RecipePlugins.Create makes the plugin of it.
-        Options: string
-    }
-
-/// A term of the objective.
-type LossChoice =
-    {
-        /// The loss and its options.
-        Loss: PluginChoice
-
-        /// What it is multiplied by; finite.
-        Weight: double
-    }
-
-/// A further source of samples.
-type SourceSection =
-    {
-        /// The name that strategies ask for.
-        Name: string
-
-        /// The data set and its options.
-        Dataset: PluginChoice
-
-        /// The split of it.
-        Split: string
-    }
-
-/// The network of a role.
-type ModelSection =
-    {
-        /// The role.
-        Role: string
-
-        /// The architecture and its options; the other role's where the recipe said "like".
-        Model: PluginChoice
-
-        /// The weight file as the recipe writes it (Recipe.PathOf gives its place); null for new weights.
-        Weights: string
-    }
-
-/// What happens to a role's batches.
-type AugmentationSection =
-    {
-        /// The role; "shared" for what happens before the roles' views.
-        Role: string
-
-        /// In the order of application.
-        Chain: IReadOnlyList<PluginChoice>
-    }
-
-/// A named generator.
-type GeneratorSection =
-    {
-        /// The name that strategies ask for.
-        Name: string
-
-        /// The generator and its options.
-        Generator: PluginChoice
-    }
-
-/// A phase before the main one.
-type PhaseSection =
-    {
-        /// Unique; the prefix of the names of its stages.
-        Name: string
-
-        /// The role whose network is its result.
-        Role: string
-
-        /// Whether runs of several seeds share its result, which the first seed makes.
-        Once: bool
-
-        /// What it does.
-        Strategy: PluginChoice
-
-        /// The main section with the phase's changes.
-        Training: TrainingSection
-
-        /// Its objective.
-        Losses: IReadOnlyList<LossChoice>
-    }
+open System.Security.Cryptography
+open System.Text
 
 /// A run as a recipe describes it, checked, with every default written out. RecipeReader makes it.
 /// Lists of named things are ordered by name (ordinal); chains, losses and phases keep the recipe's order.
@@ -171,3 +85,34 @@ type Recipe =
         match this.Augmentations |> Seq.tryFind (fun a -> a.Role = role) with
         | Some section -> section.Chain
         | None -> Array.Empty<PluginChoice>()
+
+    /// The recipe with every value written out, in the order of the format: equal recipes give equal texts, whatever
+    /// their folders, and reading the text back gives an equal recipe.
+    member this.ToResolvedJson() : string =
+        OptionWriter.text true (fun json ->
+            json.WriteStartObject()
+            json.WriteString("name", this.Name)
+            RecipeText.field json "seeds" this.Seeds
+            json.WriteString("device", this.Device)
+            json.WriteString("precision", this.Precision)
+            RecipeText.plugin json "dataset" this.Dataset
+            RecipeText.validation json this.Validation
+            RecipeText.map json "sources" this.Sources RecipeText.source
+            RecipeText.map json "models" this.Models RecipeText.model
+            RecipeText.map json "augmentations" this.Augmentations RecipeText.augmentations
+            RecipeText.map json "generators" this.Generators RecipeText.generator
+            RecipeText.losses json this.Losses
+            RecipeText.plugin json "strategy" this.Strategy
+            RecipeText.field json "training" this.Training
+            RecipeText.phases json this.Prepare
+            json.WriteBoolean("baseline", this.Baseline)
+            RecipeText.field json "evaluation" this.Evaluation
+            RecipeText.field json "checkpoints" this.Checkpoints
+            json.WriteEndObject())
+
+    /// SHA-256 of the resolved text, in lower-case hexadecimal: the recipe's identity.
+    member this.Identity() : string =
+        this.ToResolvedJson()
+        |> Encoding.UTF8.GetBytes
+        |> SHA256.HashData
+        |> Convert.ToHexStringLower

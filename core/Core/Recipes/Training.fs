@@ -175,8 +175,8 @@ type ValidationSection =
         Split: string
     }
 
-    /// A tenth of the training split.
-    static member Default =
+    /// A tenth of the training split: what holds where a recipe says nothing.
+    static member Tenth =
         {
             Fraction = Nullable 0.1
             Count = Nullable()

@@ -1,0 +1,206 @@
+namespace KdPlugins.Core
+
+open System
+open System.Collections.Generic
+open System.ComponentModel.DataAnnotations
+open System.Text.Json.Serialization
+
+// A recipe as it is written: bound like options, then checked against the catalog. The schema is made of these too.
+
+module internal Names =
+
+    /// Names of recipes, roles, phases, sources and generators.
+    [<Literal>]
+    let Kebab = "[a-z0-9]+(-[a-z0-9]+)*"
+
+    [<Literal>]
+    let Device = "auto|cpu|cuda(:[0-9]{1,3})?"
+
+/// A data set, generator, augmentation or strategy.
+type internal PluginDraft =
+    {
+        /// The plugin's id.
+        [<Required>]
+        Id: string
+
+        /// The plugin's options; its defaults hold for what is left out.
+        Options: JsonTree
+    }
+
+/// A loss and its weight.
+type internal LossDraft =
+    {
+        /// The loss's id.
+        [<Required>]
+        Id: string
+
+        /// What the loss is multiplied by.
+        Weight: double
+
+        /// The loss's options.
+        Options: JsonTree
+    }
+
+    static member Default =
+        {
+            LossDraft.Id = null
+            Weight = 1.0
+            Options = null
+        }
+
+/// A further source of samples.
+type internal SourceDraft =
+    {
+        /// The data set's id.
+        [<Required>]
+        Id: string
+
+        /// The split of the data set.
+        [<MinLength(1)>]
+        Split: string
+
+        /// The data set's options.
+        Options: JsonTree
+    }
+
+    static member Default =
+        {
+            SourceDraft.Id = null
+            Split = "train"
+            Options = null
+        }
+
+/// The network of a role: an architecture, or another role's.
+type internal ModelDraft =
+    {
+        /// The architecture's id.
+        Id: string
+
+        /// The role whose architecture and options this role has too.
+        Like: string
+
+        /// The architecture's options.
+        Options: JsonTree
+
+        /// A weight file (safetensors or .pth), relative to the recipe's folder.
+        [<MinLength(1); RegularExpression(@"[^\0]*")>]
+        Weights: string
+    }
+
+/// A phase before the main one.
+type internal PhaseDraft =
+    {
+        /// Unique; the role's name where it is left out.
+        [<RegularExpression(Names.Kebab, ErrorMessage = "a name in kebab-case, such as my-run-2")>]
+        Name: string
+
+        /// The role whose network is the result; the strategy's own result where it is left out.
+        Role: string
+
+        /// With several seeds: run for the first one only, whose result the others take over.
+        Once: bool
+
+        /// What the phase does; supervised training of the role by cross-entropy where it is left out.
+        Strategy: PluginDraft
+
+        /// Changes of the main training section.
+        Training: JsonTree
+
+        /// The objective; the main one where it is left out and a strategy is given.
+        Losses: IReadOnlyList<LossDraft>
+    }
+
+/// A recipe.
+type internal RecipeDraft =
+    {
+        /// The schema that editors complete by; not read.
+        [<JsonPropertyName("$schema")>]
+        Schema: string
+
+        /// Names the run, in kebab-case.
+        [<Required;
+          MaxLength(100);
+          RegularExpression(Names.Kebab, ErrorMessage = "a name in kebab-case, such as my-run-2")>]
+        Name: string
+
+        /// The seed of the run; 1 where neither seed nor seeds is given.
+        [<Range(0.0, 9e18)>]
+        Seed: Nullable<int64>
+
+        /// One run per seed, reported together.
+        [<Length(1, 1000)>]
+        Seeds: IReadOnlyList<int64>
+
+        /// auto, cpu, cuda or cuda:N.
+        [<RegularExpression(Names.Device, ErrorMessage = "auto, cpu, cuda or cuda:N")>]
+        Device: string
+
+        /// float32, or bf16 for autocast.
+        [<AllowedValues("float32", "bf16")>]
+        Precision: string
+
+        /// The main data set; its splits are train and, where it has one, test.
+        [<Required>]
+        Dataset: PluginDraft
+
+        /// What is kept apart from training for choosing the best state: one of fraction, count and split.
+        Validation: ValidationSection
+
+        /// Further sources by name.
+        Sources: IReadOnlyDictionary<string, SourceDraft>
+
+        /// The networks by role.
+        [<Required>]
+        Models: IReadOnlyDictionary<string, ModelDraft>
+
+        /// What happens to batches: "shared" first, then per role, in order.
+        Augmentations: IReadOnlyDictionary<string, IReadOnlyList<PluginDraft>>
+
+        /// Generators by name.
+        Generators: IReadOnlyDictionary<string, PluginDraft>
+
+        /// The objective: a weighted sum.
+        Losses: IReadOnlyList<LossDraft>
+
+        /// The method.
+        [<Required>]
+        Strategy: PluginDraft
+
+        /// How long is trained, and how.
+        Training: TrainingSection
+
+        /// Phases before the main one, in order.
+        Prepare: IReadOnlyList<PhaseDraft>
+
+        /// Adds a role "baseline", trained without teacher like the result role, to compare with.
+        Baseline: bool
+
+        /// When the networks are evaluated.
+        Evaluation: EvaluationSection
+
+        /// When checkpoints are written.
+        Checkpoints: CheckpointSection
+    }
+
+    static member Default =
+        {
+            Schema = null
+            Name = null
+            Seed = Nullable()
+            Seeds = null
+            Device = "auto"
+            Precision = "float32"
+            Dataset = Unchecked.defaultof<_>
+            Validation = Unchecked.defaultof<_>
+            Sources = Dictionary<string, SourceDraft>()
+            Models = null
+            Augmentations = Dictionary<string, IReadOnlyList<PluginDraft>>()
+            Generators = Dictionary<string, PluginDraft>()
+            Losses = Array.Empty()
+            Strategy = Unchecked.defaultof<_>
+            Training = TrainingSection.Default
+            Prepare = Array.Empty()
+            Baseline = false
+            Evaluation = EvaluationSection.Default
+            Checkpoints = CheckpointSection.Default
+        }

@@ -1,0 +1,86 @@
+/// Sections of a recipe as JSON.
+module internal KdPlugins.Core.RecipeText
+
+open System.Collections.Generic
+open System.Text.Json
+
+/// A value that plain reflection can write.
+let field (json: Utf8JsonWriter) (name: string) (value: 'T) =
+    json.WritePropertyName name
+    OptionWriter.write json typeof<'T> (box value)
+
+let private choice (json: Utf8JsonWriter) (chosen: PluginChoice) =
+    json.WriteString("id", chosen.Id)
+    json.WritePropertyName "options"
+    json.WriteRawValue chosen.Options
+
+let private whole (json: Utf8JsonWriter) (chosen: PluginChoice) =
+    json.WriteStartObject()
+    choice json chosen
+    json.WriteEndObject()
+
+let private list (json: Utf8JsonWriter) (name: string) (items: IReadOnlyList<'T>) (write: 'T -> unit) =
+    json.WriteStartArray name
+    Seq.iter write items
+    json.WriteEndArray()
+
+/// A plugin section.
+let plugin (json: Utf8JsonWriter) (name: string) (chosen: PluginChoice) =
+    json.WritePropertyName name
+    whole json chosen
+
+/// Named sections, each by a function that writes name and section.
+let map (json: Utf8JsonWriter) (name: string) (items: IReadOnlyList<'T>) (write: Utf8JsonWriter -> 'T -> unit) =
+    json.WriteStartObject name
+    Seq.iter (write json) items
+    json.WriteEndObject()
+
+/// The one of the three that is given.
+let validation (json: Utf8JsonWriter) (section: ValidationSection) =
+    json.WriteStartObject "validation"
+
+    if section.Fraction.HasValue then
+        json.WriteNumber("fraction", section.Fraction.Value)
+    elif section.Count.HasValue then
+        json.WriteNumber("count", section.Count.Value)
+    else
+        json.WriteString("split", section.Split)
+
+    json.WriteEndObject()
+
+let source (json: Utf8JsonWriter) (section: SourceSection) =
+    json.WriteStartObject section.Name
+    choice json section.Dataset
+    json.WriteString("split", section.Split)
+    json.WriteEndObject()
+
+let model (json: Utf8JsonWriter) (section: ModelSection) =
+    json.WriteStartObject section.Role
+    choice json section.Model
+    json.WriteString("weights", section.Weights)
+    json.WriteEndObject()
+
+let augmentations (json: Utf8JsonWriter) (section: AugmentationSection) =
+    list json section.Role section.Chain (whole json)
+
+let generator (json: Utf8JsonWriter) (section: GeneratorSection) = plugin json section.Name section.Generator
+
+let losses (json: Utf8JsonWriter) (terms: IReadOnlyList<LossChoice>) =
+    list json "losses" terms (fun term ->
+        json.WriteStartObject()
+        json.WriteString("id", term.Loss.Id)
+        json.WriteNumber("weight", term.Weight)
+        json.WritePropertyName "options"
+        json.WriteRawValue term.Loss.Options
+        json.WriteEndObject())
+
+let phases (json: Utf8JsonWriter) (all: IReadOnlyList<PhaseSection>) =
+    list json "prepare" all (fun phase ->
+        json.WriteStartObject()
+        json.WriteString("name", phase.Name)
+        json.WriteString("role", phase.Role)
+        json.WriteBoolean("once", phase.Once)
+        plugin json "strategy" phase.Strategy
+        field json "training" phase.Training
+        losses json phase.Losses
+        json.WriteEndObject())

@@ -1,0 +1,91 @@
+namespace KdPlugins.Core
+
+open System.Collections.Generic
+
+/// A plugin and its options.
+type PluginChoice =
+    {
+        /// The plugin's id.
+        Id: string
+
+        /// Its options as one line of JSON with every value written out. RecipePlugins.Create makes the plugin of it.
+        Options: string
+    }
+
+/// A term of the objective.
+type LossChoice =
+    {
+        /// The loss and its options.
+        Loss: PluginChoice
+
+        /// What it is multiplied by; finite.
+        Weight: double
+    }
+
+/// A further source of samples.
+type SourceSection =
+    {
+        /// The name that strategies ask for.
+        Name: string
+
+        /// The data set and its options.
+        Dataset: PluginChoice
+
+        /// The split of it.
+        Split: string
+    }
+
+/// The network of a role.
+type ModelSection =
+    {
+        /// The role.
+        Role: string
+
+        /// The architecture and its options; the other role's where the recipe said "like".
+        Model: PluginChoice
+
+        /// The weight file as the recipe writes it (Recipe.PathOf gives its place); null for new weights.
+        Weights: string
+    }
+
+/// What happens to a role's batches.
+type AugmentationSection =
+    {
+        /// The role; "shared" for what happens before the roles' views.
+        Role: string
+
+        /// In the order of application.
+        Chain: IReadOnlyList<PluginChoice>
+    }
+
+/// A named generator.
+type GeneratorSection =
+    {
+        /// The name that strategies ask for.
+        Name: string
+
+        /// The generator and its options.
+        Generator: PluginChoice
+    }
+
+/// A phase before the main one.
+type PhaseSection =
+    {
+        /// Unique; the prefix of the names of its stages.
+        Name: string
+
+        /// The role whose network is its result.
+        Role: string
+
+        /// Whether runs of several seeds share its result, which the first seed makes.
+        Once: bool
+
+        /// What it does.
+        Strategy: PluginChoice
+
+        /// The main section with the phase's changes.
+        Training: TrainingSection
+
+        /// Its objective.
+        Losses: IReadOnlyList<LossChoice>
+    }
