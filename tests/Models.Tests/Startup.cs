@@ -1,5 +1,9 @@
 using System.Runtime.CompilerServices;
 using KdPlugins.Torch;
+using Xunit;
+
+// The tests share TorchSharp's global generator, and libtorch uses every core by itself.
+[assembly: CollectionBehavior(DisableTestParallelization = true)]
 
 namespace KdPlugins.Models.Tests;
 
