@@ -1,0 +1,255 @@
+using System.Composition.Hosting;
+using System.Diagnostics;
+using System.Runtime.CompilerServices;
+using KdPlugins.Core;
+using KdPlugins.Host.Loading.Composition;
+using KdPlugins.Host.Loading.Contexts;
+using KdPlugins.Host.Loading.Inspection;
+using KdPlugins.Torch;
+
+namespace KdPlugins.Host.Loading.Catalog;
+
+/// <summary>One folder of plugins: its report, its context, its composition and the instances made from it.</summary>
+internal sealed class PluginFolder
+{
+    private readonly Lock _gate = new();
+    private readonly Dictionary<string, int> _instances = [];
+    private PluginContext? _context;
+    private CompositionHost? _composition;
+
+    private PluginFolder(PreFlightReport report)
+    {
+        Report = report;
+        Parts = [.. (report.Entry?.Facts.Parts ?? []).Select(f => new LoadedPart(f))];
+    }
+
+    internal PreFlightReport Report { get; }
+    internal IReadOnlyList<LoadedPart> Parts { get; }
+    internal TimeSpan LoadTime { get; private set; }
+
+    internal PluginState State { get; private set; } = PluginState.Active;
+
+    /// <summary>Inspects a folder and, where nothing speaks against it, loads and composes it.</summary>
+    internal static PluginFolder Load(string path, LoaderOptions options, Manifest.HashLock? locked, Action prepare)
+    {
+        var start = Stopwatch.GetTimestamp();
+        var folder = new PluginFolder(PreFlight.Run(path, options, locked));
+        if (folder.Report.IsAccepted)
+            folder.LoadAccepted(options, prepare);
+        else
+            folder.FailAll(PluginState.Refused, folder.Report.Refusal!);
+        folder.Report.EntryImage = [];
+        folder.LoadTime = Stopwatch.GetElapsedTime(start);
+        return folder;
+    }
+
+    /// <summary>A new instance of a part that is active.</summary>
+    internal IPluginInstance Create(LoadedPart part)
+    {
+        lock (_gate)
+        {
+            if (part.Composed is not { } composed || part.Descriptor is not { } descriptor)
+                throw new ObjectDisposedException($"plugin {part.Fact.Id}");
+            try
+            {
+                var (plugin, release) = composed.New();
+                _instances[part.Fact.Id] = _instances.GetValueOrDefault(part.Fact.Id) + 1;
+                return new PluginInstance(descriptor, plugin, () => Release(part.Fact.Id, release));
+            }
+            catch (Exception e)
+            {
+                var failure = Guard.Describe(e);
+                throw new KdException(HostErrors.ConstructorFailed, Text(part.Fact, failure), inner: e);
+            }
+        }
+    }
+
+    /// <summary>Starts the unloading. Null where nothing was loaded.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    internal UnloadTicket? Unload()
+    {
+        lock (_gate)
+        {
+            foreach (var part in Parts)
+                part.Forget();
+            if (State == PluginState.Active)
+                State = PluginState.Unloaded;
+            // Parts that outlive their instances' owner may throw when they are disposed; the rest goes on.
+            if (_composition is { } composition)
+                Guard.Catch(composition.Dispose);
+            _composition = null;
+            if (_context is not { } context)
+                return null;
+            _context = null;
+            var holders = _instances
+                .Where(i => i.Value > 0)
+                .Select(i => $"{i.Value} instance(s) of '{i.Key}' that were not disposed")
+                .Concat(Report.Entry!.Facts.Holders.Select(h => $"{Report.Entry.Path} uses {h}"))
+                .ToList();
+            return new(Report.Name, context.Unload(), holders);
+        }
+    }
+
+    /// <summary>The simple names of what the context has loaded for itself.</summary>
+    internal IReadOnlyList<string> LoadedNames() =>
+        _context is { } context ? [.. context.Context.Assemblies.Select(a => a.GetName().Name!)] : [];
+
+    /// <summary>Marks every part that still counts as active.</summary>
+    internal void FailAll(PluginState state, Finding reason)
+    {
+        State = state;
+        foreach (var part in Parts.Where(p => p.State == PluginState.Active))
+            part.Fail(state, reason);
+    }
+
+    /// <summary>Unloads the folder where another one provides all that it has.</summary>
+    internal void SupersedeIfUnused(Finding reason)
+    {
+        if (Parts.Any(p => p.State == PluginState.Active))
+            return;
+        FailAll(PluginState.Superseded, reason);
+        Unload();
+    }
+
+    private void LoadAccepted(LoaderOptions options, Action prepare)
+    {
+        foreach (var part in Parts.Where(p => p.Fact.Problem is not null))
+            part.Fail(
+                PluginState.Refused,
+                Finding.Error(HostErrors.BadPart, $"class {part.Fact.TypeName} {part.Fact.Problem}.")
+            );
+        PartComposer? composer = null;
+        var failure = Guard.Run(Report.Name, options.Timeout, () => composer = LoadAndCompose());
+        if (failure is null)
+            Try(composer!, options, prepare);
+        else
+            FailWhole(
+                failure.TimedOut ? HostErrors.TimedOut : HostErrors.LoadFailed,
+                $"plugin '{Report.Name}' cannot be loaded: {failure.Message}.",
+                failure.Trace
+            );
+        if (State == PluginState.Active)
+            RefuseChanged(options);
+        if (Parts.All(p => p.State != PluginState.Active))
+            GiveUp();
+    }
+
+    private PartComposer LoadAndCompose()
+    {
+        var entry = Report.Entry!;
+        _context = new(Report.Name, Report.Folder, entry.Path);
+        var assembly = _context.LoadEntry(Report.EntryImage, entry.Path);
+        return PartComposer.Compose(assembly, entry.Facts);
+    }
+
+    // Every part is made once and given back: one that throws or blocks is refused now, by name, and not in a run.
+    private void Try(PartComposer composer, LoaderOptions options, Action prepare)
+    {
+        _composition = composer.Host;
+        foreach (var rejected in composer.Rejected)
+            Fail(PartOf(rejected.Fact), CodeOf(rejected.Failure), rejected.Failure);
+        if (composer.Parts.Count > 0)
+            prepare();
+        foreach (var composed in composer.Parts)
+        {
+            var part = PartOf(composed.Fact);
+            Type? optionsType = null;
+            string? problem = null;
+            var failure = Guard.Run(
+                composed.Fact.Id,
+                options.Timeout,
+                () =>
+                {
+                    var (plugin, release) = composed.New();
+                    optionsType = plugin.OptionsType;
+                    problem = OptionsProblem(optionsType);
+                    release();
+                }
+            );
+            if (failure is not null)
+                Fail(part, failure.TimedOut ? HostErrors.TimedOut : HostErrors.ConstructorFailed, failure);
+            else if (problem is not null)
+                Fail(part, HostErrors.BadPart, new(false, problem, ""));
+            else
+                Accept(part, composed, optionsType!);
+        }
+    }
+
+    private void Accept(LoadedPart part, ComposedPart composed, Type optionsType)
+    {
+        var fact = part.Fact;
+        part.Composed = composed;
+        part.Descriptor = new(
+            fact.Kind,
+            fact.Id,
+            fact.Version,
+            fact.Description,
+            fact.Paper,
+            Report.Entry!.Facts.Name,
+            Report.Entry.Sha256,
+            optionsType
+        );
+    }
+
+    private void RefuseChanged(LoaderOptions options)
+    {
+        string? problem = null;
+        try
+        {
+            var now = FolderSnapshot.Take(Report.Folder, options, []);
+            problem = now.SameAs(Report.Snapshot!)
+                ? null
+                : $"the files in {Report.Folder} changed while they were loaded.";
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            problem = $"{Report.Folder} cannot be read any more: {e.Message}";
+        }
+        if (problem is not null)
+            FailWhole(HostErrors.Unstable, problem, "");
+    }
+
+    private void GiveUp()
+    {
+        if (State == PluginState.Active)
+            State = PluginState.LoadError;
+        Unload();
+    }
+
+    private void FailWhole(ErrorCode code, string detail, string trace)
+    {
+        var finding = new Finding(Severity.Error, code, detail, Trace: trace);
+        Report.Findings.Add(finding);
+        FailAll(PluginState.LoadError, finding);
+    }
+
+    private void Fail(LoadedPart part, ErrorCode code, Failure failure)
+    {
+        var finding = new Finding(Severity.Error, code, Text(part.Fact, failure), Trace: failure.Trace);
+        Report.Findings.Add(finding);
+        part.Fail(PluginState.LoadError, finding);
+    }
+
+    private LoadedPart PartOf(PartFact fact) => Parts.First(p => p.Fact == fact);
+
+    private static ErrorCode CodeOf(Failure failure) =>
+        failure.Message.StartsWith("CompositionFailed", StringComparison.Ordinal)
+            ? HostErrors.CompositionFailed
+            : HostErrors.LoadFailed;
+
+    private static string Text(PartFact fact, Failure failure) =>
+        $"plugin '{fact.Id}' ({fact.TypeName}): {failure.Message.TrimEnd('.')}.";
+
+    private static string? OptionsProblem(Type? options) =>
+        options is null ? "its OptionsType is null"
+        : options.IsAbstract || options.GetConstructor(Type.EmptyTypes) is null
+            ? $"its options {options.Name} have no public constructor without parameters"
+        : null;
+
+    private void Release(string id, Action release)
+    {
+        lock (_gate)
+            _instances[id]--;
+        release();
+    }
+}

@@ -1,0 +1,211 @@
+using System.Runtime.CompilerServices;
+using KdPlugins.Core;
+using KdPlugins.Host.Loading.Catalog;
+using KdPlugins.Host.Loading.Manifest;
+using KdPlugins.Torch;
+
+namespace KdPlugins.Host.Loading;
+
+/// <summary>
+/// The plugins of a folder that has one subfolder per plugin assembly. A catalog never changes: to see new files, load
+/// another one and unload this. Safe to use from several threads.
+/// </summary>
+public sealed class FolderPluginCatalog : IPluginCatalog, IDisposable
+{
+    private readonly IReadOnlyList<PluginFolder> _folders;
+    private readonly Lock _gate = new();
+    private IReadOnlyDictionary<(PluginKind, string), (PluginFolder Folder, LoadedPart Part)> _active;
+    private IReadOnlyList<UnloadResult>? _unloaded;
+
+    private FolderPluginCatalog(string root, IReadOnlyList<PluginFolder> folders, IReadOnlyList<Finding> findings)
+    {
+        Root = root;
+        _folders = folders;
+        Findings = findings;
+        _active = Duplicates.Resolve(folders);
+        Plugins =
+        [
+            .. _active
+                .OrderBy(a => a.Key.Item1)
+                .ThenBy(a => a.Key.Item2, StringComparer.Ordinal)
+                .Select(a => a.Value.Part.Descriptor!),
+        ];
+    }
+
+    /// <summary>The folder.</summary>
+    public string Root { get; }
+
+    /// <summary>What there is to say about the folder itself, such as files that lie loose in it.</summary>
+    public IReadOnlyList<Finding> Findings { get; }
+
+    /// <summary>The plugins that can be used, ordered by kind and id; none after the unloading.</summary>
+    public IReadOnlyList<PluginDescriptor> Plugins { get; private set; }
+
+    /// <summary>Every plugin that was found, usable or not, ordered by kind, id and folder.</summary>
+    public IReadOnlyList<PluginStatus> Statuses =>
+        [
+            .. _folders
+                .SelectMany(f => f.Parts.Select(p => Status(f, p)))
+                .OrderBy(s => s.Kind)
+                .ThenBy(s => s.Id, StringComparer.Ordinal)
+                .ThenBy(s => s.Folder, StringComparer.Ordinal),
+        ];
+
+    /// <summary>Every subfolder, ordered by name.</summary>
+    public IReadOnlyList<FolderStatus> Folders => [.. _folders.Select(Status)];
+
+    /// <summary>
+    /// Inspects and loads every subfolder. A plugin that fails is reported and holds nobody else up; a folder that does not
+    /// exist has no plugins.
+    /// </summary>
+    /// <exception cref="KdException"><c>KDP0111</c>: the lock file cannot be read.</exception>
+    public static FolderPluginCatalog Load(string root, LoaderOptions? options = null)
+    {
+        options ??= new();
+        root = Path.TrimEndingDirectorySeparator(Path.GetFullPath(root));
+        if (!Directory.Exists(root))
+            return new(root, [], [Finding.Warning(HostErrors.NoPlugin, $"{root} does not exist.")]);
+        var locked = options.Trust == TrustLevel.HashLocked ? HashLock.Read(LockFile(root, options)) : null;
+        var prepare = new Lazy<bool>(() =>
+        {
+            options.BeforeFirstInstance?.Invoke();
+            return true;
+        });
+        var folders = Directory
+            .EnumerateDirectories(root)
+            .Where(d => !Path.GetFileName(d).StartsWith('.'))
+            .Order(StringComparer.Ordinal)
+            .Select(d => PluginFolder.Load(d, options, locked, () => _ = prepare.Value))
+            .ToList();
+        return new(root, folders, [.. LooseFiles(root)]);
+    }
+
+    /// <summary>Records the hashes of a subfolder's files as approved, for hash-locked loading.</summary>
+    /// <exception cref="KdException"><c>KDP0101</c>: no such subfolder; <c>KDP0111</c>: the lock file cannot be read.</exception>
+    public static void Approve(string root, string folder, LoaderOptions? options = null)
+    {
+        options ??= new();
+        var path = Path.Combine(root, folder);
+        if (!Directory.Exists(path))
+            throw new KdException(
+                HostErrors.NoPlugin,
+                $"{path} does not exist.",
+                "Name a subfolder of the plugin folder."
+            );
+        List<Finding> findings = [];
+        var snapshot = Inspection.FolderSnapshot.Take(path, options, findings);
+        if (findings.Find(f => f.Severity == Severity.Error) is { } refusal)
+            throw new KdException(refusal.Code, refusal.Detail, refusal.Remedy);
+        var file = LockFile(root, options);
+        var locked = HashLock.Read(file);
+        locked.Approve(folder, snapshot);
+        locked.Write(file);
+    }
+
+    /// <inheritdoc/>
+    /// <exception cref="KdException">
+    /// <c>KDP0201</c>: there is no such plugin, or it was refused; <c>KDP0115</c>: its constructor threw.
+    /// </exception>
+    public IPluginInstance Create(PluginKind kind, string id) =>
+        _active.TryGetValue((kind, id), out var found) ? found.Folder.Create(found.Part) : throw Unknown(kind, id);
+
+    /// <summary>Where the plugins of an id, and every assembly that they reference, come from; works for refused ones too.</summary>
+    /// <param name="id">A plugin's id, or the name of a subfolder.</param>
+    /// <exception cref="KdException"><c>KDP0201</c>: neither a plugin nor a subfolder is called so.</exception>
+    public Explanation Explain(string id)
+    {
+        var folders = _folders.Where(f => f.Report.Name == id || f.Parts.Any(p => p.Fact.Id == id)).ToList();
+        if (folders.Count == 0)
+            throw new KdException(
+                RecipeErrors.PluginUnknown,
+                $"No plugin and no folder in {Root} is called '{id}'.{Near(id, _folders.SelectMany(f => f.Parts).Select(p => p.Fact.Id))}"
+            );
+        return new(
+            [.. Statuses.Where(s => s.Id == id || s.Folder == id)],
+            [.. folders.Select(Status)],
+            [.. folders.SelectMany(f => Resolutions.Of(f.Report, f.LoadedNames()))]
+        );
+    }
+
+    /// <summary>
+    /// Unloads every folder and proves it: collects garbage, up to ten rounds, until the contexts are gone. Dispose the
+    /// instances first and keep no descriptor. A second call returns the same.
+    /// </summary>
+    public IReadOnlyList<UnloadResult> Unload()
+    {
+        lock (_gate)
+            return _unloaded ??= UnloadProof.Of(Release());
+    }
+
+    /// <summary>Starts the unloading without waiting for its end.</summary>
+    public void Dispose()
+    {
+        lock (_gate)
+            if (_unloaded is null)
+                Release();
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private List<UnloadTicket> Release()
+    {
+        _active = new Dictionary<(PluginKind, string), (PluginFolder, LoadedPart)>();
+        Plugins = [];
+        return [.. _folders.Select(f => f.Unload()).OfType<UnloadTicket>()];
+    }
+
+    private KdException Unknown(PluginKind kind, string id)
+    {
+        var kindName = kind.ToString().ToLowerInvariant();
+        var detail = $"There is no {kindName} '{id}' in {Root}.";
+        var same = _folders
+            .SelectMany(f => f.Parts.Select(p => (Folder: f, Part: p)))
+            .Where(x => x.Part.Fact.Id == id)
+            .ToList();
+        var others = same.Where(x => x.Part.Fact.Kind != kind && x.Part.State == PluginState.Active).ToList();
+        if (others.Count > 0)
+            detail +=
+                $" '{id}' is a {string.Join(", ", others.Select(x => x.Part.Fact.Kind.ToString().ToLowerInvariant()))}.";
+        foreach (var (folder, part) in same.Where(x => x.Part.Fact.Kind == kind))
+            detail += $" The one in '{folder.Report.Name}' is {State(part.State)}: {part.Reason}";
+        // A folder that could not even be read may be the one that has it.
+        foreach (var folder in _folders.Where(f => f.Report.Entry is null && f.Report.Refusal is not null))
+            detail += $" Folder '{folder.Report.Name}' was refused: {folder.Report.Refusal}";
+        return new(RecipeErrors.PluginUnknown, detail + Near(id, Plugins.Where(p => p.Kind == kind).Select(p => p.Id)));
+    }
+
+    private static string State(PluginState state) =>
+        state switch
+        {
+            PluginState.Refused => "refused",
+            PluginState.LoadError => "not usable",
+            PluginState.Superseded => "superseded",
+            _ => "unloaded",
+        };
+
+    private static string Near(string id, IEnumerable<string> known)
+    {
+        var near = NearestIds.Of(id, known);
+        return near.Count == 0 ? "" : $" Did you mean {string.Join(" or ", near.Select(n => $"'{n}'"))}?";
+    }
+
+    private static IEnumerable<Finding> LooseFiles(string root) =>
+        Directory
+            .EnumerateFiles(root, "*.dll")
+            .Order(StringComparer.Ordinal)
+            .Select(f =>
+                Finding.Warning(
+                    HostErrors.NoPlugin,
+                    $"{f} lies loose in the plugin folder and is not loaded.",
+                    $"Put it, with its dependencies, into {Path.Combine(root, Path.GetFileNameWithoutExtension(f))}."
+                )
+            );
+
+    private static string LockFile(string root, LoaderOptions options) =>
+        options.LockFile ?? Path.Combine(root, HashLock.FileName);
+
+    private static PluginStatus Status(PluginFolder folder, LoadedPart part) =>
+        new(part.Fact.Kind, part.Fact.Id, part.Fact.Version, folder.Report.Name, part.State, part.Reason);
+
+    private static FolderStatus Status(PluginFolder folder) =>
+        new(folder.Report.Name, folder.Report.Folder, folder.State, [.. folder.Report.Findings], folder.LoadTime);
+}

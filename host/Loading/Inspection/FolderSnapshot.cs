@@ -1,0 +1,97 @@
+using System.Security.Cryptography;
+
+namespace KdPlugins.Host.Loading.Inspection;
+
+/// <summary>A file of a plugin's folder.</summary>
+/// <param name="Path">Relative to the folder, with '/'.</param>
+/// <param name="Length">In bytes.</param>
+/// <param name="Sha256">Lower-case hexadecimal; empty for data files, which are not code.</param>
+internal sealed record SnapshotFile(string Path, long Length, string Sha256);
+
+/// <summary>The code of a plugin's folder at one moment: assemblies, native libraries, json files, with their hashes.</summary>
+internal sealed class FolderSnapshot
+{
+    private static readonly string[] CodeEndings = [".dll", ".exe", ".so", ".dylib", ".json"];
+
+    private FolderSnapshot(IReadOnlyList<SnapshotFile> files) => Files = files;
+
+    /// <summary>Every file, ordered by path.</summary>
+    internal IReadOnlyList<SnapshotFile> Files { get; }
+
+    /// <summary>The files that are code, ordered by path.</summary>
+    internal IEnumerable<SnapshotFile> Code => Files.Where(f => f.Sha256.Length > 0);
+
+    /// <summary>Reads a folder. What is refused (links that lead out, files past the caps) is among the findings.</summary>
+    internal static FolderSnapshot Take(string folder, LoaderOptions options, List<Finding> findings)
+    {
+        var files = new List<SnapshotFile>();
+        var root = RealPath.Of(folder);
+        foreach (var info in Enumerate(folder))
+        {
+            if (files.Count == options.MaxFiles)
+            {
+                findings.Add(Finding.Error(HostErrors.TooLarge, $"{folder} has more than {options.MaxFiles} files."));
+                break;
+            }
+            if (info.LinkTarget is not null && !RealPath.IsInside(root, RealPath.Of(info.FullName)))
+                findings.Add(
+                    Finding.Error(
+                        HostErrors.PathOutside,
+                        $"{info.FullName} is a link to {info.LinkTarget}, outside {folder}."
+                    )
+                );
+            else if (info is FileInfo file)
+                files.Add(Read(folder, file, options, findings));
+        }
+        return new([.. files.OrderBy(f => f.Path, StringComparer.Ordinal)]);
+    }
+
+    /// <summary>Whether nothing was added, removed or changed.</summary>
+    internal bool SameAs(FolderSnapshot other) => Files.SequenceEqual(other.Files);
+
+    /// <summary>Whether a file's content counts as code.</summary>
+    internal static bool IsCode(string path)
+    {
+        var name = Path.GetFileName(path);
+        return CodeEndings.Any(e => name.EndsWith(e, StringComparison.OrdinalIgnoreCase))
+            || name.Contains(".so.", StringComparison.Ordinal);
+    }
+
+    // Linked folders are named, but not entered: what they hold is either inside anyway, or refused as a whole.
+    private static IEnumerable<FileSystemInfo> Enumerate(string folder)
+    {
+        var pending = new Stack<DirectoryInfo>([new(folder)]);
+        while (pending.TryPop(out var next))
+            foreach (var info in next.EnumerateFileSystemInfos())
+            {
+                if (info is DirectoryInfo { LinkTarget: null } directory)
+                    pending.Push(directory);
+                else
+                    yield return info;
+            }
+    }
+
+    private static SnapshotFile Read(string folder, FileInfo file, LoaderOptions options, List<Finding> findings)
+    {
+        var path = Path.GetRelativePath(folder, file.FullName).Replace('\\', '/');
+        if (!IsCode(path))
+            return new(path, file.Length, "");
+        using var stream = new FileStream(
+            file.FullName,
+            FileMode.Open,
+            FileAccess.Read,
+            FileShare.ReadWrite | FileShare.Delete
+        );
+        if (stream.Length > options.MaxAssemblyBytes)
+        {
+            findings.Add(
+                Finding.Error(
+                    HostErrors.TooLarge,
+                    $"{file.FullName} has {stream.Length} bytes; the loader reads at most {options.MaxAssemblyBytes}."
+                )
+            );
+            return new(path, stream.Length, "");
+        }
+        return new(path, stream.Length, Convert.ToHexStringLower(SHA256.HashData(stream)));
+    }
+}

@@ -1,0 +1,57 @@
+using System.Reflection.Metadata;
+
+namespace KdPlugins.Host.Loading.Inspection;
+
+/// <summary>Finds calls that end the process, or that are known to keep an unloaded assembly in memory.</summary>
+internal static class MemberScan
+{
+    private static readonly HashSet<string> Ending =
+    [
+        "System.Environment.Exit",
+        "System.Environment.FailFast",
+        "Microsoft.FSharp.Core.Operators.Exit",
+    ];
+
+    private static readonly HashSet<string> HoldingTypes =
+    [
+        "System.Text.Json.JsonSerializer",
+        "System.ComponentModel.TypeDescriptor",
+        "System.ComponentModel.DataAnnotations.Validator",
+        "System.Threading.Timer",
+        "System.Timers.Timer",
+        "System.Threading.PeriodicTimer",
+    ];
+
+    private static readonly HashSet<string> HoldingMembers =
+    [
+        "System.Threading.Thread.Start",
+        "System.Threading.Thread.UnsafeStart",
+        "System.Threading.AsyncLocal`1.set_Value",
+        "System.Threading.ThreadPool.RegisterWaitForSingleObject",
+        "System.Runtime.InteropServices.GCHandle.Alloc",
+    ];
+
+    internal static (IReadOnlyList<string> Exits, IReadOnlyList<string> Holders) Run(MetadataReader metadata)
+    {
+        var exits = new SortedSet<string>(StringComparer.Ordinal);
+        var holders = new SortedSet<string>(StringComparer.Ordinal);
+        foreach (var handle in metadata.MemberReferences)
+        {
+            var reference = metadata.GetMemberReference(handle);
+            var (space, name) = AttributeText.TypeName(metadata, reference.Parent);
+            if (name.Length == 0)
+                continue;
+            var type = $"{space}.{name}";
+            var member = metadata.GetString(reference.Name);
+            if (Ending.Contains($"{type}.{member}"))
+                exits.Add($"{type}.{member}");
+            else if (HoldingTypes.Contains(type))
+                holders.Add($"{type}.{member}");
+            else if (HoldingMembers.Contains($"{type}.{member}"))
+                holders.Add($"{type}.{member}");
+            else if (member.StartsWith("add_", StringComparison.Ordinal))
+                holders.Add($"the event {type}.{member[4..]}");
+        }
+        return ([.. exits], [.. holders]);
+    }
+}

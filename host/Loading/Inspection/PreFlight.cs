@@ -1,0 +1,70 @@
+using System.Security.Cryptography;
+using KdPlugins.Host.Loading.Manifest;
+
+namespace KdPlugins.Host.Loading.Inspection;
+
+/// <summary>Looks at a plugin's folder by its files and metadata alone, and says whether it may be loaded.</summary>
+internal static class PreFlight
+{
+    internal static PreFlightReport Run(string folder, LoaderOptions options, HashLock? locked)
+    {
+        var report = new PreFlightReport(Path.GetFileName(folder), folder);
+        try
+        {
+            Inspect(report, options, locked);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // A file that vanished or grew while it was read: a copy in progress, or a deletion.
+            report.Findings.Add(Finding.Error(HostErrors.Unstable, $"{folder} cannot be read: {e.Message}"));
+        }
+        return report;
+    }
+
+    private static void Inspect(PreFlightReport report, LoaderOptions options, HashLock? locked)
+    {
+        var snapshot = FolderSnapshot.Take(report.Folder, options, report.Findings);
+        report.Snapshot = snapshot;
+        if (locked?.Check(report.Name, snapshot) is { } difference)
+            report.Findings.Add(difference);
+        report.Manifest = PluginManifest.Read(report.Folder, report.Findings);
+        var images = ReadAssemblies(report, snapshot);
+        EntryChoice.Make(report);
+        if (report.Entry is not { } entry)
+            return;
+        report.EntryImage = images[entry.Path];
+        FolderRules.Check(report);
+        AssemblyRules.Check(report);
+        if (report.Manifest is { } manifest)
+            ManifestRules.Check(report, manifest, options.Capabilities);
+    }
+
+    private static Dictionary<string, byte[]> ReadAssemblies(PreFlightReport report, FolderSnapshot snapshot)
+    {
+        var images = new Dictionary<string, byte[]>();
+        foreach (var file in snapshot.Code.Where(f => IsTopLevelDll(f.Path)))
+        {
+            var image = File.ReadAllBytes(Path.Combine(report.Folder, file.Path));
+            var hash = Convert.ToHexStringLower(SHA256.HashData(image));
+            if (hash != file.Sha256)
+                report.Findings.Add(
+                    Finding.Error(HostErrors.Unstable, $"{file.Path} in {report.Folder} changed between two reads.")
+                );
+            if (AssemblyReader.Read(image, out var reason) is not { } facts)
+                report.Unreadable[file.Path] = reason!;
+            else if (
+                !facts.Name.Equals(Path.GetFileNameWithoutExtension(file.Path), StringComparison.OrdinalIgnoreCase)
+            )
+                report.Unreadable[file.Path] = $"is called like one assembly and is another, '{facts.Name}'";
+            else
+            {
+                report.Assemblies[facts.Name] = new(file.Path, hash, facts);
+                images[file.Path] = image;
+            }
+        }
+        return images;
+    }
+
+    private static bool IsTopLevelDll(string path) =>
+        !path.Contains('/', StringComparison.Ordinal) && path.EndsWith(".dll", StringComparison.OrdinalIgnoreCase);
+}
