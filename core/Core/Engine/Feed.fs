@@ -12,34 +12,20 @@ open KdPlugins.Torch
 type internal SampleOrder(count: int64, batchSize: int64, key: RandomKey) =
     let size = min count batchSize
     let perEpoch = max 1L (count / size)
-    let mutable cached = struct (-1L, Array.empty<int64>)
-
-    let shuffled epoch =
-        let struct (known, order) = cached
-
-        if known = epoch then
-            order
-        else
-            let order = Array.init (int count) int64
-            let epochKey = key.Derive(epoch: int64)
-
-            for i in order.Length - 1 .. -1 .. 1 do
-                // The bias of taking the remainder is below count / 2^64.
-                let j = int (epochKey.Derive(int64 i).Value % uint64 (i + 1))
-                let swap = order[i]
-                order[i] <- order[j]
-                order[j] <- swap
-
-            cached <- struct (epoch, order)
-            order
+    let mutable epoch = -1L
+    let mutable order: SeededPermutation = null
 
     /// Batches per epoch, at least 1.
     member _.PerEpoch = perEpoch
 
     /// The samples of the n-th batch.
     member _.Batch(n: int64) =
-        let order = shuffled (n / perEpoch)
-        Array.sub order (int (n % perEpoch * size)) (int size)
+        if n / perEpoch <> epoch then
+            epoch <- n / perEpoch
+            order <- SeededPermutation(key.Derive(epoch).Value, count)
+
+        let first = n % perEpoch * size
+        Array.init (int size) (fun i -> order[first + int64 i])
 
 /// Everything in a batch that has to be disposed.
 module internal BatchTensors =

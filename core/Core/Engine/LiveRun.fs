@@ -6,6 +6,7 @@ open TorchSharp
 open KdPlugins.Torch
 
 /// What an interested party is told of a run while it goes on. Nothing it does can change the run.
+[<AllowNullLiteral>]
 type IRunObserver =
 
     /// A stage begins, or goes on after a resume at the given progress.
@@ -49,6 +50,9 @@ type internal LiveRun(device: torch.Device, training: TrainingPlan, key: RandomK
 
     /// How many batches each source has given in the present stage.
     member val Cursors = Dictionary<string, int64>() with get
+
+    /// Every module that belongs to the run, by the name it is saved under.
+    member val Modules = SortedDictionary<string, torch.nn.Module>(StringComparer.Ordinal) with get
 
     /// The shared augmentations.
     member val Shared: IReadOnlyList<IAugmentation> = [||] with get, set

@@ -4,6 +4,7 @@ open System
 open System.Collections.Generic
 open System.Threading
 open TorchSharp
+open KdPlugins.Torch
 
 /// What the loop calls at its named points; the session does the work.
 type internal ILoopHooks =
@@ -41,7 +42,16 @@ module internal TrainingLoop =
         struct (stage.Length.ToSteps perEpoch, perEpoch)
 
     /// Runs a stage from a step on. cap: at most so many steps, 0 for no limit.
-    let runStage (run: LiveRun) (stage: Stage) (key: RandomKey) (from: int64) (cap: int64) reports (hooks: ILoopHooks) =
+    let runStage
+        run
+        (stage: Stage)
+        (name: string)
+        (key: RandomKey)
+        (from: int64)
+        (cap: int64)
+        reports
+        (hooks: ILoopHooks)
+        =
         let struct (wanted, perEpoch) = lengthOf run stage
         let total = if cap > 0L then min cap wanted else wanted
         let mutable step = from
@@ -50,7 +60,7 @@ module internal TrainingLoop =
 
         while step < total && not ended && not hooks.Cancellation.IsCancellationRequested do
             use scope = torch.NewDisposeScope()
-            let progress = Progress(stage.Name, step, total, perEpoch)
+            let progress = Progress(name, step, total, perEpoch)
             let stepKey = key.Derive(step)
             let evaluate role source samples = hooks.Evaluate(progress, role, source, samples)
 
@@ -59,7 +69,7 @@ module internal TrainingLoop =
 
             // Dropout and the like draw from the default generators: they start anew in every step, so that a resumed
             // run draws what the uninterrupted one would have drawn.
-            torch.random.manual_seed (int64 (stepKey.Derive("torch").Value >>> 1)) |> ignore
+            use _ = RandomScope.Use(stepKey.Derive("torch").Value)
 
             try
                 if step = 0L && not (isNull stage.Begin) then
@@ -75,7 +85,7 @@ module internal TrainingLoop =
                 reraise ()
 
             step <- step + 1L
-            let after = Progress(stage.Name, step, total, perEpoch)
+            let after = Progress(name, step, total, perEpoch)
             hooks.AfterStep(context, after, step % perEpoch = 0L || step = total || ended)
 
         run.Leave()

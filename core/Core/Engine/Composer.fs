@@ -1,0 +1,399 @@
+namespace KdPlugins.Core
+
+open System
+open System.Collections.Generic
+open TorchSharp
+open KdPlugins.Torch
+open KdPlugins.Torch.Weights
+
+/// A phase of a run: a strategy with its losses and stages.
+[<Sealed>]
+type internal Phase
+    (
+        name: string,
+        strategy: IDistillationStrategy,
+        training: TrainingPlan,
+        accumulate: int,
+        losses: Lazy<IReadOnlyList<WeightedLoss>>
+    ) =
+
+    /// Unique within the run; empty for the main phase.
+    member _.Name = name
+
+    /// The plan's author.
+    member _.Strategy = strategy
+
+    /// How it trains.
+    member _.Training = training
+
+    /// How many times an objective is computed per update.
+    member _.Accumulate = accumulate
+
+    /// Its objective, bound when it is first needed.
+    member _.Losses = losses.Value
+
+    /// Its stages, in order.
+    member val Stages: IReadOnlyList<Stage> = [||] with get, set
+
+    /// Its optimisers.
+    member val Optimisers = new Optimisers(training)
+
+    /// A stage's name within the run.
+    member _.StageName(stage: Stage) = if name = "" then stage.Name else $"{name}/{stage.Name}"
+
+/// A run in memory, composed from a recipe and ready for its first step.
+[<Sealed>]
+type internal Composition
+    (
+        recipe: Recipe,
+        seed: int64,
+        run: LiveRun,
+        data: IDataset,
+        phases: IReadOnlyList<Phase>,
+        registry: StateRegistry,
+        exports: IReadOnlyList<Export>,
+        identity: RunIdentity,
+        owned: IReadOnlyList<IDisposable>
+    ) =
+
+    /// What it was made from.
+    member _.Recipe = recipe
+
+    /// The seed of this run among the recipe's.
+    member _.Seed = seed
+
+    /// Roles, feeds and the rest.
+    member _.Run = run
+
+    /// The main data set.
+    member _.Data = data
+
+    /// In order; the main one is last.
+    member _.Phases = phases
+
+    /// All state but the optimisers'.
+    member _.Registry = registry
+
+    /// What strategies write at the end.
+    member _.Exports = exports
+
+    /// What a checkpoint belongs to.
+    member _.Identity = identity
+
+    /// The role whose network is the result.
+    member _.Result = phases[phases.Count - 1].Strategy.Result
+
+    interface IDisposable with
+        member _.Dispose() =
+            for feed in run.Feeds.Values do
+                feed.Reset()
+
+            for phase in phases do
+                (phase.Optimisers :> IDisposable).Dispose()
+
+            for role in run.Roles.Values do
+                role.Network.Module.Dispose()
+
+            for thing in Seq.rev owned do
+                thing.Dispose()
+
+/// Composes runs.
+/// progress of what takes long is left to the caller; raises the KDP02xx, 03xx, 04xx and 05xx of whatever does not fit.
+[<Sealed>]
+type internal Composer(recipe: Recipe, catalog: IPluginCatalog, clock: TimeProvider) =
+    let seed = recipe.Seeds[0]
+    let owned = List<IDisposable>()
+    let plugins = SortedDictionary<string, string>(StringComparer.Ordinal)
+    let key = RandomKey(uint64 seed)
+
+    let create (kind: PluginKind) (choice: PluginChoice) : 'T =
+        let instance = RecipePlugins.Create(catalog, kind, choice)
+        owned.Add instance
+        plugins[$"{kind.ToString().ToLowerInvariant()}/{choice.Id}"] <- instance.Descriptor.Sha256
+        instance.Plugin :> obj :?> 'T
+
+    let device =
+        match recipe.Device with
+        | "auto" ->
+            if NativeRuntime.Start().CudaAvailable then
+                torch.device "cuda:0"
+            else
+                torch.CPU
+        | name ->
+            if
+                name.StartsWith("cuda", StringComparison.Ordinal)
+                && not (NativeRuntime.Start().CudaAvailable)
+            then
+                Fail.error
+                    CoreErrors.WrongCombination
+                    $"The recipe asks for the device '{name}': {NativeRuntime.Start().CudaStatus}"
+
+            torch.device name
+
+    let plan (section: TrainingSection) =
+        let precision =
+            if recipe.Precision = "bf16" then
+                torch.ScalarType.BFloat16
+            else
+                torch.ScalarType.Float32
+
+        TrainingPlan(
+            section.Epochs,
+            section.BatchSize,
+            section.Optimiser.ToSettings(),
+            Schedules.ofSection section.Schedule,
+            precision
+        )
+
+    let run = LiveRun(device, plan recipe.Training, key, clock)
+    let registry = new StateRegistry(device)
+
+    let dataset =
+        (create PluginKind.Dataset recipe.Dataset: IDatasetPlugin).Open recipe.Folder
+
+    let info = dataset.Info
+
+    let addFeed (name: string) (source: IDataSource) =
+        run.Feeds[name] <- Feed(name, source, recipe.Training.BatchSize, key.Derive("order").Derive(name), clock, false)
+
+    let augmentation (choice: PluginChoice) =
+        let made: IAugmentation = create PluginKind.Augmentation choice
+        made.Bind info
+        made
+
+    let openSources () =
+        owned.Add dataset
+        let training = dataset.Open "train"
+        let fraction (part: float) = Split.carve dataset.Fingerprint part training
+
+        let struct (train, validation) =
+            match recipe.Validation with
+            | v when not (isNull v.Split) -> struct (training, dataset.Open v.Split)
+            | v when v.Count.HasValue -> fraction (float v.Count.Value / float training.Count)
+            | v -> fraction (v.Fraction.GetValueOrDefault 0.1)
+
+        addFeed "train" train
+
+        if not (isNull validation) then
+            addFeed "validation" validation
+
+        if Seq.contains "test" dataset.Splits then
+            addFeed "test" (dataset.Open "test")
+
+        let data = SortedDictionary<string, string>(StringComparer.Ordinal)
+        data["dataset"] <- dataset.Fingerprint
+
+        for section in recipe.Sources do
+            let opened =
+                (create PluginKind.Dataset section.Dataset: IDatasetPlugin).Open recipe.Folder
+
+            owned.Add opened
+            addFeed section.Name (opened.Open section.Split)
+            data[section.Name] <- opened.Fingerprint
+
+        data
+
+    let makeNetwork (section: ModelSection) (key: RandomKey) (classes: int64) =
+        use _ = RandomScope.Use key.Value
+        let plugin = create PluginKind.Model section.Model: IModelPlugin
+        let classes = if classes > 0L then classes else info.Classes
+
+        let shape =
+            run.Shared |> Seq.fold (fun shape a -> a.OutputShape shape) info.InputShape
+
+        let network = plugin.Create(ModelRequest(shape, classes, info))
+        network.Module.``to`` device |> ignore
+        network.Module.ToChannelsLast() |> ignore
+        network
+
+    let factory =
+        { new INetworkFactory with
+            member _.Make(role, key, classes) =
+                match recipe.Model role with
+                | section when isNull (box section) ->
+                    Fail.error
+                        CoreErrors.RoleMissing
+                        $"A new network like '{role}' is asked for; the recipe has no such role."
+                | section -> makeNetwork section key classes
+        }
+
+    // The baseline starts from the same weights as the network it is compared with.
+    let keyOf (role: string) (result: string) =
+        key.Derive("init").Derive(if role = Recipe.BaselineRole then result else role)
+
+    let addRoles (result: string) =
+        let networks = SortedDictionary<string, string>(StringComparer.Ordinal)
+
+        for section in recipe.Models do
+            let network = makeNetwork section (keyOf section.Role result) 0L
+
+            if not (String.IsNullOrEmpty section.Weights) then
+                let path = recipe.PathOf section.Weights
+                ModuleWeights.Load(network.Module, path) |> ignore
+                networks[section.Role] <- FileHash.sha256 path
+
+            let role = RoleState(section.Role, network, true)
+            role.Augmentations <- recipe.AugmentationsOf section.Role |> Seq.map augmentation |> Seq.toArray
+            run.Roles[section.Role] <- role
+            run.Modules[$"role/{section.Role}"] <- network.Module
+
+        networks
+
+    let uniqueIds (choices: IReadOnlyList<LossChoice>) =
+        let seen = Dictionary<string, int>()
+
+        [|
+            for choice in choices ->
+                let id = choice.Loss.Id
+                let n = seen.GetValueOrDefault id + 1
+                seen[id] <- n
+                if n = 1 then id else $"{id}-{n}"
+        |]
+
+    let bindLosses (phase: string) (choices: IReadOnlyList<LossChoice>) (losses: IDistillationLoss[]) =
+        let shapes = Dictionary<string, NetworkShape>()
+
+        for role in run.Roles.Values do
+            shapes[role.Name] <- role.Network.Shape
+
+        let samples = (dataset.Open "train").Count
+        let binding = LossBinding(shapes, info, samples, device)
+        let ids = uniqueIds choices
+
+        let bound =
+            Array.map3
+                (fun id (choice: LossChoice) loss -> WeightedLoss(id, choice.Weight, loss))
+                ids
+                (Seq.toArray choices)
+                losses
+
+        for weighted in bound do
+            use _ = RandomScope.Use(key.Derive("loss").Derive(phase).Derive(weighted.Id).Value)
+            weighted.Loss.Bind binding
+
+            if not (isNull weighted.Loss.Module) then
+                weighted.Loss.Module.``to`` device |> ignore
+                run.Modules[$"loss/{phase}/{weighted.Id}"] <- weighted.Loss.Module
+
+            let taps = Dictionary<string, IReadOnlyCollection<string>>()
+
+            for role in run.Roles.Values do
+                taps[role.Name] <- weighted.Loss.Taps(role.Name, role.Network.Shape)
+
+            weighted.Taps <- taps
+
+        bound :> IReadOnlyList<WeightedLoss>
+
+    let makeGenerators () =
+        let made = Dictionary<string, IGenerator>()
+
+        for section in recipe.Generators do
+            let generator: IGenerator = create PluginKind.Generator section.Generator
+
+            use _ = RandomScope.Use(key.Derive("generator").Derive(section.Name).Value)
+            generator.Bind(GeneratorBinding(info, device))
+
+            if not (isNull generator.Module) then
+                generator.Module.``to`` device |> ignore
+                run.Modules[$"generator/{section.Name}"] <- generator.Module
+
+            made[section.Name] <- generator
+
+        made
+
+    let checkNeeds (phase: string) (strategy: IDistillationStrategy) =
+        for role in Seq.append strategy.Needs [ strategy.Result ] do
+            if not (run.Roles.ContainsKey role) then
+                let known = String.Join(", ", run.Roles.Keys)
+
+                let where =
+                    if phase = "" then
+                        "The strategy"
+                    else
+                        $"The strategy of phase '{phase}'"
+
+                Fail.error CoreErrors.RoleMissing $"{where} needs the role '{role}'; the recipe has: {known}."
+
+    let makePhase
+        name
+        strategyChoice
+        (training: TrainingSection)
+        (choices: IReadOnlyList<LossChoice>)
+        generators
+        exports
+        =
+        let strategy: IDistillationStrategy = create PluginKind.Strategy strategyChoice
+        checkNeeds name strategy
+
+        let losses =
+            choices
+            |> Seq.map (fun c -> create PluginKind.Loss c.Loss: IDistillationLoss)
+            |> Seq.toArray
+
+        let bound = lazy (bindLosses name choices losses)
+        let plan = plan training
+        let phase = Phase(name, strategy, plan, int training.Accumulate, bound)
+
+        let teaching =
+            Seq.zip choices losses
+            |> Seq.filter (fun (_, loss) -> loss.NeedsTeacher)
+            |> Seq.map (fun (choice, _) -> choice.Loss.Id)
+            |> Seq.toArray
+
+        let bind = Func<IReadOnlyList<WeightedLoss>>(fun () -> bound.Value)
+
+        let context =
+            PlanContext(name, run, plan, info, factory, generators, bind, teaching, registry, exports)
+
+        phase.Stages <- strategy.Plan context
+        bound.Value |> ignore
+
+        for struct (stage, count) in phase.Stages |> Seq.countBy _.Name |> Seq.map (fun (n, c) -> struct (n, c)) do
+            if count > 1 then
+                Fail.error
+                    CoreErrors.WrongCombination
+                    $"The strategy '{strategyChoice.Id}' plans {count} stages named '{stage}'."
+
+        phase
+
+    /// Composes the run.
+    member _.Compose() : Composition =
+        try
+            run.Shared <- recipe.AugmentationsOf Recipe.Shared |> Seq.map augmentation |> Seq.toArray
+            run.EvaluationBatch <- recipe.Evaluation.BatchSize
+            let data = openSources ()
+
+            let result =
+                (create PluginKind.Strategy recipe.Strategy: IDistillationStrategy).Result
+
+            let networks = addRoles result
+            let generators = makeGenerators ()
+            let exports = List<Export>()
+
+            let prepared =
+                [|
+                    for section in recipe.Prepare ->
+                        makePhase section.Name section.Strategy section.Training section.Losses generators exports
+                |]
+
+            let main =
+                makePhase "" recipe.Strategy recipe.Training recipe.Losses generators exports
+
+            let phases = Array.append prepared [| main |]
+
+            let identity =
+                RunIdentity(
+                    FileHash.text (recipe.ToResolvedJson()),
+                    plugins,
+                    networks,
+                    data,
+                    Build.version,
+                    Build.libtorch device
+                )
+
+            new Composition(recipe, seed, run, dataset, phases, registry, exports, identity, owned)
+        with _ ->
+            for thing in Seq.rev owned do
+                thing.Dispose()
+
+            reraise ()

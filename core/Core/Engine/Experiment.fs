@@ -1,0 +1,158 @@
+namespace KdPlugins.Core
+
+open System
+open System.Collections.Generic
+open System.IO
+open System.Text.Json
+open System.Text.Json.Nodes
+open System.Threading
+open KdPlugins.Torch.Weights
+
+/// Where a sitting of a run ended.
+[<Sealed>]
+type ExperimentEnd(state: SessionEnd, report: JsonObject) =
+
+    /// How it ended.
+    member _.State = state
+
+    /// The report; null where the run was stopped before its end.
+    member _.Report = report
+
+/// Runs recipes: one run per seed, each in a folder of its own.
+[<AbstractClass; Sealed>]
+type Experiment private () =
+
+    static let reportPath (path: string) = Path.Combine(path, "report.json")
+
+    static let seedFolder (path: string) (seed: int64) = Path.Combine(path, $"seed-{seed}")
+
+    static let one
+        (recipe: Recipe)
+        (path: string)
+        (catalog: IPluginCatalog)
+        (options: SessionOptions)
+        resume
+        cancellation
+        =
+        use folder =
+            if RunFolder.Exists path then
+                RunFolder.Open(path, options.Clock)
+            else
+                RunFolder.Create(path, recipe.ToResolvedJson(), options.Clock)
+
+        try
+            use composition = Composer(recipe, catalog, options.Clock).Compose()
+            use saved = Checkpoint.LoadNewest(folder, composition.Identity, resume)
+
+            use events =
+                if isNull saved then
+                    EventLog.Open folder
+                else
+                    EventLog.Resume(folder, saved)
+
+            use session = new Session(composition, folder, events, options)
+            session.Restore saved
+
+            match session.Run cancellation with
+            | SessionEnd.Done ->
+                let report = Finish(composition, folder, session, options.Clock).Run()
+                folder.WriteStatus(RunState.Done, Nullable 0, "")
+                ExperimentEnd(SessionEnd.Done, report)
+            | _ ->
+                folder.WriteStatus(RunState.Stopped, Nullable(), "stopped on request")
+                ExperimentEnd(SessionEnd.Stopped, null)
+        with error ->
+            folder.WriteStatus(RunState.Failed, Nullable(), error.Message)
+            reraise ()
+
+    // Later seeds take the results of the phases marked "once" from the first seed's run.
+    static let forSeed (recipe: Recipe) (path: string) (seed: int64) : Recipe =
+        let first = recipe.Seeds[0]
+        let single = { recipe with Seeds = [| seed |] }
+
+        if seed = first then
+            single
+        else
+            let shared = recipe.Prepare |> Seq.filter _.Once |> Seq.toArray
+
+            let weights (model: ModelSection) =
+                if shared |> Array.exists (fun phase -> phase.Role = model.Role) then
+                    { model with
+                        Weights = Path.Combine(seedFolder path first, $"{model.Role}-last.safetensors")
+                    }
+                else
+                    model
+
+            { single with
+                Models = recipe.Models |> Seq.map weights |> Seq.toArray
+                Prepare = recipe.Prepare |> Seq.filter (_.Once >> not) |> Seq.toArray
+            }
+
+    static let finished (path: string) =
+        if File.Exists(reportPath path) then
+            JsonNode.Parse(File.ReadAllText(reportPath path)).AsObject()
+        else
+            null
+
+    static let several
+        (recipe: Recipe)
+        (path: string)
+        catalog
+        (options: SessionOptions)
+        resume
+        (cancellation: CancellationToken)
+        =
+        use folder =
+            if RunFolder.Exists path then
+                RunFolder.Open(path, options.Clock)
+            else
+                RunFolder.Create(path, recipe.ToResolvedJson(), options.Clock)
+
+        let reports = List<JsonObject>()
+        let mutable stopped = false
+
+        for seed in recipe.Seeds do
+            if not stopped then
+                let sub = seedFolder path seed
+
+                match finished sub with
+                | null ->
+                    match one (forSeed recipe path seed) sub catalog options resume cancellation with
+                    | ended when ended.State = SessionEnd.Done -> reports.Add ended.Report
+                    | _ -> stopped <- true
+                | report -> reports.Add report
+
+        if stopped then
+            folder.WriteStatus(RunState.Stopped, Nullable(), "stopped on request")
+            ExperimentEnd(SessionEnd.Stopped, null)
+        else
+            let report = SeedReport.combine recipe.Seeds reports
+            let text = report.ToJsonString(JsonSerializerOptions(WriteIndented = true))
+
+            AtomicFile.Write(
+                reportPath path,
+                fun stream ->
+                    use writer = new StreamWriter(stream, leaveOpen = true)
+                    writer.Write text
+            )
+            |> ignore
+
+            folder.WriteStatus(RunState.Done, Nullable 0, "")
+            ExperimentEnd(SessionEnd.Done, report)
+
+    /// Starts a run in a folder, or goes on with the run that is there. With several seeds every seed has a folder
+    /// "seed-<n>" below it, and the report has means and deviations.
+    /// Raises KDP02xx to KDP07xx for whatever does not fit or fails; what was saved before is intact then.
+    static member Run
+        (
+            recipe: Recipe,
+            path: string,
+            catalog: IPluginCatalog,
+            options: SessionOptions,
+            resume: ResumeOptions,
+            cancellation: CancellationToken
+        ) : ExperimentEnd =
+        if recipe.Seeds.Count = 1 then
+            one recipe path catalog options resume cancellation
+        else
+            several recipe path catalog options resume cancellation

@@ -1,0 +1,228 @@
+namespace KdPlugins.Core
+
+open System
+open System.Collections.Generic
+open System.Diagnostics
+open System.IO
+open System.Text.Json
+open System.Text.Json.Nodes
+open TorchSharp
+open KdPlugins.Torch.Weights
+
+/// What is known of a role when a run is done.
+[<Sealed>]
+type internal RoleResult
+    (role: string, parameters: int64, last: Evaluation, best: Evaluation, bestEpoch: Nullable<int64>) =
+
+    /// The role.
+    member _.Role = role
+
+    /// Its network's number of parameters.
+    member _.Parameters = parameters
+
+    /// Its last state on the reporting source.
+    member _.Last = last
+
+    /// The state that was best on the validation source, on the reporting source.
+    member _.Best = best
+
+    /// When that was reached; null where no state was chosen.
+    member _.BestEpoch = bestEpoch
+
+/// The end of a run: numbers on data that chose nothing, the networks as files, the report.
+[<Sealed>]
+type internal Finish(composition: Composition, folder: RunFolder, session: Session, clock: TimeProvider) =
+    let run = composition.Run
+
+    let source =
+        if run.Feeds.ContainsKey "test" then
+            "test"
+        else
+            "validation"
+
+    let reported =
+        let evaluated =
+            composition.Phases
+            |> Seq.collect _.Stages
+            |> Seq.collect _.Evaluates
+            |> Seq.append [ composition.Result; Roles.Teacher ]
+
+        evaluated |> Seq.distinct |> Seq.filter run.Roles.ContainsKey |> Seq.toArray
+
+    let evaluate role =
+        use _ = torch.NewDisposeScope()
+        Evaluator.evaluate run (Progress("", 0L, 0L, 1L)) role source 0L
+
+    // Puts a role's best state in place for as long as the action takes.
+    let withBest (role: string) (action: BestState -> 'T) : 'T =
+        let network = (run.Role role).Network.Module
+
+        match session.Bests.OfRole role with
+        | best when isNull (box best) -> action best
+        | best ->
+            let last = Dictionary<string, Tensor>()
+
+            for entry in ModuleWeights.State network do
+                last[entry.Key] <- entry.Value.detach().clone().DetachFromDisposeScope()
+
+            try
+                Bests.Load(best.Modules[$"role/{role}"], network)
+                action best
+            finally
+                Bests.Load(last, network)
+
+                for tensor in last.Values do
+                    tensor.Dispose()
+
+    let measure (role: string) =
+        let parameters =
+            (run.Role role).Network.Module.parameters() |> Seq.sumBy (fun p -> p.numel ())
+
+        let last = evaluate role
+
+        withBest role (fun best ->
+            if isNull (box best) then
+                RoleResult(role, parameters, last, last, Nullable())
+            else
+                RoleResult(role, parameters, last, evaluate role, Nullable best.Epoch))
+
+    let card (result: RoleResult) (weights: string) =
+        let info = composition.Data.Info
+        let metadata = Dictionary<string, string>()
+        metadata["format"] <- "pt"
+        metadata["kd.role"] <- result.Role
+        metadata["kd.recipe"] <- composition.Recipe.Name
+        metadata["kd.method"] <- composition.Recipe.Strategy.Id
+        metadata["kd.weights"] <- weights
+        metadata["kd.seed"] <- string composition.Seed
+        metadata["kd.input"] <- String.Join("x", info.InputShape)
+        metadata["kd.classes"] <- string info.Classes
+        metadata["kd.class-names"] <- String.Join("\n", info.ClassNames)
+        metadata["kd.mean"] <- String.Join(",", info.Mean |> Seq.map (fun m -> m.ToString("R")))
+        metadata["kd.std"] <- String.Join(",", info.Std |> Seq.map (fun s -> s.ToString("R")))
+        metadata["kd.data"] <- composition.Data.Fingerprint
+
+        for entry in composition.Identity.Networks do
+            metadata[$"kd.network.{entry.Key}"] <- entry.Value
+
+        metadata
+
+    let save (result: RoleResult) =
+        let network = (run.Role result.Role).Network.Module
+        let path suffix = Path.Combine(folder.Path, $"{result.Role}{suffix}.safetensors")
+        ModuleWeights.Save(network, path "-last", card result "last") |> ignore
+
+        withBest result.Role (fun best ->
+            let which =
+                if isNull (box best) then
+                    "last"
+                else
+                    $"best on validation, epoch {best.Epoch}"
+
+            ModuleWeights.Save(network, path "", card result which))
+
+    let metric (result: RoleResult) (name: string) =
+        let pair = JsonObject()
+        pair["last"] <- JsonValue.Create result.Last.Values[name]
+        pair["best"] <- JsonValue.Create result.Best.Values[name]
+        pair
+
+    let describe (result: RoleResult) (written: WrittenFile) =
+        let node = JsonObject()
+
+        for name in result.Last.Values.Keys |> Seq.sort do
+            node[$"{source}_{name.Replace('-', '_')}"] <- metric result name
+
+        node["parameters"] <- JsonValue.Create result.Parameters
+
+        if result.BestEpoch.HasValue then
+            node["best_epoch"] <- JsonValue.Create result.BestEpoch.Value
+
+        node["sha256"] <- JsonValue.Create written.Sha256
+        node["bytes"] <- JsonValue.Create written.Length
+
+        if result.Best.Confusion.Count > 0 then
+            let rows =
+                result.Best.Confusion
+                |> Seq.map (fun row ->
+                    JsonArray(row |> Seq.map (fun n -> JsonValue.Create n :> JsonNode) |> Seq.toArray) :> JsonNode)
+
+            node["confusion"] <- JsonArray(Seq.toArray rows)
+
+        node
+
+    let texts (all: IReadOnlyDictionary<string, string>) =
+        let node = JsonObject()
+
+        for entry in all do
+            node[entry.Key] <- JsonValue.Create entry.Value
+
+        node
+
+    let hashes () =
+        let node = JsonObject()
+        node["recipe"] <- JsonValue.Create composition.Identity.Recipe
+        node["plugins"] <- texts composition.Identity.Plugins
+        node["networks"] <- texts composition.Identity.Networks
+        node["data"] <- texts composition.Identity.Data
+        node
+
+    let exportFiles () =
+        for export in composition.Exports do
+            let target = Path.Combine(folder.Path, "outputs", export.Name)
+            Directory.CreateDirectory target |> ignore
+            export.Write.Invoke target
+
+    /// Evaluates, writes networks, outputs and report.json; gives the report.
+    member _.Run() : JsonObject =
+        let report = JsonObject()
+        let cursor = session.Cursor
+        report["format"] <- JsonValue.Create "1.0"
+        report["name"] <- JsonValue.Create composition.Recipe.Name
+        report["method"] <- JsonValue.Create composition.Recipe.Strategy.Id
+        report["seed"] <- JsonValue.Create composition.Seed
+        report["result"] <- JsonValue.Create composition.Result
+
+        for role in reported do
+            let result = measure role
+            report[role] <- describe result (save result)
+
+        exportFiles ()
+        let waited = run.Feeds.Values |> Seq.sumBy (fun f -> f.Waited.TotalSeconds)
+        report["steps"] <- JsonValue.Create cursor.RunStep
+        report["seconds"] <- JsonValue.Create(Math.Round(cursor.Seconds, 3))
+
+        report["images_per_second"] <-
+            JsonValue.Create(
+                if cursor.Seconds > 0.0 then
+                    Math.Round(float cursor.Samples / cursor.Seconds, 1)
+                else
+                    0.0
+            )
+
+        report["data_wait_fraction"] <-
+            JsonValue.Create(
+                if cursor.Seconds > 0.0 then
+                    Math.Round((waited + cursor.WaitSeconds) / cursor.Seconds, 5)
+                else
+                    0.0
+            )
+
+        report["peak_memory_bytes"] <- JsonValue.Create(Process.GetCurrentProcess().PeakWorkingSet64)
+        report["device"] <- JsonValue.Create(string run.Device)
+        report["precision"] <- JsonValue.Create composition.Recipe.Precision
+        report["build"] <- JsonValue.Create composition.Identity.Build
+        report["libtorch"] <- JsonValue.Create composition.Identity.LibTorch
+        report["finished"] <- JsonValue.Create(clock.GetUtcNow().ToString("O"))
+        report["hashes"] <- hashes ()
+        let text = report.ToJsonString(JsonSerializerOptions(WriteIndented = true))
+
+        KdPlugins.Torch.Weights.AtomicFile.Write(
+            Path.Combine(folder.Path, "report.json"),
+            fun stream ->
+                use writer = new StreamWriter(stream, leaveOpen = true)
+                writer.Write text
+        )
+        |> ignore
+
+        report

@@ -1,0 +1,258 @@
+namespace KdPlugins.Core
+
+open System
+open System.Collections.Generic
+open System.IO
+open System.Threading
+open TorchSharp
+open KdPlugins.Torch
+open KdPlugins.Torch.Weights
+
+/// How a sitting of a run is to go.
+[<Sealed>]
+type SessionOptions() =
+
+    /// At most so many steps per stage, 0 for no limit (for trying a recipe).
+    member val MaxStepsPerStage = 0L with get, set
+
+    /// Steps between two readings of the means.
+    member val LogEvery = 10L with get, set
+
+    /// Who is told; null for nobody.
+    member val Observer: IRunObserver = null with get, set
+
+    /// The time.
+    member val Clock = TimeProvider.System with get, set
+
+/// What a sitting came to.
+type SessionEnd =
+    /// All phases are done.
+    | Done = 0
+    /// It was asked to stop and saved a checkpoint.
+    | Stopped = 1
+
+/// Carries out a composed run in its folder, from wherever its newest checkpoint stands.
+[<Sealed>]
+type internal Session(composition: Composition, folder: RunFolder, events: EventLog, options: SessionOptions) =
+    let run = composition.Run
+    let recipe = composition.Recipe
+    let reports = Reports()
+    let bests = new Bests(run)
+    let clock = options.Clock
+    let keep = KeepPolicy(int recipe.Checkpoints.Keep)
+    let mutable cursor = Cursor()
+    let mutable lastSave = clock.GetTimestamp()
+    let mutable stepBegan = clock.GetTimestamp()
+    let mutable stageSamples = 0L
+    let mutable stageSeconds = 0.0
+
+    let tell (action: IRunObserver -> unit) =
+        if not (isNull options.Observer) then
+            action options.Observer
+
+    let phase () = composition.Phases[cursor.Phase]
+    let stage () = (phase ()).Stages[cursor.Stage]
+    let stageName () = (phase ()).StageName(stage ())
+
+    let save (progress: Progress) (stageEnd: bool) =
+        use _ = torch.NewDisposeScope()
+        let content = Snapshot.take composition cursor bests stageEnd
+        let info = Checkpoint.Save(folder, content, composition.Identity, keep)
+        lastSave <- clock.GetTimestamp()
+        tell _.CheckpointWritten(progress, info.Path)
+
+    let evaluate (progress: Progress) (role: string) (source: string) (samples: int64) =
+        use _ = torch.NewDisposeScope()
+        let found = Evaluator.evaluate run progress role source samples
+        let values = Dictionary<string, double>()
+
+        for value in found.Values do
+            values[$"{role}.{source}.{value.Key}"] <- value.Value
+
+        events.Append("evaluation", stageName (), cursor.RunStep, values)
+        tell _.Evaluated(progress, found)
+        found
+
+    let writeMeans (progress: Progress) =
+        if not reports.IsEmpty then
+            let values = Dictionary<string, double>(reports.Read())
+
+            for trainable in (stage ()).Trainables do
+                values[$"lr.{trainable.Name}"] <- run.Optimisers.Rate(trainable, progress)
+
+            events.Append("step", stageName (), cursor.RunStep, values)
+
+            let rate =
+                if stageSeconds > 0.0 then
+                    float stageSamples / stageSeconds
+                else
+                    0.0
+
+            tell _.StepDone(progress, values, rate)
+
+            match values.TryGetValue "loss" with
+            | true, loss when not (Double.IsFinite loss) ->
+                Fail.error TrainingErrors.NotFinite $"The mean loss of the steps up to {progress} is {loss}."
+            | _ -> ()
+
+    let countTime (context: StepContext) =
+        let now = clock.GetTimestamp()
+        let took = clock.GetElapsedTime(stepBegan, now).TotalSeconds
+        let samples = context.Drawn |> Seq.sumBy _.Count
+        cursor.Seconds <- cursor.Seconds + took
+        cursor.Samples <- cursor.Samples + samples
+        stageSeconds <- stageSeconds + took
+        stageSamples <- stageSamples + samples
+
+    let evaluateEpoch (context: StepContext) (progress: Progress) (last: bool) =
+        let current = stage ()
+        let every = recipe.Evaluation.EveryEpochs
+
+        if
+            (last || (every > 0L && progress.Epoch % every = 0L))
+            && run.Feeds.ContainsKey "validation"
+        then
+            let found =
+                [| for role in current.Evaluates -> evaluate progress role "validation" 0L |]
+
+            let score =
+                if not (isNull current.Score) then
+                    Nullable(current.Score.Invoke context)
+                elif found.Length > 0 then
+                    Nullable found[0].Score
+                else
+                    Nullable()
+
+            if
+                score.HasValue
+                && bests.Offer(current, stageName (), score.Value, progress.Epoch)
+            then
+                bests.Supersede(current, stageName ())
+
+    let saveIsDue (progress: Progress) =
+        let rules = recipe.Checkpoints
+
+        (rules.EverySteps > 0L && progress.Step % rules.EverySteps = 0L)
+        || (rules.EverySeconds > 0L
+            && clock.GetElapsedTime(lastSave).TotalSeconds >= float rules.EverySeconds)
+
+    let hooks (cancellation: CancellationToken) =
+        { new ILoopHooks with
+            member _.Cancellation = cancellation
+
+            member _.AfterStep(context, progress, epochDone) =
+                countTime context
+                cursor.Step <- progress.Step
+                cursor.RunStep <- cursor.RunStep + 1L
+                let last = progress.Step = progress.TotalSteps || not (isNull context.Ended)
+                let due = not last && saveIsDue progress
+
+                if epochDone || due || progress.Step % options.LogEvery = 0L then
+                    writeMeans progress
+                else
+                    tell
+                        _.StepDone(
+                            progress,
+                            null,
+                            (if stageSeconds > 0.0 then
+                                 float stageSamples / stageSeconds
+                             else
+                                 0.0)
+                        )
+
+                if epochDone then
+                    evaluateEpoch context progress last
+
+                if due then
+                    save progress false
+
+                stepBegan <- clock.GetTimestamp()
+
+            member _.OnFailure(context, _, error) =
+                match error with
+                | :? KdException as failure when failure.Code.Id = TrainingErrors.NotFinite.Id ->
+                    FailureDump.write folder context.Drawn
+                | _ -> ()
+
+            member _.Evaluate(progress, role, source, samples) = Evaluator.evaluate run progress role source samples
+        }
+
+    let enterPhase () =
+        let current = phase ()
+        run.Training <- current.Training
+        run.Accumulate <- current.Accumulate
+        run.Losses <- current.Losses
+        run.Optimisers <- current.Optimisers
+
+    let finishStage () =
+        let current = stage ()
+        let name = stageName ()
+
+        match bests.All.TryGetValue name with
+        | true, best when current.KeepBest ->
+            for m in best.Modules do
+                Bests.Load(m.Value, run.Modules[m.Key])
+        | _ -> ()
+
+        events.Append("stage", name, cursor.RunStep, null)
+        cursor.Stage <- cursor.Stage + 1
+        cursor.Step <- 0L
+        run.Cursors.Clear()
+
+        if cursor.Stage = (phase ()).Stages.Count then
+            cursor.Phase <- cursor.Phase + 1
+            cursor.Stage <- 0
+
+    let runStage (cancellation: CancellationToken) =
+        let current = stage ()
+        let name = stageName ()
+        let key = run.Key.Derive("stage").Derive(name)
+        let struct (total, perEpoch) = TrainingLoop.lengthOf run current
+        let progress = Progress(name, cursor.Step, total, perEpoch)
+        stageSamples <- 0L
+        stageSeconds <- 0.0
+        stepBegan <- clock.GetTimestamp()
+        tell _.StageStarted(progress)
+        let cap = options.MaxStepsPerStage
+
+        match TrainingLoop.runStage run current name key cursor.Step cap reports (hooks cancellation) with
+        | StageEnd.Stopped _ ->
+            writeMeans progress
+            save progress false
+            false
+        | StageEnd.Done ->
+            finishStage ()
+            save progress true
+            true
+
+    /// Goes on from a checkpoint; null to begin.
+    member _.Restore(saved: LoadedCheckpoint) =
+        if not (isNull saved) then
+            cursor <- Snapshot.put composition saved bests
+
+    /// Runs until all phases are done or the token is cancelled.
+    member _.Run(cancellation: CancellationToken) : SessionEnd =
+        // From here on the run can be resumed bit for bit.
+        if cursor.RunStep = 0L && cursor.Phase = 0 && cursor.Stage = 0 then
+            save (Progress("", 0L, 0L, 1L)) false
+
+        let mutable go = true
+
+        while go && cursor.Phase < composition.Phases.Count do
+            enterPhase ()
+
+            if (phase ()).Stages.Count = 0 then
+                cursor.Phase <- cursor.Phase + 1
+            else
+                go <- runStage cancellation
+
+        if go then SessionEnd.Done else SessionEnd.Stopped
+
+    /// The best states, by stage.
+    member _.Bests = bests
+
+    /// Where the run stands.
+    member _.Cursor = cursor
+
+    interface IDisposable with
+        member _.Dispose() = (bests :> IDisposable).Dispose()

@@ -1,0 +1,152 @@
+namespace KdPlugins.Core
+
+open System
+open System.Collections.Generic
+open System.Text.Json.Nodes
+open TorchSharp
+open KdPlugins.Torch.Optim
+open KdPlugins.Torch.Weights
+
+/// Where a run stands, between two steps.
+[<Sealed>]
+type internal Cursor() =
+
+    /// The number of the phase.
+    member val Phase = 0 with get, set
+
+    /// The number of the stage in its phase.
+    member val Stage = 0 with get, set
+
+    /// Steps done in the stage.
+    member val Step = 0L with get, set
+
+    /// Steps done in the run.
+    member val RunStep = 0L with get, set
+
+    /// Seconds spent in steps, in earlier sittings too.
+    member val Seconds = 0.0 with get, set
+
+    /// Seconds that steps waited for data.
+    member val WaitSeconds = 0.0 with get, set
+
+    /// Samples that went through steps.
+    member val Samples = 0L with get, set
+
+/// A run's state as a checkpoint holds it, and back.
+module internal Snapshot =
+
+    // A section is a file: what separates names is a dot.
+    let private section (kind: string) (names: string) = $"{kind}.{names.Replace('/', '.')}"
+
+    let private moduleSection (m: string) = section "module" m
+
+    let private optimiserSection (phase: Phase) (trainable: string) = section "optimiser" $"{phase.Name}/{trainable}"
+
+    let private bestSection (stage: string) (m: string) = section "best" $"{stage}/{m}"
+
+    /// Everything that the next step depends on. What it gathers is valid until the run goes on.
+    let take (composition: Composition) (cursor: Cursor) (bests: Bests) (stageEnd: bool) : CheckpointContent =
+        let run = composition.Run
+        let phase = composition.Phases[min cursor.Phase (composition.Phases.Count - 1)]
+        let stage = phase.Stages[min cursor.Stage (phase.Stages.Count - 1)]
+        let index = composition.Phases |> Seq.take cursor.Phase |> Seq.sumBy _.Stages.Count
+
+        let position =
+            RunPosition(phase.StageName stage, index + cursor.Stage, cursor.Step, cursor.RunStep, "steps")
+
+        let content = CheckpointContent(position, IsStageEnd = stageEnd)
+
+        for entry in run.Modules do
+            content.Sections[moduleSection entry.Key] <- ModuleWeights.State entry.Value
+
+        composition.Registry.Export content
+
+        for entry in phase.Optimisers.All do
+            let struct (_, optimiser) = entry.Value
+            content.Sections[optimiserSection phase entry.Key] <- optimiser.ExportState().Tensors
+
+        let scores = JsonObject()
+
+        for best in bests.All.Values do
+            scores[best.Stage] <-
+                JsonObject(
+                    dict
+                        [
+                            "score", JsonValue.Create best.Score :> JsonNode
+                            "epoch", JsonValue.Create best.Epoch :> JsonNode
+                        ]
+                )
+
+            for m in best.Modules do
+                content.Sections[bestSection best.Stage m.Key] <- m.Value
+
+        for entry in run.Cursors do
+            content.Counters[$"source/{entry.Key}"] <- entry.Value
+
+        content.Counters["phase"] <- int64 cursor.Phase
+        content.Counters["stage"] <- int64 cursor.Stage
+        content.Counters["step"] <- cursor.Step
+        content.Counters["run-step"] <- cursor.RunStep
+        content.Counters["samples"] <- cursor.Samples
+        content.Facts["best"] <- scores
+        content.Facts["seconds"] <- JsonValue.Create cursor.Seconds
+        content.Facts["wait-seconds"] <- JsonValue.Create cursor.WaitSeconds
+        content
+
+    let private loadModules (composition: Composition) (saved: LoadedCheckpoint) =
+        for entry in composition.Run.Modules do
+            ModuleWeights.Load(entry.Value, saved.Section(moduleSection entry.Key))
+            |> ignore
+
+    let private loadOptimisers (composition: Composition) (cursor: Cursor) (saved: LoadedCheckpoint) =
+        let phase = composition.Phases[cursor.Phase]
+
+        for trainable in phase.Stages |> Seq.collect _.Trainables |> Seq.distinctBy _.Name do
+            let section = optimiserSection phase trainable.Name
+
+            if Seq.contains section saved.Sections then
+                use state = NamedState.FromTensors((saved.Section section).ToTensors())
+                (phase.Optimisers.Of trainable).ImportState state
+
+    let private loadBests (run: LiveRun) (saved: LoadedCheckpoint) (bests: Bests) =
+        for entry in saved.Facts["best"].AsObject() do
+            let modules = Dictionary<string, IReadOnlyDictionary<string, Tensor>>()
+
+            for name in run.Modules.Keys do
+                let section = bestSection entry.Key name
+
+                if Seq.contains section saved.Sections then
+                    let tensors = (saved.Section section).ToTensors run.Device
+
+                    for tensor in tensors.Values do
+                        tensor.DetachFromDisposeScope() |> ignore
+
+                    modules[name] <- tensors
+
+            let score = entry.Value["score"].GetValue<float>()
+            bests.Restore(new BestState(entry.Key, score, entry.Value["epoch"].GetValue<int64>(), modules))
+
+    /// Puts the run where the checkpoint was taken.
+    let put (composition: Composition) (saved: LoadedCheckpoint) (bests: Bests) : Cursor =
+        use _ = torch.NewDisposeScope()
+        let cursor = Cursor()
+        cursor.Phase <- int (saved.Counter "phase")
+        cursor.Stage <- int (saved.Counter "stage")
+        cursor.Step <- saved.Counter "step"
+        cursor.RunStep <- saved.Counter "run-step"
+        cursor.Samples <- saved.Counter "samples"
+        cursor.Seconds <- saved.Facts["seconds"].GetValue<float>()
+        cursor.WaitSeconds <- saved.Facts["wait-seconds"].GetValue<float>()
+        loadModules composition saved
+        composition.Registry.Import saved
+
+        if cursor.Phase < composition.Phases.Count then
+            loadOptimisers composition cursor saved
+
+        loadBests composition.Run saved bests
+
+        for name in saved.Counters.Keys do
+            if name.StartsWith("source/", StringComparison.Ordinal) then
+                composition.Run.Cursors[name.Substring 7] <- saved.Counters[name]
+
+        cursor
