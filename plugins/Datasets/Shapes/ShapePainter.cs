@@ -1,0 +1,88 @@
+namespace KdPlugins.Datasets;
+
+/// <summary>Turns a scene into pixels, a class map and boxes. Pure: the same scene and random numbers, the same bytes.</summary>
+internal static class ShapePainter
+{
+    /// <summary>Paints the planes red, green, blue of a square image, with noise.</summary>
+    public static void Paint(ShapeScene scene, int size, float noise, ref SceneRandom random, Span<byte> planes)
+    {
+        var area = size * size;
+        for (var y = 0; y < size; y++)
+        for (var x = 0; x < size; x++)
+        {
+            var colour = At(scene, x + 0.5f, y + 0.5f, size);
+            var pixel = y * size + x;
+            planes[pixel] = Quantise(colour.Red + noise * random.Bell());
+            planes[area + pixel] = Quantise(colour.Green + noise * random.Bell());
+            planes[2 * area + pixel] = Quantise(colour.Blue + noise * random.Bell());
+        }
+    }
+
+    /// <summary>The class map: 0 where the background or something in front is seen, class k as k + 1.</summary>
+    public static void Mark(ShapeScene scene, int size, Span<long> map)
+    {
+        for (var y = 0; y < size; y++)
+        for (var x = 0; x < size; x++)
+        {
+            long seen = 0;
+            foreach (var thing in scene.Objects)
+                if (Coverage(thing, x + 0.5f, y + 0.5f, out _, out _) >= 0.5f)
+                    seen = thing.Class + 1;
+            foreach (var stroke in scene.InFront)
+                if (Edge(stroke.Distance(x + 0.5f, y + 0.5f)) >= 0.5f)
+                    seen = 0;
+            map[y * size + x] = seen;
+        }
+    }
+
+    /// <summary>The box around the pixels of an object within the image, whatever stands in front; false where none.</summary>
+    public static bool Box(in SceneObject thing, int size, out (float X1, float Y1, float X2, float Y2) box)
+    {
+        var (left, top, right, bottom) = (size, size, -1, -1);
+        for (var y = 0; y < size; y++)
+        for (var x = 0; x < size; x++)
+        {
+            if (Coverage(thing, x + 0.5f, y + 0.5f, out _, out _) < 0.5f)
+                continue;
+            (left, right) = (Math.Min(left, x), Math.Max(right, x));
+            (top, bottom) = (Math.Min(top, y), Math.Max(bottom, y));
+        }
+        box = (left, top, right + 1, bottom + 1);
+        return right >= 0;
+    }
+
+    private static Colour At(ShapeScene scene, float x, float y, int size)
+    {
+        var slope = Math.Clamp(0.5f + (x - size / 2f) * scene.SlopeX + (y - size / 2f) * scene.SlopeY, 0, 1);
+        var colour = scene.Sky.Towards(scene.Ground, slope);
+        foreach (var stroke in scene.Behind)
+            colour = colour.Towards(stroke.Colour, Edge(stroke.Distance(x, y)));
+        foreach (var thing in scene.Objects)
+        {
+            var covered = Coverage(thing, x, y, out var u, out var v);
+            if (covered <= 0)
+                continue;
+            var share = ShapeTexture.Share(thing.Class % ShapeTexture.Names.Length, u, v, thing.Frequency, thing.Phase);
+            colour = colour.Towards(thing.First.Towards(thing.Second, share), covered);
+        }
+        foreach (var stroke in scene.InFront)
+            colour = colour.Towards(stroke.Colour, Edge(stroke.Distance(x, y)));
+        return colour;
+    }
+
+    // u, v: the point in the object's coordinates.
+    private static float Coverage(in SceneObject thing, float x, float y, out float u, out float v)
+    {
+        var (dx, dy) = ((x - thing.X) / thing.Radius, (y - thing.Y) / thing.Radius);
+        u = dx * thing.Cosine + dy * thing.Sine;
+        v = dy * thing.Cosine - dx * thing.Sine;
+        if (dx * dx + dy * dy > 1.8f)
+            return 0;
+        return Edge(ShapeForm.Distance(thing.Class / ShapeTexture.Names.Length, u, v) * thing.Radius);
+    }
+
+    // One pixel wide, from outside to inside.
+    private static float Edge(float distance) => Math.Clamp(0.5f - distance, 0, 1);
+
+    private static byte Quantise(float value) => (byte)(Math.Clamp(value, 0, 1) * 255 + 0.5f);
+}

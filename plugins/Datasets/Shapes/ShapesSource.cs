@@ -1,0 +1,82 @@
+using KdPlugins.Core;
+using static TorchSharp.torch;
+
+namespace KdPlugins.Datasets;
+
+/// <summary>A split of the shapes. Every sample is a function of (seed, split, number); classes come in turn.</summary>
+internal sealed class ShapesSource(ShapesOptions options, string split, long count) : IDataSource
+{
+    private readonly RandomKey _key = new RandomKey((ulong)options.Seed).Derive(split);
+
+    public long Count => count;
+
+    public Batch Read(ReadOnlyMemory<long> indices)
+    {
+        SampleRead.Check(indices.Span, count, $"split '{split}' of data set 'shapes'");
+        var images = SampleRead.Images(indices.Span, 3, options.Size, options.Size, Paint);
+        return new Batch(images, Targets(indices.Span), SampleRead.Numbers(indices.Span));
+    }
+
+    internal void Paint(long index, Span<byte> planes)
+    {
+        var random = Start(index);
+        var scene = Draw(index, ref random);
+        ShapePainter.Paint(scene, options.Size, (float)options.Noise, ref random, planes);
+    }
+
+    private SceneRandom Start(long index) => new(_key.Derive(index).Value);
+
+    private ShapeScene Draw(long index, ref SceneRandom random)
+    {
+        var objects = options.Target == "class" ? 1 : 1 + random.Below(options.Objects);
+        return ShapeScene.Draw(options, (int)(index % options.Classes), objects, ref random);
+    }
+
+    private Target Targets(ReadOnlySpan<long> indices) =>
+        options.Target switch
+        {
+            "mask" => Maps(indices),
+            "boxes" => Boxes(indices),
+            _ => Classes(indices),
+        };
+
+    private ClassIndexTarget Classes(ReadOnlySpan<long> indices)
+    {
+        var labels = new long[indices.Length];
+        for (var i = 0; i < labels.Length; i++)
+            labels[i] = indices[i] % options.Classes;
+        return new ClassIndexTarget(tensor(labels, ScalarType.Int64));
+    }
+
+    private ClassMapTarget Maps(ReadOnlySpan<long> indices)
+    {
+        var area = options.Size * options.Size;
+        var maps = new long[indices.Length * area];
+        for (var i = 0; i < indices.Length; i++)
+        {
+            var random = Start(indices[i]);
+            ShapePainter.Mark(Draw(indices[i], ref random), options.Size, maps.AsSpan(i * area, area));
+        }
+        return new ClassMapTarget(tensor(maps, [indices.Length, options.Size, options.Size], ScalarType.Int64), 255);
+    }
+
+    private BoxTarget Boxes(ReadOnlySpan<long> indices)
+    {
+        var (boxes, labels) = (new Tensor[indices.Length], new Tensor[indices.Length]);
+        for (var i = 0; i < indices.Length; i++)
+        {
+            var random = Start(indices[i]);
+            var (corners, classes) = (new List<float>(), new List<long>());
+            foreach (var thing in Draw(indices[i], ref random).Objects)
+            {
+                if (!ShapePainter.Box(thing, options.Size, out var box))
+                    continue;
+                corners.AddRange([box.X1, box.Y1, box.X2, box.Y2]);
+                classes.Add(thing.Class);
+            }
+            boxes[i] = tensor(corners.ToArray(), [classes.Count, 4], ScalarType.Float32);
+            labels[i] = tensor(classes.ToArray(), ScalarType.Int64);
+        }
+        return new BoxTarget(boxes, labels);
+    }
+}
