@@ -36,19 +36,34 @@ public sealed class PyTorchFile : IWeightSource
     private readonly ByteSource _bytes;
     private readonly StorageTable _storages;
     private readonly Dictionary<string, TensorRef> _tensors;
+    private readonly Lazy<Dictionary<string, object?>> _values;
     private readonly Dictionary<string, WeightEntry> _entries = new(StringComparer.Ordinal);
 
     private PyTorchFile(ByteSource bytes, string origin, PyTorchOptions options)
     {
         _bytes = bytes;
         Origin = origin;
-        (object? tree, _, long pickleLength, _storages) = IsZip(bytes)
+        PickledState pickled = IsZip(bytes)
             ? ZipReader.Read(bytes, origin, options.VerifyChecksums)
             : ReadOther(bytes, origin);
-        var state = new StateTree(origin, bytes.Length, pickleLength);
-        Root = state.Fill(tree, options.Root);
-        Values = state.Values;
-        _tensors = state.Tensors;
+        _storages = pickled.Storages;
+        var walk = new TreeWalk(origin, pickled.PickleLength, pickled.Credit);
+        var finder = new RootFinder(walk);
+        (object? root, Root) =
+            options.Root is null ? finder.Discover(pickled.Tree)
+            : options.Root.Length == 0 ? (pickled.Tree, "")
+            : (finder.Descend(pickled.Tree, options.Root), options.Root);
+        _tensors = TreeTables.Tensors(root, walk, WeightLimits.TotalFor(bytes.Length));
+        if (_tensors.Count == 0)
+        {
+            throw walk.Fault(WeightErrors.NotAStateDict, $"there is no tensor under {WeightFault.Quote(Root)}.");
+        }
+        _values = new(() =>
+            TreeTables.Values(
+                pickled.Tree,
+                new TreeWalk(origin, pickled.PickleLength, new MemoryCredit(pickled.PickleLength))
+            )
+        );
         foreach ((string name, TensorRef tensor) in _tensors)
         {
             long storage = _storages.FileStart(tensor.Storage);
@@ -68,9 +83,10 @@ public sealed class PyTorchFile : IWeightSource
 
     /// <summary>
     /// The plain values of the whole file (epoch, learning rate, ...) by dotted name: null, bool, long, BigInteger,
-    /// double or string.
+    /// double or string, or a list of these (a list or tuple of nothing else). Other lists are named by position.
     /// </summary>
-    public IReadOnlyDictionary<string, object?> Values { get; }
+    /// <exception cref="KdException">The values are repeated without end (KDP0543), or two have one name (KDP0536).</exception>
+    public IReadOnlyDictionary<string, object?> Values => _values.Value;
 
     /// <summary>Opens and checks a file.</summary>
     /// <param name="path">The file.</param>
@@ -143,10 +159,7 @@ public sealed class PyTorchFile : IWeightSource
     /// <summary>Whether the bytes start like a zip container.</summary>
     internal static bool IsZip(ByteSource bytes) => bytes.Length >= 4 && bytes.Span(0, 4).SequenceEqual("PK\x3\x4"u8);
 
-    private static (object?, Dictionary<string, StorageRef>, long, StorageTable) ReadOther(
-        ByteSource bytes,
-        string origin
-    )
+    private static PickledState ReadOther(ByteSource bytes, string origin)
     {
         const int tarMark = 257;
         if (bytes.Length >= 2 && bytes.Span(0, 2).SequenceEqual<byte>([0x80, 2]))

@@ -135,30 +135,26 @@ internal sealed class SafeTensorsHeader
         long[]? shape = null;
         long[]? range = null;
         StrictJson.Expect(ref json, JsonTokenType.StartObject, "a tensor");
-        while (StrictJson.NextProperty(ref json, out string key))
+        while (StrictJson.NextProperty(ref json))
         {
-            bool twice = key switch
+            if (json.ValueTextEquals("dtype"u8))
             {
-                "dtype" => dtype is not null,
-                "shape" => shape is not null,
-                "data_offsets" => range is not null,
-                _ => throw new JsonException($"a tensor has the unknown key {WeightFault.Quote(key)}"),
-            };
-            if (twice)
-            {
-                throw Fault(WeightErrors.DuplicateKey, $"tensor {WeightFault.Quote(name)} has {key} twice.");
-            }
-            if (key == "dtype")
-            {
+                Once(dtype is null, name, "dtype");
                 dtype = ParseDType(ref json, name);
             }
-            else if (key == "shape")
+            else if (json.ValueTextEquals("shape"u8))
             {
+                Once(shape is null, name, "shape");
                 shape = StrictJson.Integers(ref json, WeightLimits.MaxDimensions, "a shape");
+            }
+            else if (json.ValueTextEquals("data_offsets"u8))
+            {
+                Once(range is null, name, "data_offsets");
+                range = StrictJson.Integers(ref json, 2, "data_offsets");
             }
             else
             {
-                range = StrictJson.Integers(ref json, 2, "data_offsets");
+                throw new JsonException($"a tensor has the unknown key {WeightFault.Quote(json.GetString()!)}");
             }
         }
         if (dtype is null || shape is null || range is not { Length: 2 })
@@ -168,22 +164,35 @@ internal sealed class SafeTensorsHeader
         _tensors.Add((name, dtype.Value, shape, range[0], range[1]));
     }
 
+    private void Once(bool first, string name, string key)
+    {
+        if (!first)
+        {
+            throw Fault(WeightErrors.DuplicateKey, $"tensor {WeightFault.Quote(name)} has {key} twice.");
+        }
+    }
+
     private WeightDType ParseDType(ref Utf8JsonReader json, string name)
     {
         StrictJson.Expect(ref json, JsonTokenType.String, "a dtype");
-        string text = json.GetString()!;
-        return WeightDTypes.TryParse(text, out WeightDType dtype)
-            ? dtype
-            : throw Fault(
-                WeightErrors.UnknownDType,
-                $"tensor {WeightFault.Quote(name)} has the unknown dtype {WeightFault.Quote(text)}."
-            );
+        foreach (WeightDType dtype in WeightDTypes.All)
+        {
+            if (json.ValueTextEquals(dtype.FormatName()))
+            {
+                return dtype;
+            }
+        }
+        throw Fault(
+            WeightErrors.UnknownDType,
+            $"tensor {WeightFault.Quote(name)} has the unknown dtype {WeightFault.Quote(json.GetString()!)}."
+        );
     }
 
     /// <summary>Sorted by offset, the ranges must start at 0, leave no gap, not overlap, and end at the last byte.</summary>
     private void Place(long dataStart, long fileLength)
     {
         _tensors.Sort(static (a, b) => a.Begin != b.Begin ? a.Begin.CompareTo(b.Begin) : a.End.CompareTo(b.End));
+        Entries.EnsureCapacity(_tensors.Count);
         long reached = 0;
         foreach (var (name, dtype, shape, begin, end) in _tensors)
         {

@@ -17,26 +17,25 @@ internal static class StrictJson
     }
 
     /// <summary>Steps to the next property of the current object; false at its end.</summary>
+    public static bool NextProperty(ref Utf8JsonReader json) =>
+        json.Read()
+            ? json.TokenType != JsonTokenType.EndObject
+            : throw new JsonException("the text ends inside an object");
+
+    /// <summary>The same, with the name as a string.</summary>
     public static bool NextProperty(ref Utf8JsonReader json, out string name)
     {
-        name = "";
-        if (!json.Read())
-        {
-            throw new JsonException("the text ends inside an object");
-        }
-        if (json.TokenType == JsonTokenType.EndObject)
-        {
-            return false;
-        }
-        name = json.GetString()!;
-        return true;
+        bool found = NextProperty(ref json);
+        name = found ? json.GetString()! : "";
+        return found;
     }
 
-    /// <summary>Reads an array of integers from 0 to 2^63 - 1.</summary>
+    /// <summary>Reads an array of at most so many integers from 0 to 2^63 - 1.</summary>
     public static long[] Integers(ref Utf8JsonReader json, int most, string place)
     {
         Expect(ref json, JsonTokenType.StartArray, place);
-        var numbers = new List<long>(4);
+        Span<long> numbers = stackalloc long[most];
+        int count = 0;
         while (json.Read() && json.TokenType != JsonTokenType.EndArray)
         {
             if (
@@ -47,13 +46,13 @@ internal static class StrictJson
             {
                 throw new JsonException($"{place} must hold integers from 0 to {long.MaxValue}");
             }
-            if (numbers.Count == most)
+            if (count == most)
             {
                 throw new JsonException($"{place} must hold at most {most} integers");
             }
-            numbers.Add((long)number);
+            numbers[count++] = (long)number;
         }
-        return [.. numbers];
+        return numbers[..count].ToArray();
     }
 
     /// <summary>Refuses anything but white space behind the last token.</summary>

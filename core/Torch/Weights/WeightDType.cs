@@ -108,20 +108,8 @@ public static class WeightDTypes
     /// <summary>Bits per element: 4 to 64.</summary>
     public static int BitSize(this WeightDType dtype) => Facts[(int)dtype].Bits;
 
-    /// <summary>Finds a dtype by its name in a safetensors header (case matters).</summary>
-    public static bool TryParse(string name, out WeightDType dtype)
-    {
-        for (int i = 0; i < Facts.Length; i++)
-        {
-            if (Facts[i].Name == name)
-            {
-                dtype = (WeightDType)i;
-                return true;
-            }
-        }
-        dtype = default;
-        return false;
-    }
+    /// <summary>All dtypes, in the order of the format.</summary>
+    public static IReadOnlyList<WeightDType> All { get; } = Enum.GetValues<WeightDType>();
 
     /// <summary>
     /// Bytes of a tensor, with checked arithmetic: false where the product overflows or sub-byte elements do not fill

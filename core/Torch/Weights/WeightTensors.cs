@@ -29,7 +29,7 @@ public static class WeightTensors
     /// <summary>The dtype of the format with the same values; null where the format has none.</summary>
     public static WeightDType? ToWeightDType(this ScalarType dtype)
     {
-        foreach (WeightDType candidate in Enum.GetValues<WeightDType>())
+        foreach (WeightDType candidate in WeightDTypes.All)
         {
             if (candidate.ToScalarType() == dtype)
             {

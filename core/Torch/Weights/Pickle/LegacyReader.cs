@@ -15,38 +15,38 @@ internal static class LegacyReader
         System.Globalization.NumberStyles.HexNumber
     );
 
-    /// <summary>The object, its storages, the length of the pickles, and where the numbers are.</summary>
-    public static (object? Tree, Dictionary<string, StorageRef> Refs, long PickleLength, StorageTable Storages) Read(
-        ByteSource bytes,
-        string origin
-    )
+    /// <summary>Reads the five pickles, and finds the storages behind them.</summary>
+    public static PickledState Read(ByteSource bytes, string origin)
     {
         ReadOnlySpan<byte> head = bytes.Span(0, (int)Math.Min(bytes.Length, WeightLimits.MaxPickleBytes));
+        var credit = new MemoryCredit(head.Length);
         var storages = new Dictionary<string, StorageRef>(StringComparer.Ordinal);
+        var none = new Dictionary<string, StorageRef>(StringComparer.Ordinal);
         int position = 0;
-        if (Next(head, ref position, origin, []) is not BigInteger magic || magic != Magic)
+        if (Next(head, ref position, origin, none, credit) is not BigInteger magic || magic != Magic)
         {
             throw Fault(WeightErrors.UnknownFormat, origin, "it is a pickle, but not one that torch.save wrote.");
         }
-        if (Next(head, ref position, origin, []) is not Version)
+        if (Next(head, ref position, origin, none, credit) is not Version)
         {
             throw Fault(WeightErrors.LegacyFormat, origin, $"its version is not {Version}.");
         }
-        CheckSystem(Next(head, ref position, origin, []), origin);
-        object? tree = Next(head, ref position, origin, storages);
-        object? keys = Next(head, ref position, origin, []);
+        CheckSystem(Next(head, ref position, origin, none, credit), origin);
+        object? tree = Next(head, ref position, origin, storages, credit);
+        object? keys = Next(head, ref position, origin, none, credit);
         Dictionary<string, long> starts = Locate(bytes, position, keys, storages, origin);
-        return (tree, storages, position, new LegacyStorages(bytes, starts));
+        return new PickledState(tree, position, credit, new LegacyStorages(bytes, starts));
     }
 
     private static object? Next(
         ReadOnlySpan<byte> head,
         ref int position,
         string origin,
-        Dictionary<string, StorageRef> storages
+        Dictionary<string, StorageRef> storages,
+        MemoryCredit credit
     )
     {
-        object? value = Unpickler.Read(head[position..], origin, storages, out int consumed);
+        object? value = Unpickler.Read(head[position..], origin, storages, credit, out int consumed);
         position += consumed;
         return value;
     }
@@ -57,7 +57,7 @@ internal static class LegacyReader
         {
             throw Fault(WeightErrors.PickleInvalid, origin, "the description of the system is missing.");
         }
-        if (!dict.Items.TryGetValue("little_endian", out object? little) || little is not true)
+        if (!dict.TryGetValue("little_endian", out object? little) || little is not true)
         {
             throw Fault(WeightErrors.ByteOrder, origin, "it says that its numbers are not little-endian.");
         }

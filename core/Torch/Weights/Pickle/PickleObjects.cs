@@ -56,13 +56,13 @@ internal sealed record TensorRef(StorageRef Storage, long Offset, long[] Shape, 
     {
         get
         {
+            if (ByteLength == 0)
+            {
+                return true;
+            }
             long expected = 1;
             for (int i = Shape.Length - 1; i >= 0; i--)
             {
-                if (Shape[i] == 0)
-                {
-                    return true;
-                }
                 if (Shape[i] != 1 && Strides[i] != expected)
                 {
                     return false;
@@ -72,17 +72,4 @@ internal sealed record TensorRef(StorageRef Storage, long Offset, long[] Shape, 
             return true;
         }
     }
-}
-
-/// <summary>A dictionary of the pickle, plain or ordered. Keys are strings or 64-bit integers.</summary>
-internal sealed class PickleDict(bool ordered)
-{
-    private static readonly Dictionary<object, object?> None = [];
-    private Dictionary<object, object?>? _items;
-
-    public bool Ordered { get; } = ordered;
-
-    public Dictionary<object, object?> Items => _items ?? None;
-
-    public bool TryAdd(object key, object? value) => (_items ??= []).TryAdd(key, value);
 }

@@ -1,12 +1,12 @@
 namespace KdPlugins.Torch.Weights.Pickle;
 
 /// <summary>The stack, marks and memory of an unpickler, each with its limit, and the account of what was allocated.</summary>
-internal sealed class PickleStack(long pickleBytes)
+internal sealed class PickleStack(MemoryCredit credit)
 {
     private readonly List<object?> _items = [];
     private readonly List<int> _marks = [];
     private readonly List<object?> _memo = [];
-    private long _credit = WeightLimits.FreeBytes + WeightLimits.PickleMemoryRatio * pickleBytes;
+    private int _highest;
 
     private int Floor => _marks.Count == 0 ? 0 : _marks[^1];
 
@@ -14,7 +14,12 @@ internal sealed class PickleStack(long pickleBytes)
 
     public void Push(object? value, int cost = 0)
     {
-        Charge(16 + cost);
+        if (_items.Count == _highest)
+        {
+            _highest++;
+            cost += 16; // a list doubles its room
+        }
+        Charge(cost);
         if (_items.Count >= WeightLimits.MaxStack)
         {
             throw new PickleFault(WeightErrors.PickleLimit, $"more than {WeightLimits.MaxStack} objects on the stack.");
@@ -60,7 +65,8 @@ internal sealed class PickleStack(long pickleBytes)
             throw new PickleFault(WeightErrors.PickleInvalid, "the stack is empty.");
         }
         Charge(24 + 8 * count);
-        object?[] taken = [.. _items.GetRange(_items.Count - count, count)];
+        var taken = new object?[count];
+        _items.CopyTo(_items.Count - count, taken, 0, count);
         _items.RemoveRange(_items.Count - count, count);
         return taken;
     }
@@ -99,8 +105,7 @@ internal sealed class PickleStack(long pickleBytes)
     /// <summary>Books an allocation of about so many bytes.</summary>
     public void Charge(long bytes)
     {
-        _credit -= bytes;
-        if (_credit < 0)
+        if (!credit.TryTake(bytes))
         {
             throw new PickleFault(
                 WeightErrors.PickleLimit,

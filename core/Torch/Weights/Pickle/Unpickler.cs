@@ -17,17 +17,19 @@ internal static class Unpickler
     /// <param name="data">Bytes that start with it.</param>
     /// <param name="origin">The file, for messages.</param>
     /// <param name="storages">The storages met so far, by key; new ones are added.</param>
+    /// <param name="credit">Pays for the objects.</param>
     /// <param name="consumed">Bytes of the pickle.</param>
     /// <exception cref="KdException">KDP0540 to KDP0545.</exception>
     public static object? Read(
         ReadOnlySpan<byte> data,
         string origin,
         Dictionary<string, StorageRef> storages,
+        MemoryCredit credit,
         out int consumed
     )
     {
         var bytes = new PickleBytes(data, origin);
-        var stack = new PickleStack(data.Length);
+        var stack = new PickleStack(credit);
         try
         {
             ReadProtocol(ref bytes);
@@ -136,17 +138,19 @@ internal static class Unpickler
                 return true;
             case PickleOpcode.Append:
                 object? item = stack.Pop();
-                AddAll(stack, [item]);
+                ListToFill(stack, 1).Add(item);
                 return true;
             case PickleOpcode.Appends:
-                AddAll(stack, stack.PopToMark());
+                object?[] items = stack.PopToMark();
+                ListToFill(stack, items.Length).AddRange(items);
                 return true;
             case PickleOpcode.EmptyDict:
-                stack.Push(new PickleDict(ordered: false), 32);
+                stack.Push(new PickleDict(ordered: false), PickleDict.EmptyCost);
                 return true;
             case PickleOpcode.SetItem:
-                object?[] pair = stack.PopMany(2);
-                SetAll(stack, pair);
+                object? value = stack.Pop();
+                object? key = stack.Pop();
+                SetOne(stack, DictToFill(stack), key, value);
                 return true;
             case PickleOpcode.SetItems:
                 SetAll(stack, stack.PopToMark());
@@ -156,22 +160,19 @@ internal static class Unpickler
         }
     }
 
-    private static void AddAll(PickleStack stack, object?[] items)
+    private static List<object?> ListToFill(PickleStack stack, int more)
     {
         if (stack.Peek() is not List<object?> list)
         {
             throw new PickleFault(WeightErrors.PickleInvalid, "items are appended to something that is no list.");
         }
-        stack.Charge(list.Count == 0 ? 56 + 16 * items.Length : 16 * items.Length);
-        list.AddRange(items);
+        stack.Charge((list.Count == 0 ? 56 : 0) + 16 * more); // a list doubles its room
+        return list;
     }
 
     private static void SetAll(PickleStack stack, object?[] pairs)
     {
-        if (stack.Peek() is not PickleDict dict)
-        {
-            throw new PickleFault(WeightErrors.PickleInvalid, "items are set on something that is no dictionary.");
-        }
+        PickleDict dict = DictToFill(stack);
         if (pairs.Length % 2 != 0)
         {
             throw new PickleFault(WeightErrors.PickleInvalid, "a key has no value.");
@@ -182,13 +183,17 @@ internal static class Unpickler
         }
     }
 
+    private static PickleDict DictToFill(PickleStack stack) =>
+        stack.Peek() as PickleDict
+        ?? throw new PickleFault(WeightErrors.PickleInvalid, "items are set on something that is no dictionary.");
+
     private static void SetOne(PickleStack stack, PickleDict dict, object? key, object? value)
     {
         if (key is not (string or long))
         {
             throw new PickleFault(WeightErrors.PickleInvalid, "a dictionary key is neither a string nor an integer.");
         }
-        stack.Charge(dict.Items.Count == 0 ? 280 : 72);
+        stack.Charge(dict.NextCost);
         if (!dict.TryAdd(key, value))
         {
             string text = Convert.ToString(key, CultureInfo.InvariantCulture)!;
@@ -290,7 +295,7 @@ internal static class Unpickler
     /// <summary>Empty, or (from Python 2) made from a list of pairs.</summary>
     private static PickleDict OrderedDict(object?[] arguments, PickleStack stack)
     {
-        stack.Charge(32);
+        stack.Charge(PickleDict.EmptyCost);
         var dict = new PickleDict(ordered: true);
         if (arguments is [List<object?> pairs])
         {

@@ -7,12 +7,8 @@ internal static class ZipReader
 {
     private const string PickleName = "/data.pkl";
 
-    /// <summary>The object, its storages, the length of the pickle, and where the numbers are.</summary>
-    public static (object? Tree, Dictionary<string, StorageRef> Refs, long PickleLength, StorageTable Storages) Read(
-        ByteSource bytes,
-        string origin,
-        bool verify
-    )
+    /// <summary>Reads the pickle, and checks that the storages are there.</summary>
+    public static PickledState Read(ByteSource bytes, string origin, bool verify)
     {
         Dictionary<string, ZipEntry> entries = ZipDirectory.Read(bytes, origin);
         string prefix = FindPrefix(entries, origin);
@@ -28,14 +24,15 @@ internal static class ZipReader
         }
         ReadOnlySpan<byte> text = Content(bytes, pickle, origin, verify);
         var refs = new Dictionary<string, StorageRef>(StringComparer.Ordinal);
-        object? tree = Unpickler.Read(text, origin, refs, out int consumed);
+        var credit = new MemoryCredit(text.Length);
+        object? tree = Unpickler.Read(text, origin, refs, credit, out int consumed);
         if (consumed != text.Length)
         {
             throw Fault(WeightErrors.PickleInvalid, origin, $"{text.Length - consumed} bytes follow the pickle.");
         }
         var storages = new ZipStorages(bytes, origin, entries, prefix, verify);
         storages.Check(refs.Values);
-        return (tree, refs, text.Length, storages);
+        return new PickledState(tree, text.Length, credit, storages);
     }
 
     /// <summary>All entries lie in one folder, which holds data.pkl and no code.</summary>

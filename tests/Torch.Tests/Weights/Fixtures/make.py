@@ -102,8 +102,8 @@ def pytorch_files():
     }
     values = {
         "epoch": 3, "best": 0.75, "arch": "tiny", "note": None, "done": False, "seed": str(2 ** 64 - 1),
-        "big": 2 ** 40, "history.0": 1, "history.1.0": 2.5, "history.1.1": "x",
-        "optimizer.param_groups.0.lr": 0.1, "optimizer.param_groups.0.params.5": 5,
+        "big": 2 ** 40, "history.0": 1, "history.1": [2.5, "x"],
+        "optimizer.param_groups.0.lr": 0.1, "optimizer.param_groups.0.params": [0, 1, 2, 3, 4, 5],
     }
     del checkpoint["parameter"]
     save("checkpoint.pth", checkpoint)
@@ -124,6 +124,19 @@ def pytorch_files():
     save("whole_module.pth", nn.Linear(1, 1))
     scripted = torch.jit.script(nn.Linear(1, 1))
     scripted.save(os.path.join(HERE, "script.pt"))
+
+
+class Payload:
+    """What every tutorial on malicious checkpoints shows: unpickling it runs a command."""
+
+    def __reduce__(self):
+        return os.system, ("echo this file ran a command > executed",)
+
+
+def attacks():
+    content = {"w": torch.ones(1), "payload": Payload()}
+    save("attack.pth", content)
+    save("attack_legacy.pth", content, _use_new_zipfile_serialization=False)
 
 
 def recompressed():
@@ -180,6 +193,7 @@ def safetensors_files():
 
 if __name__ == "__main__":
     pytorch_files()
+    attacks()
     recompressed()
     safetensors_files()
     expected["made with"] = {"torch": torch.__version__, "numpy": np.__version__}
