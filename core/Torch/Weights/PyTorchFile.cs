@@ -33,6 +33,9 @@ public sealed record PyTorchOptions
 /// </remarks>
 public sealed class PyTorchFile : IWeightSource
 {
+    /// <summary>The name of a tensor that was saved alone.</summary>
+    private const string BareName = "tensor";
+
     private readonly ByteSource _bytes;
     private readonly StorageTable _storages;
     private readonly Dictionary<string, TensorRef> _tensors;
@@ -53,17 +56,14 @@ public sealed class PyTorchFile : IWeightSource
             options.Root is null ? finder.Discover(pickled.Tree)
             : options.Root.Length == 0 ? (pickled.Tree, "")
             : (finder.Descend(pickled.Tree, options.Root), options.Root);
-        _tensors = TreeTables.Tensors(root, walk, WeightLimits.TotalFor(bytes.Length));
+        var tensors = new TensorCollector(walk, WeightLimits.TotalFor(bytes.Length));
+        tensors.Collect(root, root is TensorRef ? BareName : "");
+        _tensors = tensors.Table;
         if (_tensors.Count == 0)
         {
             throw walk.Fault(WeightErrors.NotAStateDict, $"there is no tensor under {WeightFault.Quote(Root)}.");
         }
-        _values = new(() =>
-            TreeTables.Values(
-                pickled.Tree,
-                new TreeWalk(origin, pickled.PickleLength, new MemoryCredit(pickled.PickleLength))
-            )
-        );
+        _values = new(() => ReadValues(pickled));
         foreach ((string name, TensorRef tensor) in _tensors)
         {
             long storage = _storages.FileStart(tensor.Storage);
@@ -158,6 +158,14 @@ public sealed class PyTorchFile : IWeightSource
 
     /// <summary>Whether the bytes start like a zip container.</summary>
     internal static bool IsZip(ByteSource bytes) => bytes.Length >= 4 && bytes.Span(0, 4).SequenceEqual("PK\x3\x4"u8);
+
+    private Dictionary<string, object?> ReadValues(PickledState pickled)
+    {
+        var credit = new MemoryCredit(pickled.PickleLength);
+        var values = new ValueCollector(new TreeWalk(Origin, pickled.PickleLength, credit));
+        values.Collect(pickled.Tree, "");
+        return values.Table;
+    }
 
     private static PickledState ReadOther(ByteSource bytes, string origin)
     {
