@@ -42,6 +42,13 @@ public static class TorchErrors
         "Close each scope with 'using' in the method that opens it; beside the training thread draw from a generator of your own."
     );
 
+    /// <summary>A step scope was closed on another thread.</summary>
+    public static readonly ErrorCode StepScopeMisused = new(
+        "KDP0006",
+        "a step scope was closed on another thread",
+        "Close each scope with 'using' in the method that opens it, with no await inside."
+    );
+
     /// <summary>An autocast scope was not closed where it was opened.</summary>
     public static readonly ErrorCode AutocastMisused = new(
         "KDP0007",
@@ -51,5 +58,13 @@ public static class TorchErrors
 
     /// <summary>Every entry of this assembly.</summary>
     public static IReadOnlyList<ErrorCode> All { get; } =
-    [NativeNotFound, NativeCall, NativeSymbolMissing, BadArgument, RandomScopeMisused, AutocastMisused];
+    [
+        NativeNotFound,
+        NativeCall,
+        NativeSymbolMissing,
+        BadArgument,
+        RandomScopeMisused,
+        StepScopeMisused,
+        AutocastMisused,
+    ];
 }

@@ -42,6 +42,7 @@ public static class NativeRuntime
         LeadTorchSharp(loaded.Handles);
         MangledSymbols.Resolve(loaded.Info.LibTorchFolder, loaded.Handles.GetValueOrDefault("torch_cuda"));
         ErrorText.Install();
+        NativePressure.Start();
         if (loaded.Info.CudaStatus.Length > 0)
             return loaded.Info;
         var (available, status) = CudaProbe.Check();

@@ -31,7 +31,10 @@ public class SeededPermutationTests
         var small = new SeededPermutation(1, 8);
         Assert.Equal(Golden.Seeds.Values("table", v => v.GetInt64()), Enumerable.Range(0, 8).Select(i => small[i]));
         var large = new SeededPermutation(1, 50_000);
-        Assert.Equal(Golden.Seeds.Values("network", v => v.GetInt64()), (long[])[large[0], large[1], large[2], large[49_999]]);
+        Assert.Equal(
+            Golden.Seeds.Values("network", v => v.GetInt64()),
+            (long[])[large[0], large[1], large[2], large[49_999]]
+        );
     }
 
     [Fact]

@@ -1,0 +1,45 @@
+namespace KdPlugins.Torch;
+
+/// <summary>
+/// Lets the garbage collector feel what tensors weigh. A dropped tensor is a few dozen bytes to it, so it would wait
+/// until gigabytes of them are gone; told of native memory as it grows, it finds them in time. A net under code that
+/// opens no scope, not a replacement: see README.md for what it gains.
+/// </summary>
+internal static class NativePressure
+{
+    private const int PeriodMilliseconds = 20;
+    private const long Grain = 16 << 20;
+    private static readonly Lock Gate = new();
+    private static Timer? _timer;
+    private static long _told;
+
+    internal static void Start()
+    {
+        _told = LiveTensors.NativeBytes;
+        if (_told > 0)
+            _timer ??= new Timer(_ => Tell(), null, PeriodMilliseconds, PeriodMilliseconds);
+    }
+
+    private static void Tell()
+    {
+        // What a scope holds cannot be collected: telling of it would only make the collector busy.
+        if (StepScope.AnyOpen || !Gate.TryEnter())
+            return;
+        try
+        {
+            var now = LiveTensors.NativeBytes;
+            var grown = now - _told;
+            if (Math.Abs(grown) < Grain)
+                return;
+            if (grown > 0)
+                GC.AddMemoryPressure(grown);
+            else
+                GC.RemoveMemoryPressure(-grown);
+            _told = now;
+        }
+        finally
+        {
+            Gate.Exit();
+        }
+    }
+}
