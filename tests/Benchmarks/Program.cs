@@ -1,0 +1,24 @@
+using BenchmarkDotNet.Running;
+using KdPlugins.Benchmarks.Operators;
+using KdPlugins.Benchmarks.Step;
+using KdPlugins.Torch;
+
+NativeRuntime.Start();
+switch (args.FirstOrDefault())
+{
+    case "step":
+        return StepCommand.Run(StepOptions.Parse(args[1..]));
+    case "kernels":
+        KernelTable.Print(StepOptions.Parse(args[1..]));
+        return 0;
+    case "operators":
+        BenchmarkSwitcher.FromTypes([typeof(SmallOperators)]).Run(args[1..]);
+        return 0;
+    default:
+        Console.Error.WriteLine(
+            "usage: step [--rounds 8] [--seconds 4] [--threads 2] [--variants a,b] [--python] [--profile]\n"
+                + "       kernels [--threads 2] [--rounds 8]\n"
+                + "       operators [BenchmarkDotNet's arguments]"
+        );
+        return 2;
+}
