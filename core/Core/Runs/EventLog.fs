@@ -312,5 +312,8 @@ type EventLog private (folder: RunFolder, stream: Stream) =
     member _.Flush() =
         lock gate (fun () -> RunIo.guard "Writing events" folder.EventsPath (fun () -> folder.Files.Flush stream))
 
+    /// Closes the file.
+    member _.Dispose() = stream.Dispose()
+
     interface IDisposable with
-        member _.Dispose() = stream.Dispose()
+        member this.Dispose() = this.Dispose()

@@ -66,10 +66,13 @@ type LoadedCheckpoint
     /// Why numbers may differ in the last bits from those of an uninterrupted run; empty for nothing.
     member val EnvironmentChanges: IReadOnlyList<string> = Array.Empty<string>() with get, internal set
 
+    /// Closes its files.
+    member _.Dispose() =
+        for file in sections.Values do
+            file.Dispose()
+
     interface IDisposable with
-        member _.Dispose() =
-            for file in sections.Values do
-                file.Dispose()
+        member this.Dispose() = this.Dispose()
 
 module internal CheckpointOpener =
 

@@ -185,5 +185,8 @@ type Pool(name: string, capacity: int64) =
         member _.Read(column, rows) = lock gate (fun () -> read column rows)
         member _.Clear() = lock gate release
 
+    /// Frees the rows.
+    member _.Dispose() = lock gate release
+
     interface IDisposable with
-        member _.Dispose() = lock gate release
+        member this.Dispose() = this.Dispose()

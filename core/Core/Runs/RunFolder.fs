@@ -165,5 +165,8 @@ type RunFolder private (root: string, recipe: string, files: IRunFiles, time: Ti
     member internal _.Files = files
     member internal _.Time = time
 
+    /// Gives the folder back.
+    member _.Dispose() = (hold :> IDisposable).Dispose()
+
     interface IDisposable with
-        member _.Dispose() = (hold :> IDisposable).Dispose()
+        member this.Dispose() = this.Dispose()

@@ -76,8 +76,12 @@ type internal RunLock private (stream: FileStream, holderPath: string) =
         if not (File.Exists path) then
             false
         else
-            use stream = tryOpen path
-            isNull stream
+            try
+                use stream = tryOpen path
+                isNull stream
+            with
+            | :? IOException
+            | :? UnauthorizedAccessException -> false // what cannot be written nobody can hold
 
     interface IDisposable with
         // The lock file itself stays: deleting it would let two processes lock two files of one name.

@@ -194,7 +194,10 @@ type StateRegistry(device: torch.Device) =
             pools[name] <- pool
             pool
 
+    /// Frees the pools.
+    member _.Dispose() =
+        for pool in pools.Values do
+            (pool :> IDisposable).Dispose()
+
     interface IDisposable with
-        member _.Dispose() =
-            for pool in pools.Values do
-                (pool :> IDisposable).Dispose()
+        member this.Dispose() = this.Dispose()

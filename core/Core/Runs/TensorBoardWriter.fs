@@ -245,5 +245,8 @@ type TensorBoardWriter private (path: string, files: IRunFiles, time: TimeProvid
         let height = BinaryPrimitives.ReadInt32BigEndian(ReadOnlySpan(png, 20, 4))
         write (TfRecord.frame (TfEvent.image (time.GetUtcNow()) step tag width height png))
 
+    /// Closes the file.
+    member _.Dispose() = stream.Dispose()
+
     interface IDisposable with
-        member _.Dispose() = stream.Dispose()
+        member this.Dispose() = this.Dispose()
