@@ -118,6 +118,9 @@ internal static class Resolutions
 
     private static AssemblyDependencyResolver? Resolver(string path)
     {
+        // Without a deps.json the runtime's resolver takes what lies in the folder, which is the next tier here.
+        if (!File.Exists(System.IO.Path.ChangeExtension(path, ".deps.json")))
+            return null;
         try
         {
             return new(path);
