@@ -84,7 +84,7 @@ public sealed class FolderPluginCatalog : IPluginCatalog, IDisposable
     /// <exception cref="KdException"><c>KDP0101</c>: no such subfolder; <c>KDP0111</c>: the lock file cannot be read.</exception>
     public static void Approve(string root, string folder, LoaderOptions? options = null)
     {
-        options ??= new();
+        options = (options ?? new()) with { Trust = TrustLevel.HashLocked };
         var path = Path.Combine(root, folder);
         if (!Directory.Exists(path))
             throw new KdException(
@@ -184,8 +184,8 @@ public sealed class FolderPluginCatalog : IPluginCatalog, IDisposable
 
     private static string Near(string id, IEnumerable<string> known)
     {
-        var near = NearestIds.Of(id, known);
-        return near.Count == 0 ? "" : $" Did you mean {string.Join(" or ", near.Select(n => $"'{n}'"))}?";
+        var question = Nearest.Ask(id, known.Distinct());
+        return question.Length == 0 ? "" : $" {question}";
     }
 
     private static IEnumerable<Finding> LooseFiles(string root) =>

@@ -28,7 +28,7 @@ internal static class FolderRules
                 )
             );
         var native = report
-            .Snapshot!.Code.Select(f => f.Path)
+            .Snapshot!.Files.Select(f => f.Path)
             .Where(p => LibTorch.Any(n => Path.GetFileName(p).StartsWith(n, StringComparison.Ordinal)))
             .Where(p => !p.EndsWith(".json", StringComparison.OrdinalIgnoreCase))
             .ToList();

@@ -5,20 +5,25 @@ namespace KdPlugins.Host.Loading.Inspection;
 /// <summary>A file of a plugin's folder.</summary>
 /// <param name="Path">Relative to the folder, with '/'.</param>
 /// <param name="Length">In bytes.</param>
+/// <param name="Changed">When it was last written.</param>
 /// <param name="Sha256">Lower-case hexadecimal; empty for data files, which are not code.</param>
-internal sealed record SnapshotFile(string Path, long Length, string Sha256);
+internal sealed record SnapshotFile(string Path, long Length, DateTime Changed, string Sha256);
 
-/// <summary>The code of a plugin's folder at one moment: assemblies, native libraries, json files, with their hashes.</summary>
+/// <summary>
+/// The files of a plugin's folder at one moment. Assemblies and json files have their hash; native libraries, which are
+/// large, only where folders are locked by hash.
+/// </summary>
 internal sealed class FolderSnapshot
 {
-    private static readonly string[] CodeEndings = [".dll", ".exe", ".so", ".dylib", ".json"];
+    private static readonly string[] ManagedEndings = [".dll", ".exe", ".json"];
+    private static readonly string[] NativeEndings = [".so", ".dylib"];
 
     private FolderSnapshot(IReadOnlyList<SnapshotFile> files) => Files = files;
 
     /// <summary>Every file, ordered by path.</summary>
     internal IReadOnlyList<SnapshotFile> Files { get; }
 
-    /// <summary>The files that are code, ordered by path.</summary>
+    /// <summary>The files that were hashed, ordered by path.</summary>
     internal IEnumerable<SnapshotFile> Code => Files.Where(f => f.Sha256.Length > 0);
 
     /// <summary>Reads a folder. What is refused (links that lead out, files past the caps) is among the findings.</summary>
@@ -49,14 +54,6 @@ internal sealed class FolderSnapshot
     /// <summary>Whether nothing was added, removed or changed.</summary>
     internal bool SameAs(FolderSnapshot other) => Files.SequenceEqual(other.Files);
 
-    /// <summary>Whether a file's content counts as code.</summary>
-    internal static bool IsCode(string path)
-    {
-        var name = Path.GetFileName(path);
-        return CodeEndings.Any(e => name.EndsWith(e, StringComparison.OrdinalIgnoreCase))
-            || name.Contains(".so.", StringComparison.Ordinal);
-    }
-
     // Linked folders are named, but not entered: what they hold is either inside anyway, or refused as a whole.
     private static IEnumerable<FileSystemInfo> Enumerate(string folder)
     {
@@ -74,8 +71,8 @@ internal sealed class FolderSnapshot
     private static SnapshotFile Read(string folder, FileInfo file, LoaderOptions options, List<Finding> findings)
     {
         var path = Path.GetRelativePath(folder, file.FullName).Replace('\\', '/');
-        if (!IsCode(path))
-            return new(path, file.Length, "");
+        if (!IsHashed(path, options.Trust))
+            return new(path, file.Length, file.LastWriteTimeUtc, "");
         using var stream = new FileStream(
             file.FullName,
             FileMode.Open,
@@ -90,8 +87,21 @@ internal sealed class FolderSnapshot
                     $"{file.FullName} has {stream.Length} bytes; the loader reads at most {options.MaxAssemblyBytes}."
                 )
             );
-            return new(path, stream.Length, "");
+            return new(path, stream.Length, file.LastWriteTimeUtc, "");
         }
-        return new(path, stream.Length, Convert.ToHexStringLower(SHA256.HashData(stream)));
+        return new(path, stream.Length, file.LastWriteTimeUtc, Convert.ToHexStringLower(SHA256.HashData(stream)));
     }
+
+    private static bool IsHashed(string path, TrustLevel trust)
+    {
+        var name = Path.GetFileName(path);
+        return EndsWithAny(name, ManagedEndings)
+            || (
+                trust == TrustLevel.HashLocked
+                && (EndsWithAny(name, NativeEndings) || name.Contains(".so.", StringComparison.Ordinal))
+            );
+    }
+
+    private static bool EndsWithAny(string name, string[] endings) =>
+        endings.Any(e => name.EndsWith(e, StringComparison.OrdinalIgnoreCase));
 }

@@ -22,19 +22,19 @@ public sealed class HashLockTests : IDisposable
     [Fact]
     public void An_approved_folder_loads_until_a_file_changes()
     {
-        _root.Write("One/settings.json", "{}").Write("One/data.bin", "1");
+        _root.Write("One/settings.json", "{}").Write("One/data.bin", "1").Write("One/libnative.so.1", "1");
         FolderPluginCatalog.Approve(_root.Path, "One");
         Assert.Single(_root.Load(Locked).Plugins);
         _root.Write("One/data.bin", "12");
         Assert.Single(_root.Load(Locked).Plugins);
 
-        _root.Write("One/settings.json", "{ }").Write("One/New.dll", "x");
+        _root.Write("One/settings.json", "{ }").Write("One/New.dll", "x").Write("One/libnative.so.1", "2");
         Assert.Contains(
-            "is not what was approved: New.dll is new, settings.json changed.",
+            "is not what was approved: New.dll is new, libnative.so.1 changed, settings.json changed.",
             _root.Refusal("One", Locked)
         );
         File.Delete(_root.At("One/settings.json"));
-        Assert.Contains("New.dll is new, settings.json is gone.", _root.Refusal("One", Locked));
+        Assert.Contains("New.dll is new, libnative.so.1 changed, settings.json is gone.", _root.Refusal("One", Locked));
         FolderPluginCatalog.Approve(_root.Path, "One");
         Assert.Single(_root.Load(Locked).Plugins);
     }

@@ -126,27 +126,37 @@ public sealed class UnloadTests : IDisposable
     [Fact]
     public void Two_hundred_rounds_leave_memory_flat()
     {
-        _root.Add("One", PluginCompiler.Loss("one"));
+        _root.Add("Rounds", PluginCompiler.Loss("one"));
         for (var i = 0; i < 20; i++)
             Round();
-        var before = Contexts();
-        var heap = GC.GetTotalMemory(forceFullCollection: true);
+        var heap = Collected(out var before);
         for (var i = 0; i < 200; i++)
             Round();
-        var grown = GC.GetTotalMemory(forceFullCollection: true) - heap;
+        var grown = Collected(out var after) - heap;
         // A context that stays costs some 100 kB on the managed heap alone.
         Assert.True(grown < 2_000_000, $"{grown} bytes more");
-        Assert.True(Contexts() <= before + 2, $"{Contexts()} contexts, {before} before");
+        Assert.True(after <= before + 2, $"{after} contexts, {before} before");
     }
 
+    // The proof after every round would be two hundred times ten full collections of what the compiler left on the heap.
     [MethodImpl(MethodImplOptions.NoInlining)]
     private void Round()
     {
-        var catalog = FolderPluginCatalog.Load(_root.Path);
+        using var catalog = FolderPluginCatalog.Load(_root.Path);
         CreateAll(catalog);
-        Assert.All(catalog.Unload(), r => Assert.True(r.IsUnloaded, r.ToString()));
+    }
+
+    private static long Collected(out int contexts)
+    {
+        for (var i = 0; i < 10; i++)
+        {
+            GC.Collect();
+            GC.WaitForPendingFinalizers();
+        }
+        contexts = Contexts();
+        return GC.GetTotalMemory(forceFullCollection: true);
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private static int Contexts() => System.Runtime.Loader.AssemblyLoadContext.All.Count(c => c.Name == "One");
+    private static int Contexts() => System.Runtime.Loader.AssemblyLoadContext.All.Count(c => c.Name == "Rounds");
 }

@@ -1,0 +1,49 @@
+namespace KdPlugins.Architecture.Tests;
+
+/// <summary>What a build may leave where.</summary>
+public sealed class OutputTests
+{
+    [Fact]
+    public void No_output_folder_holds_libtorch()
+    {
+        var outputs = Directory
+            .EnumerateDirectories(Repository.Root, "bin", SearchOption.AllDirectories)
+            .Where(d => Path.GetRelativePath(Repository.Root, d)[0] != '.')
+            .ToList();
+        Assert.NotEmpty(outputs);
+        var found = outputs
+            .SelectMany(o => Directory.EnumerateFiles(o, "libtorch*.so*", SearchOption.AllDirectories))
+            // Publishing for a machine without a package folder puts it there on request.
+            .Where(f => !f.Contains($"{Path.DirectorySeparatorChar}publish{Path.DirectorySeparatorChar}"));
+        Assert.Empty(found);
+    }
+
+    [Fact]
+    public void Every_shipped_plugin_lies_beside_the_host_in_its_own_folder()
+    {
+        var projects = Directory
+            .EnumerateFiles(Path.Combine(Repository.Root, "plugins"), "*.?sproj", SearchOption.AllDirectories)
+            .Select(p => Path.GetFileName(Path.GetDirectoryName(p)!))
+            .Order(StringComparer.Ordinal);
+        Assert.Equal(projects, Repository.PluginFolders.Select(Path.GetFileName));
+    }
+
+    [Fact]
+    public void A_plugins_folder_has_its_dependency_file_and_no_contract()
+    {
+        string[] contracts =
+        [
+            "KdPlugins.Sdk.dll",
+            "KdPlugins.Core.dll",
+            "KdPlugins.Torch.dll",
+            "TorchSharp.dll",
+            "FSharp.Core.dll",
+            "System.Composition.AttributedModel.dll",
+        ];
+        foreach (var folder in Repository.PluginFolders)
+        {
+            Assert.True(File.Exists(Path.Combine(folder, $"KdPlugins.{Path.GetFileName(folder)}.deps.json")), folder);
+            Assert.DoesNotContain(contracts, c => File.Exists(Path.Combine(folder, c)));
+        }
+    }
+}
