@@ -6,6 +6,7 @@ using static TorchSharp.torch;
 namespace KdPlugins.Benchmarks.Operators;
 
 /// <summary>Nanoseconds per operator on next to nothing: what the binding and the dispatcher cost.</summary>
+[InProcess]
 [MemoryDiagnoser]
 public class SmallOperators
 {
