@@ -40,6 +40,9 @@ type Experiment private () =
             else
                 RunFolder.Create(path, recipe.ToResolvedJson(), options.Clock)
 
+        if not (isNull options.Observer) then
+            options.Observer.RunStarted(recipe.Seeds[0], folder.Path)
+
         try
             use composition = Composer(recipe, catalog, options.Clock).Compose()
             use saved = Checkpoint.LoadNewest(folder, composition.Identity, resume)

@@ -9,6 +9,9 @@ open KdPlugins.Torch
 [<AllowNullLiteral>]
 type IRunObserver =
 
+    /// The run of a seed begins, or goes on after a resume. path: its folder.
+    abstract RunStarted: seed: int64 * path: string -> unit
+
     /// A stage begins, or goes on after a resume at the given progress.
     abstract StageStarted: progress: Progress -> unit
 

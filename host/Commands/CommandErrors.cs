@@ -1,0 +1,53 @@
+using KdPlugins.Torch;
+
+namespace KdPlugins.Host.Commands;
+
+/// <summary>The failures of the command line (08).</summary>
+public static class CommandErrors
+{
+    /// <summary>Something that nobody foresaw.</summary>
+    public static readonly ErrorCode Unexpected = new(
+        "KDP0800",
+        "a command failed unexpectedly",
+        "Run the command again with --verbose, which shows where it happened."
+    );
+
+    /// <summary>The arguments cannot be understood.</summary>
+    public static readonly ErrorCode Usage = new(
+        "KDP0801",
+        "the command line cannot be understood",
+        "Add --help to the command to see what it takes."
+    );
+
+    /// <summary>A new run was asked for in a folder that has other things in it.</summary>
+    public static readonly ErrorCode FolderInUse = new(
+        "KDP0802",
+        "the folder for a run is not empty",
+        "Give --out a folder that is new or empty."
+    );
+
+    /// <summary>The file beside a run that says where it came from cannot be used.</summary>
+    public static readonly ErrorCode BadOrigin = new(
+        "KDP0803",
+        "a run does not say where it came from",
+        "Restore origin.json from a copy, or start the run again in a new folder."
+    );
+
+    /// <summary>A file is needed that is not there, or cannot be read.</summary>
+    public static readonly ErrorCode FileUnreadable = new(
+        "KDP0804",
+        "a file cannot be read or written",
+        "Check the path and the permissions."
+    );
+
+    /// <summary>Plugins were found that cannot be used.</summary>
+    public static readonly ErrorCode PluginsRefused = new(
+        "KDP0805",
+        "a plugin folder has plugins that cannot be used",
+        "Mend or remove what is named above; 'kd plugins explain ID' says more."
+    );
+
+    /// <summary>Every entry of the command line.</summary>
+    public static IReadOnlyList<ErrorCode> All { get; } =
+    [Unexpected, Usage, FolderInUse, BadOrigin, FileUnreadable, PluginsRefused];
+}

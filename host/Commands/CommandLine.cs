@@ -1,0 +1,117 @@
+using System.CommandLine;
+using System.CommandLine.Help;
+using System.CommandLine.Invocation;
+using System.Text;
+using System.Text.Json.Nodes;
+using KdPlugins.Core;
+using KdPlugins.Host.Commands.Plugins;
+using KdPlugins.Host.Commands.Run;
+using KdPlugins.Torch;
+
+namespace KdPlugins.Host.Commands;
+
+/// <summary>The command line as a whole: parses, runs one command, and turns whatever happens into an exit code.</summary>
+internal static class CommandLine
+{
+    /// <summary>Runs a command; never throws. The result is the exit code.</summary>
+    internal static int Run(string[] args, Screen screen)
+    {
+        screen = screen.For(args);
+        try
+        {
+            var parsed = Build(screen, args).Parse(args, new() { ResponseFileTokenReplacer = null });
+            if (parsed.Action is ParseErrorAction)
+                throw new KdException(CommandErrors.Usage, string.Join(" ", parsed.Errors.Select(e => e.Message)));
+            return parsed.Invoke(
+                new()
+                {
+                    EnableDefaultExceptionHandler = false,
+                    // Commands that can be stopped listen themselves: they need to know which signal it was.
+                    ProcessTerminationTimeout = null,
+                    Output = screen.Output,
+                    Error = screen.Error,
+                }
+            );
+        }
+        catch (Exception e)
+        {
+            return Report(e, screen);
+        }
+    }
+
+    private static RootCommand Build(Screen screen, string[] args)
+    {
+        var root = new RootCommand(Description())
+        {
+            RunCommand.Make(screen, args),
+            ResumeCommand.Make(screen),
+            PluginsCommand.Make(screen),
+        };
+        // Read from the raw arguments, so that failures to parse follow them as well.
+        root.Add(Everywhere("--json", "Writes every line as a JSON object, for programs."));
+        root.Add(Everywhere("--verbose", "Shows stack traces of failures."));
+        root.SetAction(parsed => new HelpAction().Invoke(parsed));
+        return root;
+    }
+
+    private static Option<bool> Everywhere(string name, string description) =>
+        new(name) { Description = description, Recursive = true };
+
+    private static string Description()
+    {
+        var text = new StringBuilder("Knowledge distillation by plugins.\n\nExit codes:\n");
+        foreach (var (code, meaning) in ExitCodes.Table)
+            text.Append($"  {code, -4} {meaning}\n");
+        return text.ToString().TrimEnd();
+    }
+
+    private static int Report(Exception error, Screen screen)
+    {
+        var code = ExitCodes.Of(error);
+        var known = error as KdException ?? Wrap(error);
+        if (screen.Json)
+            screen.EmitError(Describe(known, error, code, screen.Verbose));
+        else
+        {
+            screen.Error.WriteLine(known.Message);
+            if (screen.Verbose)
+                screen.Error.WriteLine(error);
+        }
+        return code;
+    }
+
+    private static KdException Wrap(Exception error) =>
+        error is IOException or UnauthorizedAccessException
+            ? new(CommandErrors.FileUnreadable, error.Message)
+            : new(CommandErrors.Unexpected, $"{error.GetType().Name}: {FirstLine(error.Message)}");
+
+    // Messages of libtorch carry its C++ stack behind the first line.
+    private static string FirstLine(string message) => message.Split('\n', 2)[0].TrimEnd('.', '\r') + ".";
+
+    private static JsonObject Describe(KdException known, Exception error, int code, bool verbose)
+    {
+        var line = new JsonObject
+        {
+            ["event"] = "error",
+            ["code"] = known.Code.Id,
+            ["message"] = known.Message,
+            ["exitCode"] = code,
+        };
+        if (error is RecipeException recipe)
+            line["failures"] = new JsonArray([.. recipe.Failures.Select(Describe)]);
+        if (verbose)
+            line["trace"] = error.ToString();
+        return line;
+    }
+
+    private static JsonNode Describe(RecipeFailure failure) =>
+        new JsonObject
+        {
+            ["code"] = failure.Code.Id,
+            ["path"] = failure.Path,
+            ["line"] = failure.Line,
+            ["column"] = failure.Column,
+            ["origin"] = failure.Origin,
+            ["message"] = failure.Sentence,
+        };
+}

@@ -1,0 +1,52 @@
+using System.CommandLine;
+
+namespace KdPlugins.Host.Commands;
+
+/// <summary>Options that several commands take; each command gets its own instances.</summary>
+internal static class CommonOptions
+{
+    internal static Option<string?> Plugins() =>
+        new("--plugins")
+        {
+            Description = "The folder of plugins, one subfolder each. Default: KD_PLUGINS, or 'plugins' beside kd.",
+            HelpName = "DIR",
+        };
+
+    internal static Option<string[]> Set() =>
+        new("--set")
+        {
+            Description =
+                "Replaces a value of the recipe, such as training.epochs=3 or losses[1].weight=0.5; may be repeated.",
+            HelpName = "PATH=VALUE",
+        };
+
+    internal static Option<long?> MaxSteps() =>
+        new("--max-steps-per-stage")
+        {
+            Description = "Ends every stage after so many steps, to try a recipe; 0 for no limit.",
+            HelpName = "N",
+            Validators =
+            {
+                result =>
+                {
+                    if (result.GetValueOrDefault<long?>() < 0)
+                        result.AddError("--max-steps-per-stage must be at least 0.");
+                },
+            },
+        };
+
+    internal static Option<int?> Threads() =>
+        new("--threads")
+        {
+            Description = "Threads that libtorch computes with. Default: one per processor.",
+            HelpName = "N",
+            Validators =
+            {
+                result =>
+                {
+                    if (result.GetValueOrDefault<int?>() is < 1 or > 1024)
+                        result.AddError("--threads must be between 1 and 1024.");
+                },
+            },
+        };
+}

@@ -1,0 +1,73 @@
+using KdPlugins.Core;
+using KdPlugins.Host.Loading;
+using KdPlugins.Torch;
+using TorchSharp;
+
+namespace KdPlugins.Host.Commands;
+
+/// <summary>The plugins of a command, and libtorch, which starts while the plugin folder is inspected.</summary>
+internal sealed class PluginHost : IDisposable
+{
+    private readonly Task<NativeInfo> _native = Task.Run(NativeRuntime.Start);
+
+    private PluginHost(string? folder, LoaderOptions options) =>
+        Catalog = FolderPluginCatalog.Load(
+            folder ?? DefaultFolder,
+            options with
+            {
+                BeforeFirstInstance = () => _native.GetAwaiter().GetResult(),
+            }
+        );
+
+    /// <summary>The folder beside the program, or the one that KD_PLUGINS names.</summary>
+    internal static string DefaultFolder =>
+        Environment.GetEnvironmentVariable("KD_PLUGINS") is { Length: > 0 } named
+            ? named
+            : Path.Combine(AppContext.BaseDirectory, "plugins");
+
+    internal FolderPluginCatalog Catalog { get; }
+
+    /// <summary>Loads a plugin folder; null for the default.</summary>
+    internal static PluginHost Load(string? folder, LoaderOptions? options = null) => new(folder, options ?? new());
+
+    /// <summary>Waits for libtorch and sets its number of threads; 0 for one per processor.</summary>
+    /// <exception cref="KdException"><c>KDP0001</c>: there is no usable libtorch.</exception>
+    internal NativeInfo StartTorch(int threads)
+    {
+        var info = _native.GetAwaiter().GetResult();
+        torch.set_num_threads(threads > 0 ? threads : Environment.ProcessorCount);
+        return info;
+    }
+
+    /// <summary>Reads a recipe from a file; a plugin that was refused is told from one that nobody has.</summary>
+    internal Recipe ReadRecipe(string path, IEnumerable<string> settings) =>
+        Judged(() => RecipeReader.ReadFile(path, RecipeOverrides.WithEnvironment(settings), Catalog));
+
+    /// <summary>Reads a recipe that a run kept.</summary>
+    internal Recipe ReadResolved(string text, string folder) =>
+        Judged(() => RecipeReader.ReadText(text, folder, RecipeOverrides.None, Catalog));
+
+    public void Dispose()
+    {
+        Catalog.Dispose();
+        // The process must not end while another thread loads libraries.
+        _native.ContinueWith(t => _ = t.Exception, TaskScheduler.Default).Wait();
+    }
+
+    private T Judged<T>(Func<T> read)
+    {
+        try
+        {
+            return read();
+        }
+        catch (RecipeException e) when (e.Failures.Any(IsRefusal))
+        {
+            ExitCodes.Mark(e, ExitCodes.PluginRefused);
+            throw;
+        }
+    }
+
+    private bool IsRefusal(RecipeFailure failure) =>
+        failure.Code == RecipeErrors.PluginUnknown
+        && Catalog.Statuses.Any(s => s.State != PluginState.Active && failure.Found.Contains($"'{s.Id}'"));
+}

@@ -1,0 +1,64 @@
+using System.Text.Json.Nodes;
+
+namespace KdPlugins.Host.Commands.Run;
+
+/// <summary>A run's report as a table: one row per role, the metric's last and best state.</summary>
+internal static class ResultTable
+{
+    private static readonly string[] Metrics = ["accuracy", "miou", "perplexity", "loss"];
+
+    private static readonly string[] First = ["teacher", "baseline"];
+
+    /// <summary>The roles of a report: teacher, baseline, the others, the result last.</summary>
+    internal static IReadOnlyList<string> Roles(JsonObject report)
+    {
+        var result = report["result"]?.GetValue<string>();
+        return
+        [
+            .. report
+                .Where(e => e.Value is JsonObject role && MetricOf(role) is not null)
+                .Select(e => e.Key)
+                .OrderBy(role =>
+                    role == result ? 100
+                    : Array.IndexOf(First, role) is var at and >= 0 ? at
+                    : 50
+                )
+                .ThenBy(role => role, StringComparer.Ordinal),
+        ];
+    }
+
+    /// <summary>The metric that says most about a role, such as test_accuracy; null where there is none.</summary>
+    internal static string? MetricOf(JsonObject role) =>
+        Metrics.SelectMany(m => (string[])[$"test_{m}", $"validation_{m}"]).FirstOrDefault(role.ContainsKey);
+
+    /// <summary>A state's value; over several seeds the mean and the deviation.</summary>
+    internal static string Value(JsonObject role, string metric, string state)
+    {
+        if (role[metric] is not JsonObject pair || pair[state] is not { } value)
+            return "";
+        var text = RunText.Metric(metric, value.GetValue<double>());
+        var deviation = pair[state == "last" ? "std" : "best_std"];
+        return deviation is null ? text : $"{text} ± {RunText.Metric(metric, deviation.GetValue<double>())}";
+    }
+
+    internal static string Of(JsonObject report)
+    {
+        var roles = Roles(report);
+        if (roles.Count == 0)
+            return "The report has no results.";
+        var metric = MetricOf(report[roles[^1]]!.AsObject())!;
+        var name = metric.Replace('_', ' ');
+        var table = new TextTable("role", $"{name}, last", $"{name}, best", "parameters");
+        foreach (var role in roles)
+        {
+            var node = report[role]!.AsObject();
+            table.Add(
+                role,
+                Value(node, metric, "last"),
+                Value(node, metric, "best"),
+                node["parameters"]?.GetValue<long>().ToString("N0") ?? ""
+            );
+        }
+        return table.ToString();
+    }
+}

@@ -1,0 +1,81 @@
+using System.CommandLine;
+using System.Text.Json.Nodes;
+using KdPlugins.Core;
+
+namespace KdPlugins.Host.Commands.Run;
+
+/// <summary>kd resume RUN.</summary>
+internal static class ResumeCommand
+{
+    internal static Command Make(Screen screen)
+    {
+        var run = new Argument<string>("RUN") { Description = "The run's folder." };
+        var changes = new Option<bool>("--override-changes")
+        {
+            Description = "Goes on although recipe, plugins, teacher or data changed; the run records it.",
+        };
+        var strict = new Option<bool>("--strict")
+        {
+            Description = "Stops where the newest checkpoint is damaged, instead of taking the newest intact one.",
+        };
+        var (steps, plugins, threads) = (CommonOptions.MaxSteps(), CommonOptions.Plugins(), CommonOptions.Threads());
+        var command = new Command("resume", "Goes on with a run that was stopped, failed or killed.")
+        {
+            run,
+            changes,
+            strict,
+            steps,
+            plugins,
+            threads,
+        };
+        command.SetAction(parsed =>
+        {
+            var folder = Path.TrimEndingDirectorySeparator(Path.GetFullPath(parsed.GetRequiredValue(run)));
+            var origin = RunOrigin.Read(folder);
+            origin = origin with
+            {
+                PluginFolder = parsed.GetValue(plugins) ?? origin.PluginFolder,
+                MaxStepsPerStage = parsed.GetValue(steps) ?? origin.MaxStepsPerStage,
+                Threads = parsed.GetValue(threads) ?? origin.Threads,
+            };
+            var resume = new ResumeOptions
+            {
+                OverrideContradictions = parsed.GetValue(changes),
+                Strict = parsed.GetValue(strict),
+            };
+            return Resume(screen, folder, origin, resume);
+        });
+        return command;
+    }
+
+    private static int Resume(Screen screen, string folder, RunOrigin origin, ResumeOptions resume)
+    {
+        using var host = PluginHost.Load(origin.PluginFolder);
+        // A run that died before its folder was complete has the recipe only in its origin.
+        var kept = Path.Combine(folder, "recipe.json");
+        var text = File.Exists(kept) ? File.ReadAllText(kept) : origin.Recipe;
+        var job = new RunJob(host.ReadResolved(text, origin.RecipeFolder), folder, origin.MaxStepsPerStage, resume);
+        if (Finished(folder) is { } report)
+            return job.Done(screen, report);
+        host.StartTorch(origin.Threads);
+        screen.Tell(
+            () =>
+                new()
+                {
+                    ["event"] = "resume",
+                    ["name"] = job.Recipe.Name,
+                    ["folder"] = folder,
+                },
+            () => $"Going on with {job.Recipe.Name} in {folder}"
+        );
+        return job.Execute(screen, host);
+    }
+
+    private static JsonObject? Finished(string folder)
+    {
+        var report = Path.Combine(folder, "report.json");
+        return RunFolder.Exists(folder) && RunFolder.ReadStatus(folder)?.State == RunState.Done && File.Exists(report)
+            ? JsonNode.Parse(File.ReadAllText(report))!.AsObject()
+            : null;
+    }
+}

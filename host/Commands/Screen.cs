@@ -1,0 +1,73 @@
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using System.Text.Json.Serialization;
+
+namespace KdPlugins.Host.Commands;
+
+/// <summary>Where a command speaks: results on the output, failures on the error stream, as text or as lines of JSON.</summary>
+/// <param name="Output">Results and progress.</param>
+/// <param name="Error">Failures.</param>
+/// <param name="IsTerminal">Whether a person watches, so that lines may be redrawn.</param>
+/// <param name="Json">Whether every line is a JSON object.</param>
+/// <param name="Verbose">Whether stack traces are wanted.</param>
+internal sealed record Screen(TextWriter Output, TextWriter Error, bool IsTerminal, bool Json, bool Verbose)
+{
+    private static readonly JsonSerializerOptions Line = new()
+    {
+        // Read by programs and people, never put into a page.
+        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+        NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals,
+    };
+
+    private readonly Lock _gate = new();
+
+    /// <summary>The process's own. --json and --verbose count before parsing, so that parse errors follow them too.</summary>
+    internal static Screen OfConsole(string[] args) => new(Console.Out, Console.Error, Watched(), false, false);
+
+    /// <summary>The same streams as the arguments want them used.</summary>
+    internal Screen For(IReadOnlyCollection<string> args) =>
+        this with
+        {
+            Json = args.Contains("--json"),
+            Verbose = args.Contains("--verbose"),
+        };
+
+    /// <summary>A line of text.</summary>
+    internal void Say(string text = "")
+    {
+        lock (_gate)
+            Output.WriteLine(text);
+    }
+
+    /// <summary>A line of JSON, out at once.</summary>
+    internal void Emit(JsonObject value) => Emit(Output, value);
+
+    /// <summary>The line of JSON where JSON is wanted, else the text.</summary>
+    internal void Tell(Func<JsonObject> value, Func<string> text)
+    {
+        if (Json)
+            Emit(value());
+        else
+            Say(text().TrimEnd());
+    }
+
+    /// <summary>A line of JSON on the error stream.</summary>
+    internal void EmitError(JsonObject value) => Emit(Error, value);
+
+    /// <summary>A number as JSON has it; NaN and infinities as names, which JSON has no numbers for.</summary>
+    internal static JsonNode Number(double value) =>
+        double.IsFinite(value) ? JsonValue.Create(value) : JsonValue.Create(value.ToString("R"));
+
+    private void Emit(TextWriter writer, JsonObject value)
+    {
+        lock (_gate)
+        {
+            writer.WriteLine(value.ToJsonString(Line));
+            writer.Flush();
+        }
+    }
+
+    private static bool Watched() =>
+        !Console.IsOutputRedirected && Environment.GetEnvironmentVariable("TERM") is not (null or "" or "dumb");
+}
