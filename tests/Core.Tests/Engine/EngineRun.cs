@@ -74,6 +74,8 @@ public sealed class EngineRun : IDisposable
                 stop.Cancel();
         }
 
+        public void RunStarted(long seed, string path) { }
+
         public void StageStarted(Progress progress) { }
 
         public void Evaluated(Progress progress, Evaluation evaluation) { }
