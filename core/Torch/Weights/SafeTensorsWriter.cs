@@ -101,7 +101,8 @@ public static class SafeTensorsWriter
             : Encoding.UTF8.GetBytes(a.Name).AsSpan().SequenceCompareTo(Encoding.UTF8.GetBytes(b.Name));
     }
 
-    private static long CheckedSize(WeightData weight, string origin)
+    /// <summary>Bytes of a tensor; refuses what has no countable size.</summary>
+    internal static long CheckedSize(WeightData weight, string origin)
     {
         bool known = Enum.IsDefined(weight.DType) && weight.Shape.Count <= WeightLimits.MaxDimensions;
         return known && weight.DType.TryByteCount(weight.Shape.ToArray(), out long bytes)

@@ -122,7 +122,7 @@ public sealed class SafeTensorsWriterTests : IDisposable
     }
 
     /// <summary>Any names, shapes, dtypes and bytes that are written are read back.</summary>
-    [Property(MaxTest = 300)]
+    [Property(MaxTest = 100)]
     public Property What_is_written_is_read_back()
     {
         Gen<string> name = ArbMap

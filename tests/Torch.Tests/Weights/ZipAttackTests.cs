@@ -23,6 +23,20 @@ public class ZipAttackTests
         Assert.Equal(16, file.Bytes("w").Length);
     }
 
+    [Fact]
+    public void The_further_entries_of_newer_versions_are_accepted()
+    {
+        Zip zip = Zip.Honest();
+        foreach (
+            string name in (string[])
+                ["a/.format_version", "a/.storage_alignment", "a/byteorder", "a/.data/serialization_id"]
+        )
+        {
+            zip.Parts.Add(new(name, "little"u8.ToArray()));
+        }
+        PyTorchFile.Parse(zip.Build()).Dispose();
+    }
+
     [Theory]
     [InlineData("/a/data/9")]
     [InlineData("../a/data/9")]

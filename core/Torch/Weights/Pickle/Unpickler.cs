@@ -187,7 +187,8 @@ internal static class Unpickler
         stack.Peek() as PickleDict
         ?? throw new PickleFault(WeightErrors.PickleInvalid, "items are set on something that is no dictionary.");
 
-    private static void SetOne(PickleStack stack, PickleDict dict, object? key, object? value)
+    /// <summary>Adds an item, paid for; a key must be new, and a string or an integer.</summary>
+    public static void SetOne(PickleStack stack, PickleDict dict, object? key, object? value)
     {
         if (key is not (string or long))
         {
@@ -243,7 +244,7 @@ internal static class Unpickler
             case PickleOpcode.Reduce:
                 object? arguments = stack.Pop();
                 object? callable = stack.Pop();
-                stack.Push(Reduce(callable, arguments, stack));
+                stack.Push(PickleCalls.Reduce(callable, arguments, stack));
                 break;
             case PickleOpcode.Build:
                 // The attributes of an ordered dictionary (_metadata of a state dict) carry no weights.
@@ -269,53 +270,4 @@ internal static class Unpickler
             WeightErrors.PickleGlobal,
             $"it asks for {WeightFault.Quote($"{module}.{name}")}, which tensors do not need."
         );
-
-    private static object? Reduce(object? callable, object? arguments, PickleStack stack)
-    {
-        if (callable is not GlobalRef global || arguments is not object?[] tuple)
-        {
-            throw new PickleFault(WeightErrors.PickleInvalid, "something that is no function is called.");
-        }
-        switch (global.Kind)
-        {
-            case KnownGlobal.OrderedDict:
-                return OrderedDict(tuple, stack);
-            case KnownGlobal.RebuildTensor:
-                stack.Charge(200);
-                return TensorBuilder.Tensor(tuple, stack);
-            case KnownGlobal.RebuildParameter:
-                return tuple is [TensorRef tensor, _, _]
-                    ? tensor
-                    : throw new PickleFault(WeightErrors.PickleInvalid, "a parameter must be made from a tensor.");
-            default:
-                throw new PickleFault(WeightErrors.PickleGlobal, "a storage class is called.");
-        }
-    }
-
-    /// <summary>Empty, or (from Python 2) made from a list of pairs.</summary>
-    private static PickleDict OrderedDict(object?[] arguments, PickleStack stack)
-    {
-        stack.Charge(PickleDict.EmptyCost);
-        var dict = new PickleDict(ordered: true);
-        if (arguments is [List<object?> pairs])
-        {
-            foreach (object? pair in pairs)
-            {
-                (object? key, object? value) = pair switch
-                {
-                    List<object?> { Count: 2 } list => (list[0], list[1]),
-                    object?[] { Length: 2 } tuple => (tuple[0], tuple[1]),
-                    _ => throw new PickleFault(
-                        WeightErrors.PickleInvalid,
-                        "an ordered dictionary must be made from pairs."
-                    ),
-                };
-                SetOne(stack, dict, key, value);
-            }
-            return dict;
-        }
-        return arguments.Length == 0
-            ? dict
-            : throw new PickleFault(WeightErrors.PickleInvalid, "an ordered dictionary must be made from pairs.");
-    }
 }
