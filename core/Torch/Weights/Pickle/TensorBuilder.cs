@@ -60,9 +60,8 @@ internal static class TensorBuilder
         {
             throw new PickleFault(WeightErrors.TensorOutsideStorage, "shape and strides of a tensor differ in length.");
         }
-        bool inside =
-            Reaches(offset, shape, strides, out Int128 end) && offset <= storage.Count && end <= storage.Count;
-        if (!inside || !storage.DType.TryByteCount(shape, out long bytes))
+        bool countable = storage.DType.TryByteCount(shape, out long bytes);
+        if (!countable || offset < 0 || offset > storage.Count || End(offset, shape, strides) > storage.Count)
         {
             throw new PickleFault(
                 WeightErrors.TensorOutsideStorage,
@@ -93,23 +92,21 @@ internal static class TensorBuilder
         return numbers;
     }
 
-    /// <summary>One past the last element that the view touches; the offset itself for an empty one.</summary>
-    private static bool Reaches(long offset, long[] shape, long[] strides, out Int128 end)
+    /// <summary>
+    /// One past the last element that the view touches; the offset itself for an empty one. The shape is countable: its
+    /// product stays below 2^63, and with it the sum below 2^127.
+    /// </summary>
+    private static Int128 End(long offset, long[] shape, long[] strides)
     {
-        end = offset;
-        if (offset < 0 || shape.Contains(0))
+        if (shape.Contains(0))
         {
-            return offset >= 0;
+            return offset;
         }
+        Int128 last = offset;
         for (int i = 0; i < shape.Length; i++)
         {
-            end += (Int128)(shape[i] - 1) * strides[i]; // 64 products below 2^126 would overflow: stop early
-            if (end > long.MaxValue)
-            {
-                return false;
-            }
+            last += (Int128)(shape[i] - 1) * strides[i];
         }
-        end += 1;
-        return true;
+        return last + 1;
     }
 }
