@@ -1,0 +1,70 @@
+using KdPlugins.Core;
+using KdPlugins.Torch;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace KdPlugins.Augmentations;
+
+/// <summary>What several augmentations do with batches of images.</summary>
+internal static class ImageBatch
+{
+    /// <summary>Batch, channels, height and width of the input.</summary>
+    /// <exception cref="KdException"><c>KDP0303</c>: the input is not a batch of images.</exception>
+    public static (long Count, long Channels, long Height, long Width) Sizes(Batch batch, string asker)
+    {
+        var shape = batch.Input.shape;
+        return shape.Length == 4
+            ? (shape[0], shape[1], shape[2], shape[3])
+            : throw new KdException(
+                CoreErrors.ShapesDiffer,
+                $"Augmentation '{asker}' needs images [batch, channels, height, width], got "
+                    + $"{TensorText.Describe(batch.Input)}."
+            );
+    }
+
+    /// <summary>
+    /// Rearranges pixels: output pixel (y, x) of sample b is input pixel (rows[b, y], columns[b, x]), or the fill where
+    /// that lies outside.
+    /// </summary>
+    /// <param name="images"><c>[B, C, H, W]</c> or <c>[B, H, W]</c>.</param>
+    /// <param name="rows">int64 <c>[B, h]</c>, on the images' device.</param>
+    /// <param name="columns">int64 <c>[B, w]</c>, on the images' device.</param>
+    /// <param name="fill">The value from outside.</param>
+    /// <returns>The same number of dimensions, with h and w.</returns>
+    public static Tensor Gather(Tensor images, Tensor rows, Tensor columns, double fill)
+    {
+        var maps = images.dim() == 3;
+        var four = maps ? images.unsqueeze(1) : images;
+        var (height, width) = (four.shape[2], four.shape[3]);
+        var inside = Inside(rows, height).unsqueeze(2).logical_and(Inside(columns, width).unsqueeze(1)).unsqueeze(1);
+        var places = rows.clamp(0, height - 1).mul(width).unsqueeze(2).add(columns.clamp(0, width - 1).unsqueeze(1));
+        var (count, channels) = (four.shape[0], four.shape[1]);
+        var picked = four.flatten(2)
+            .gather(2, places.flatten(1).unsqueeze(1).expand(count, channels, -1))
+            .view(count, channels, rows.shape[1], columns.shape[1])
+            .masked_fill(inside.logical_not(), fill);
+        return maps ? picked.squeeze(1) : picked;
+    }
+
+    /// <summary>
+    /// Boxes after moving by (dx, dy), cut at the image's edges; boxes of which nothing is left are dropped with their
+    /// labels.
+    /// </summary>
+    public static BoxTarget MoveAndClip(BoxTarget target, long[] dx, long[] dy, long height, long width)
+    {
+        var (boxes, labels) = (new Tensor[dx.Length], new Tensor[dx.Length]);
+        for (var i = 0; i < dx.Length; i++)
+        {
+            var all = target.Boxes[i];
+            var offset = tensor(new float[] { dx[i], dy[i], dx[i], dy[i] }, device: all.device);
+            var limit = tensor(new float[] { width, height, width, height }, device: all.device);
+            var moved = minimum(all.add(offset).clamp_min(0), limit);
+            var kept = moved[.., 2].gt(moved[.., 0]).logical_and(moved[.., 3].gt(moved[.., 1])).nonzero().flatten();
+            boxes[i] = moved.index_select(0, kept);
+            labels[i] = target.Labels[i].index_select(0, kept);
+        }
+        return new BoxTarget(boxes, labels);
+    }
+
+    private static Tensor Inside(Tensor places, long size) => places.ge(0).logical_and(places.lt(size));
+}

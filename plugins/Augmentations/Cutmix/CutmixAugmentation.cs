@@ -1,0 +1,75 @@
+using KdPlugins.Core;
+using KdPlugins.Sdk;
+using KdPlugins.Torch;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace KdPlugins.Augmentations;
+
+/// <summary>
+/// Pastes a rectangle of one image into another, one rectangle and one pairing per batch. Classes become soft targets
+/// with the shares of the areas; class maps are pasted along.
+/// </summary>
+[KdAugmentation(
+    "cutmix",
+    Description = "Pastes rectangles of images into others, targets in proportion",
+    Paper = "Yun, Han, Oh, Chun, Choe, Yoo: CutMix: Regularization Strategy to Train Strong Classifiers, 2019"
+)]
+public sealed class CutmixAugmentation : Augmentation<CutmixOptions>
+{
+    private const string Id = "cutmix";
+    private long _classes;
+
+    /// <inheritdoc/>
+    /// <exception cref="KdException"><c>KDP0306</c>: targets of this kind cannot be pasted.</exception>
+    public override void Bind(DataInfo data)
+    {
+        Mixing.Require(data, Id, TargetKind.ClassIndex, TargetKind.Soft, TargetKind.ClassMap);
+        _classes = data.Classes;
+    }
+
+    /// <inheritdoc/>
+    public override Batch Apply(Batch batch, IPartContext context)
+    {
+        var (count, _, height, width) = ImageBatch.Sizes(batch, Id);
+        var (top, left, bottom, right) = Rectangle(context.Random, height, width);
+        var partners = Draws.Permutation(context.Random.Derive("partners"), count);
+        var device = batch.Input.device;
+        var pasted = Range(height, top, bottom, device).unsqueeze(1).logical_and(Range(width, left, right, device));
+        // The area that is left after rounding and cutting at the edges, not the drawn share (section 3.1).
+        var share = 1 - (double)((bottom - top) * (right - left)) / (height * width);
+        var onDevice = partners.to(device);
+        var target = batch.Target is ClassMapTarget map
+            ? new ClassMapTarget(where(pasted, map.Labels.index_select(0, onDevice), map.Labels), map.IgnoreIndex)
+            : (Target)Mixing.Mix(batch.Target, onDevice, share, _classes, Id);
+        return batch
+            .WithInput(where(pasted, batch.Input.index_select(0, onDevice), batch.Input))
+            .WithTarget(target)
+            .WithParameter($"{Id}.share", tensor(new[] { share }))
+            .WithParameter($"{Id}.rectangle", tensor(new[] { top, left, bottom, right }))
+            .WithParameter($"{Id}.partners", partners);
+    }
+
+    // Sides in proportion to the image's, area 1 - share; the centre lies anywhere (equation 2).
+    private (long Top, long Left, long Bottom, long Right) Rectangle(RandomKey key, long height, long width)
+    {
+        if (Draws.Unit(key.Derive("apply")) >= Options.Probability)
+            return (0, 0, 0, 0);
+        var side = Math.Sqrt(1 - Draws.Beta(key.Derive("share"), Options.Alpha));
+        var (top, bottom) = Side(key.Derive("y"), height, side);
+        var (left, right) = Side(key.Derive("x"), width, side);
+        return (top, left, bottom, right);
+    }
+
+    private static (long From, long To) Side(RandomKey key, long length, double share)
+    {
+        var (centre, size) = (Draws.Below(key, length), (long)(length * share));
+        return (Math.Max(0, centre - size / 2), Math.Min(length, centre - size / 2 + size));
+    }
+
+    private static Tensor Range(long length, long from, long to, Device device)
+    {
+        var places = arange(length, ScalarType.Int64, device);
+        return places.ge(from).logical_and(places.lt(to));
+    }
+}

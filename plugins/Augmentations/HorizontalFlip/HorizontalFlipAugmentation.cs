@@ -1,0 +1,47 @@
+using KdPlugins.Core;
+using KdPlugins.Sdk;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace KdPlugins.Augmentations;
+
+/// <summary>Mirrors images left to right. Class maps and boxes are mirrored along.</summary>
+[KdAugmentation("horizontal-flip", Description = "Mirrors left to right at random; class maps and boxes along")]
+public sealed class HorizontalFlipAugmentation : Augmentation<HorizontalFlipOptions>
+{
+    private const string Id = "horizontal-flip";
+
+    /// <inheritdoc/>
+    public override Batch Apply(Batch batch, IPartContext context)
+    {
+        var (_, _, _, width) = ImageBatch.Sizes(batch, Id);
+        bool[] flipped =
+        [
+            .. Draws.PerSample(context.Random, batch.Indices).Select(k => Draws.Unit(k) < Options.Probability),
+        ];
+        var flags = tensor(flipped);
+        var onDevice = flags.to(batch.Input.device);
+        return batch
+            .WithInput(where(onDevice.view(-1, 1, 1, 1), batch.Input.flip(3), batch.Input))
+            .WithTarget(Follow(batch.Target, flipped, onDevice, width))
+            .WithParameter($"{Id}.flipped", flags);
+    }
+
+    private static Target Follow(Target target, bool[] flipped, Tensor flags, long width) =>
+        target switch
+        {
+            ClassMapTarget map => new ClassMapTarget(
+                where(flags.view(-1, 1, 1), map.Labels.flip(2), map.Labels),
+                map.IgnoreIndex
+            ),
+            BoxTarget boxes => new BoxTarget(
+                [.. boxes.Boxes.Select((b, i) => flipped[i] ? Mirror(b, width) : b)],
+                boxes.Labels
+            ),
+            _ => target,
+        };
+
+    // The right edge becomes the left one.
+    private static Tensor Mirror(Tensor boxes, long width) =>
+        stack([boxes[.., 2].neg().add(width), boxes[.., 1], boxes[.., 0].neg().add(width), boxes[.., 3]], 1);
+}

@@ -1,0 +1,48 @@
+using KdPlugins.Core;
+using KdPlugins.Sdk;
+using KdPlugins.Torch;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace KdPlugins.Augmentations;
+
+/// <summary>
+/// share x_i + (1 - share) x_j for images and targets, with one share and one pairing per batch. Classes become soft
+/// targets.
+/// </summary>
+[KdAugmentation(
+    "mixup",
+    Description = "Blends pairs of images and their targets",
+    Paper = "Zhang, Cisse, Dauphin, Lopez-Paz: mixup: Beyond Empirical Risk Minimization, 2018"
+)]
+public sealed class MixupAugmentation : Augmentation<MixupOptions>
+{
+    private const string Id = "mixup";
+    private long _classes;
+
+    /// <inheritdoc/>
+    /// <exception cref="KdException"><c>KDP0306</c>: targets of this kind cannot be blended.</exception>
+    public override void Bind(DataInfo data)
+    {
+        Mixing.Require(data, Id, TargetKind.ClassIndex, TargetKind.Soft);
+        _classes = data.Classes;
+    }
+
+    /// <inheritdoc/>
+    public override Batch Apply(Batch batch, IPartContext context)
+    {
+        var (count, _, _, _) = ImageBatch.Sizes(batch, Id);
+        var share =
+            Draws.Unit(context.Random.Derive("apply")) < Options.Probability
+                ? Draws.Beta(context.Random.Derive("share"), Options.Alpha)
+                : 1;
+        var partners = Draws.Permutation(context.Random.Derive("partners"), count);
+        var onDevice = partners.to(batch.Input.device);
+        var input = batch.Input;
+        return batch
+            .WithInput(input.mul(share).add_(input.index_select(0, onDevice).mul_(1 - share)))
+            .WithTarget(Mixing.Mix(batch.Target, onDevice, share, _classes, Id))
+            .WithParameter($"{Id}.share", tensor(new[] { share }))
+            .WithParameter($"{Id}.partners", partners);
+    }
+}

@@ -1,0 +1,72 @@
+using KdPlugins.Core;
+using KdPlugins.Sdk;
+using KdPlugins.Torch;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace KdPlugins.Augmentations;
+
+/// <summary>Brings every channel to mean 0 and deviation 1: (x - mean) / std. Belongs to evaluations too.</summary>
+[KdAugmentation("normalise", Description = "Subtracts the mean and divides by the deviation, per channel")]
+public sealed class NormaliseAugmentation : Augmentation<NormaliseOptions>
+{
+    private const string Id = "normalise";
+    private float[] _mean = [];
+    private float[] _std = [];
+
+    /// <inheritdoc/>
+    public override bool InEvaluation => true;
+
+    /// <inheritdoc/>
+    /// <exception cref="KdException">
+    /// <c>KDP0306</c>: neither the options nor the data set say mean and deviation, or a deviation is not above 0;
+    /// <c>KDP0303</c>: they are not as many as the channels.
+    /// </exception>
+    public override void Bind(DataInfo data)
+    {
+        var (mean, std) = (Choose(Options.Mean, data.Mean, "mean"), Choose(Options.Std, data.Std, "std"));
+        var channels = data.InputShape.Count == 3 ? data.InputShape[0] : 0;
+        if (mean.Length != channels || std.Length != channels)
+            throw new KdException(
+                CoreErrors.ShapesDiffer,
+                $"Augmentation '{Id}' has {mean.Length} means and {std.Length} deviations for inputs "
+                    + $"{TensorText.Shape([.. data.InputShape])}.",
+                "Give one number per channel."
+            );
+        if (std.Any(s => !(s > 0)))
+            throw new KdException(
+                CoreErrors.WrongCombination,
+                $"Augmentation '{Id}' divides by \"std\", which has to be above 0, got {string.Join(", ", std)}."
+            );
+        (_mean, _std) = (mean, std);
+    }
+
+    /// <inheritdoc/>
+    public override Batch Apply(Batch batch, IPartContext context)
+    {
+        var (_, channels, _, _) = ImageBatch.Sizes(batch, Id);
+        if (_mean.Length == 0)
+            throw new KdException(CoreErrors.NotConfigured, $"Augmentation '{Id}' was applied before it was bound.");
+        if (channels != _mean.Length)
+            throw new KdException(
+                CoreErrors.ShapesDiffer,
+                $"Augmentation '{Id}' has {_mean.Length} channels, the input is {TensorText.Describe(batch.Input)}."
+            );
+        var input = batch.Input;
+        var mean = tensor(_mean, dtype: input.dtype, device: input.device).view(1, -1, 1, 1);
+        var std = tensor(_std, dtype: input.dtype, device: input.device).view(1, -1, 1, 1);
+        return batch.WithInput(input.sub(mean).div_(std));
+    }
+
+    private static float[] Choose(IReadOnlyList<double> given, IReadOnlyList<double> known, string name)
+    {
+        var values = given.Count > 0 ? given : known;
+        return values.Count > 0
+            ? [.. values.Select(v => (float)v)]
+            : throw new KdException(
+                CoreErrors.WrongCombination,
+                $"Augmentation '{Id}' has no \"{name}\", and the data set does not know its own.",
+                $"Set \"{name}\" in the options of '{Id}'."
+            );
+    }
+}

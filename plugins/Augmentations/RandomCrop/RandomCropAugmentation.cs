@@ -1,0 +1,102 @@
+using KdPlugins.Core;
+using KdPlugins.Sdk;
+using KdPlugins.Torch;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace KdPlugins.Augmentations;
+
+/// <summary>Pads images and cuts a piece out at a random place. Class maps and boxes move along.</summary>
+[KdAugmentation("random-crop", Description = "Pads and cuts out at a random place; class maps and boxes move along")]
+public sealed class RandomCropAugmentation : Augmentation<RandomCropOptions>
+{
+    private const string Id = "random-crop";
+
+    /// <inheritdoc/>
+    public override bool InEvaluation => Options.Size > 0;
+
+    /// <inheritdoc/>
+    /// <exception cref="KdException"><c>KDP0303</c>: the piece is larger than the padded image.</exception>
+    public override IReadOnlyList<long> OutputShape(IReadOnlyList<long> inputShape)
+    {
+        if (inputShape.Count != 3)
+            return inputShape;
+        var (height, width) = Piece(inputShape[1], inputShape[2]);
+        return [inputShape[0], height, width];
+    }
+
+    /// <inheritdoc/>
+    public override Batch Apply(Batch batch, IPartContext context)
+    {
+        var (count, _, height, width) = ImageBatch.Sizes(batch, Id);
+        var (pieceHeight, pieceWidth) = Piece(height, width);
+        var (roomY, roomX) = (height + 2 * Options.Padding - pieceHeight, width + 2 * Options.Padding - pieceWidth);
+        var (tops, lefts) = (new long[count], new long[count]);
+        var keys = Draws.PerSample(context.Random, batch.Indices);
+        for (var i = 0; i < count; i++)
+        {
+            tops[i] = context.IsEvaluation ? roomY / 2 : Draws.Below(keys[i].Derive("y"), roomY + 1);
+            lefts[i] = context.IsEvaluation ? roomX / 2 : Draws.Below(keys[i].Derive("x"), roomX + 1);
+            (tops[i], lefts[i]) = (tops[i] - Options.Padding, lefts[i] - Options.Padding);
+        }
+        var device = batch.Input.device;
+        var rows = Places(tops, pieceHeight, height, device);
+        var columns = Places(lefts, pieceWidth, width, device);
+        return batch
+            .WithInput(ImageBatch.Gather(batch.Input, rows, columns, Options.FillValue))
+            .WithTarget(Follow(batch.Target, rows, columns, tops, lefts, pieceHeight, pieceWidth))
+            .WithParameter($"{Id}.offsets", stack([tensor(tops), tensor(lefts)], 1));
+    }
+
+    private (long Height, long Width) Piece(long height, long width)
+    {
+        if (Options.Size == 0)
+            return (height, width);
+        if (Options.Size > height + 2 * Options.Padding || Options.Size > width + 2 * Options.Padding)
+            throw new KdException(
+                CoreErrors.ShapesDiffer,
+                $"Augmentation '{Id}' cannot cut {Options.Size}x{Options.Size} out of {height}x{width} pixels with "
+                    + $"{Options.Padding} around them."
+            );
+        return (Options.Size, Options.Size);
+    }
+
+    // Source coordinates int64 [B, length]; beyond the edge they fold back unless a constant fills the gap.
+    private Tensor Places(long[] starts, long length, long size, Device device)
+    {
+        var places = tensor(starts, device: device).unsqueeze(1).add(arange(length, ScalarType.Int64, device));
+        if (Options.Fill == "edge" || (Options.Fill == "reflect" && size == 1))
+            return places.clamp(0, size - 1);
+        if (Options.Fill != "reflect")
+            return places;
+        // A triangle wave of period 2 (size - 1): 0 1 2 1 0 1 2 for size 3.
+        var period = 2 * (size - 1);
+        var phase = places.remainder(period);
+        return minimum(phase, phase.neg().add(period));
+    }
+
+    private static Target Follow(
+        Target target,
+        Tensor rows,
+        Tensor columns,
+        long[] tops,
+        long[] lefts,
+        long height,
+        long width
+    ) =>
+        target switch
+        {
+            ClassMapTarget map => new ClassMapTarget(
+                ImageBatch.Gather(map.Labels, rows, columns, map.IgnoreIndex),
+                map.IgnoreIndex
+            ),
+            BoxTarget boxes => ImageBatch.MoveAndClip(
+                boxes,
+                [.. lefts.Select(l => -l)],
+                [.. tops.Select(t => -t)],
+                height,
+                width
+            ),
+            _ => target,
+        };
+}

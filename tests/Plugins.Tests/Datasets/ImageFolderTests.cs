@@ -1,0 +1,347 @@
+using KdPlugins.Core;
+using KdPlugins.Datasets;
+using SkiaSharp;
+using static TorchSharp.torch;
+
+namespace KdPlugins.Plugins.Tests.Datasets;
+
+public sealed class ImageFolderTests : IDisposable
+{
+    private readonly TempFolder _folder = new();
+
+    public void Dispose() => _folder.Dispose();
+
+    private IDataset Open(ImageFolderOptions? options = null) =>
+        Make.Plugin<ImageFolderPlugin>((options ?? new()) with { Path = _folder.Path }).Open("");
+
+    private byte[] Pixels(IDataset data, long index, string split = "train")
+    {
+        using var scope = NewDisposeScope();
+        return data.Open(split).Read(new[] { index }).Input.bytes.ToArray();
+    }
+
+    private static byte[] Png(
+        int width,
+        int height,
+        Func<int, int, SKColor> colour,
+        SKColorType type = SKColorType.Rgba8888
+    )
+    {
+        using var bitmap = new SKBitmap(new SKImageInfo(width, height, type, SKAlphaType.Unpremul));
+        for (var y = 0; y < height; y++)
+        for (var x = 0; x < width; x++)
+            bitmap.SetPixel(x, y, colour(x, y));
+        using var data = bitmap.Encode(SKEncodedImageFormat.Png, 100);
+        return data.ToArray();
+    }
+
+    private static byte[] Plain(int width, int height, SKColor colour) => Png(width, height, (_, _) => colour);
+
+    private void Put(string path, byte[] bytes) => File.WriteAllBytes(_folder[path.Split('/')], bytes);
+
+    private void PutTwoClasses(string prefix = "")
+    {
+        Put($"{prefix}cat/b.png", Plain(4, 3, SKColors.Red));
+        Put($"{prefix}cat/a.PNG", Plain(4, 3, SKColors.Lime));
+        Put($"{prefix}Dog/1.png", Plain(4, 3, SKColors.Blue));
+    }
+
+    [Fact]
+    public void Classes_and_files_are_in_ordinal_order_and_extensions_of_any_case()
+    {
+        using var scope = NewDisposeScope();
+        PutTwoClasses();
+        Put("cat/notes.txt", [1, 2, 3]);
+        Put("cat/._b.png", [1, 2, 3]);
+        Put(".cache/x.png", [1]);
+        var data = Open();
+        Assert.Equal(["Dog", "cat"], data.Info.ClassNames);
+        Assert.Equal([3, 3, 4], data.Info.InputShape);
+        var batch = data.Open("train").Read(new long[] { 0, 1, 2 });
+        Assert.Equal([0, 1, 1], ((ClassIndexTarget)batch.Target).Labels.data<long>().ToArray());
+        // Blue, lime, red: 255 in the third, second, first plane.
+        for (var i = 0; i < 3; i++)
+        for (var c = 0; c < 3; c++)
+            Assert.All(batch.Input[i, c].bytes.ToArray(), b => Assert.Equal(c == 2 - i ? 255 : 0, b));
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(512)]
+    public void Reading_is_pure_with_and_without_the_cache(int cache)
+    {
+        for (var i = 0; i < 6; i++)
+            Put($"c{i % 2}/{i}.png", Png(5, 5, (x, y) => new SKColor((byte)(40 * x), (byte)(40 * y), (byte)(30 * i))));
+        var source = Open(new() { CacheMegabytes = cache }).Open("train");
+        DataAssert.ReadsPurely(source);
+    }
+
+    [Fact]
+    public void The_cache_spares_decoding_and_its_absence_does_not()
+    {
+        PutTwoClasses();
+        var (kept, fresh) = (Open(), Open(new() { CacheMegabytes = 0 }));
+        var before = Pixels(kept, 0);
+        Pixels(fresh, 0);
+        File.Delete(_folder["Dog", "1.png"]);
+        Assert.Equal(before, Pixels(kept, 0));
+        DataAssert.Fails(DataErrors.NotFound, () => Pixels(fresh, 0), "1.png");
+    }
+
+    [Fact]
+    public void Split_folders_are_splits_and_share_the_classes_of_the_training_split()
+    {
+        using var scope = NewDisposeScope();
+        PutTwoClasses("train/");
+        Put("test/cat/x.png", Plain(4, 3, SKColors.White));
+        var data = Open();
+        Assert.Equal(["train", "test"], data.Splits);
+        var batch = data.Open("test").Read(new long[] { 0 });
+        Assert.Equal(1, ((ClassIndexTarget)batch.Target).Labels.item<long>());
+        DataAssert.Fails(DataErrors.SplitMissing, () => data.Open("val"), "train, test");
+        Put("test/bird/x.png", Plain(4, 3, SKColors.White));
+        DataAssert.Fails(DataErrors.LabelOutOfRange, () => Open(), "bird");
+    }
+
+    [Fact]
+    public void A_class_may_be_called_train()
+    {
+        Put("train/a.png", Plain(2, 2, SKColors.Red));
+        Put("plane/a.png", Plain(2, 2, SKColors.Red));
+        Assert.Equal(["plane", "train"], Open().Info.ClassNames);
+    }
+
+    [Fact]
+    public void Empty_classes_and_folders_without_classes_are_named()
+    {
+        DataAssert.Fails(DataErrors.EmptyClass, () => Open(), _folder.Path);
+        PutTwoClasses();
+        Directory.CreateDirectory(_folder["empty"]);
+        DataAssert.Fails(DataErrors.EmptyClass, () => Open(), "empty");
+    }
+
+    [Theory]
+    [InlineData(SKEncodedImageFormat.Png)]
+    [InlineData(SKEncodedImageFormat.Jpeg)]
+    public void Unreadable_and_truncated_images_are_named(SKEncodedImageFormat format)
+    {
+        using var bitmap = new SKBitmap(64, 64);
+        bitmap.Erase(SKColors.Teal);
+        for (var i = 0; i < 64; i++)
+            bitmap.SetPixel(i, i, new SKColor((uint)(0xff000000 + 40000 * i)));
+        using var data = bitmap.Encode(format, 90);
+        var intact = data.ToArray();
+        Put("a/first.png", Plain(64, 64, SKColors.Red));
+        Put("b/broken.jpg", intact[..(intact.Length * 2 / 3)]);
+        DataAssert.Fails(DataErrors.ImageUnreadable, () => Open(), "broken.jpg");
+        Put("b/broken.jpg", [1, 2, 3, 4]);
+        DataAssert.Fails(DataErrors.ImageUnreadable, () => Open(), "broken.jpg");
+        Put("b/broken.jpg", []);
+        DataAssert.Fails(DataErrors.ImageUnreadable, () => Open(), "broken.jpg");
+    }
+
+    [Fact]
+    public void Images_of_several_sizes_need_a_size()
+    {
+        PutTwoClasses();
+        Put("cat/odd.png", Plain(5, 3, SKColors.Red));
+        DataAssert.Fails(DataErrors.SizesDiffer, () => Open(), "odd.png", "5x3", "4x3");
+        Assert.Equal([3, 8, 8], Open(new() { Size = 8 }).Info.InputShape);
+    }
+
+    [Fact]
+    public void Cropping_takes_the_middle_and_stretching_everything()
+    {
+        // Red, green, blue thirds of a wide image.
+        Put(
+            "a/x.png",
+            Png(
+                12,
+                4,
+                (x, _) =>
+                    x < 4 ? SKColors.Red
+                    : x < 8 ? SKColors.Lime
+                    : SKColors.Blue
+            )
+        );
+        var middle = Pixels(Open(new() { Size = 4 }), 0);
+        Assert.All(middle[..16], b => Assert.Equal(0, b));
+        Assert.All(middle[16..32], b => Assert.Equal(255, b));
+        var all = Pixels(Open(new() { Size = 4, Resize = "stretch" }), 0);
+        Assert.True(all[0] > 200 && all[3] < 50, "red at the left only");
+        Assert.True(all[32] < 50 && all[35] > 200, "blue at the right only");
+    }
+
+    [Fact]
+    public void Huge_dimensions_are_refused_before_memory_is_taken()
+    {
+        PutTwoClasses();
+        var png = Plain(4, 3, SKColors.Red);
+        // Width and height stand in the IHDR chunk, followed by its checksum.
+        System.Buffers.Binary.BinaryPrimitives.WriteUInt32BigEndian(png.AsSpan(16), 60000);
+        System.Buffers.Binary.BinaryPrimitives.WriteUInt32BigEndian(png.AsSpan(20), 60000);
+        System.Buffers.Binary.BinaryPrimitives.WriteUInt32BigEndian(png.AsSpan(29), Crc(png.AsSpan(12, 17)));
+        Put("cat/huge.png", png);
+        DataAssert.Fails(DataErrors.TooLarge, () => Open(), "huge.png", "60000x60000");
+    }
+
+    [Fact]
+    public void Files_beyond_the_limit_are_refused_unread()
+    {
+        PutTwoClasses();
+        using (var file = File.Create(_folder["cat", "long.png"]))
+            file.SetLength((512L << 20) + 1);
+        DataAssert.Fails(DataErrors.TooLarge, () => Open(), "long.png");
+    }
+
+    [Theory]
+    [InlineData(SKColorType.Gray8)]
+    [InlineData(SKColorType.Rgb565)]
+    [InlineData(SKColorType.RgbaF16)]
+    public void Other_colour_types_become_red_green_blue(SKColorType type)
+    {
+        Put("a/x.png", Png(3, 2, (_, _) => SKColors.White, type));
+        Assert.All(Pixels(Open(), 0), b => Assert.Equal(255, b));
+    }
+
+    [Fact]
+    public void Transparency_is_dropped_not_blended()
+    {
+        Put("a/x.png", Plain(2, 2, new SKColor(200, 100, 50, 128)));
+        Assert.Equal([200, 200, 200, 200, 100, 100, 100, 100, 50, 50, 50, 50], Pixels(Open(), 0));
+    }
+
+    [Fact]
+    public void Grey_is_brightness()
+    {
+        Put("a/x.png", Plain(1, 1, new SKColor(200, 100, 50)));
+        var data = Open(new() { Grey = true });
+        Assert.Equal([1, 1, 1], data.Info.InputShape);
+        // 0.299 * 200 + 0.587 * 100 + 0.114 * 50 = 124.2
+        Assert.Equal([124], Pixels(data, 0));
+    }
+
+    // The corner of the stored image that is red, by what EXIF says about where the first row and column belong.
+    [Theory]
+    [InlineData(1, 0, 0)]
+    [InlineData(2, 1, 0)]
+    [InlineData(3, 1, 1)]
+    [InlineData(4, 0, 1)]
+    [InlineData(5, 0, 0)]
+    [InlineData(6, 1, 0)]
+    [InlineData(7, 1, 1)]
+    [InlineData(8, 0, 1)]
+    public void Images_stand_upright_by_their_exif_orientation(byte orientation, int right, int bottom)
+    {
+        using var bitmap = new SKBitmap(32, 16);
+        for (var y = 0; y < 16; y++)
+        for (var x = 0; x < 32; x++)
+            bitmap.SetPixel(
+                x,
+                y,
+                x < 8 && y < 8 ? SKColors.Red
+                    : x >= 24 && y < 8 ? SKColors.Blue
+                    : SKColors.White
+            );
+        using var jpeg = bitmap.Encode(SKEncodedImageFormat.Jpeg, 100);
+        Put("a/x.jpg", WithOrientation(jpeg.ToArray(), orientation));
+        var data = Open();
+        var swapped = orientation >= 5;
+        var (height, width) = swapped ? (32, 16) : (16, 32);
+        Assert.Equal([3, height, width], data.Info.InputShape);
+        var planes = Pixels(data, 0);
+        (byte Red, byte Blue) At(int x, int y) => (planes[y * width + x], planes[(2 * height + y) * width + x]);
+        int X(int side) => side == 0 ? 2 : width - 3;
+        int Y(int side) => side == 0 ? 2 : height - 3;
+        var (red, blue) = At(X(right), Y(bottom));
+        Assert.True(red > 200 && blue < 60, "the first pixel of the file is at the corner that EXIF names");
+        // The other end of the first row: along x where rows stay rows, along y where they become columns.
+        var (farRed, farBlue) = swapped ? At(X(right), Y(1 - bottom)) : At(X(1 - right), Y(bottom));
+        Assert.True(farRed < 60 && farBlue > 200, "the first row runs in the direction that EXIF names");
+    }
+
+    [Fact]
+    public void Links_are_followed_but_not_in_circles()
+    {
+        PutTwoClasses("real/");
+        Put("real/bird/z.png", Plain(4, 3, SKColors.White));
+        File.CreateSymbolicLink(_folder["real", "bird", "link.png"], _folder["real", "cat", "a.PNG"]);
+        Directory.CreateSymbolicLink(_folder["real", "bird", "more"], "../cat");
+        var options = new ImageFolderOptions { Path = _folder["real"] };
+        IDataset Real() => Make.Plugin<ImageFolderPlugin>(options).Open("");
+        Assert.Equal(3 + 4, Real().Open("train").Count);
+        Directory.CreateSymbolicLink(_folder["real", "bird", "loop"], "..");
+        DataAssert.Fails(DataErrors.LinkLoop, Real, "loop");
+    }
+
+    [Fact]
+    public void The_fingerprint_follows_names_contents_and_what_is_done_to_the_images()
+    {
+        PutTwoClasses();
+        var before = Open().Fingerprint;
+        Assert.Equal(before, Open().Fingerprint);
+        Assert.NotEqual(before, Open(new() { Size = 8 }).Fingerprint);
+        Assert.NotEqual(before, Open(new() { Grey = true }).Fingerprint);
+        Put("cat/c.png", Plain(4, 3, SKColors.Red));
+        var more = Open().Fingerprint;
+        Assert.NotEqual(before, more);
+        File.Move(_folder["cat", "c.png"], _folder["cat", "d.png"]);
+        Assert.NotEqual(more, Open().Fingerprint);
+    }
+
+    [Fact]
+    public void Statistics_are_those_of_the_images()
+    {
+        Put("a/x.png", Plain(2, 2, new SKColor(255, 0, 51)));
+        Put("a/y.png", Plain(2, 2, new SKColor(0, 0, 51)));
+        var info = Open().Info;
+        Assert.Equal([0.5, 0, 0.2], info.Mean.Select(m => Math.Round(m, 6)));
+        Assert.Equal([0.5, 0, 0], info.Std.Select(s => Math.Round(s, 4)));
+    }
+
+    private static byte[] WithOrientation(byte[] jpeg, byte orientation)
+    {
+        byte[] tiff =
+        [
+            .. "MM"u8,
+            0,
+            42,
+            0,
+            0,
+            0,
+            8,
+            0,
+            1,
+            0x01,
+            0x12,
+            0,
+            3,
+            0,
+            0,
+            0,
+            1,
+            0,
+            orientation,
+            0,
+            0,
+            0,
+            0,
+            0,
+            0,
+        ];
+        byte[] body = [.. "Exif"u8, 0, 0, .. tiff];
+        return [.. jpeg[..2], 0xff, 0xe1, 0, (byte)(body.Length + 2), .. body, .. jpeg[2..]];
+    }
+
+    private static uint Crc(ReadOnlySpan<byte> bytes)
+    {
+        var crc = uint.MaxValue;
+        foreach (var b in bytes)
+        {
+            crc ^= b;
+            for (var bit = 0; bit < 8; bit++)
+                crc = (crc & 1) != 0 ? (crc >> 1) ^ 0xedb88320 : crc >> 1;
+        }
+        return ~crc;
+    }
+}
