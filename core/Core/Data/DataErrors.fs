@@ -56,9 +56,6 @@ type DataErrors private () =
     static let accessDenied =
         entry "KDP0411" "data may not be read" "Grant this user the right to read it."
 
-    static let tooFewSamples =
-        entry "KDP0412" "a data set has fewer samples than asked for" "Ask for fewer samples."
-
     /// A path that options name does not exist.
     static member NotFound = notFound
 
@@ -91,9 +88,6 @@ type DataErrors private () =
 
     /// The operating system refuses to open a file or folder.
     static member AccessDenied = accessDenied
-
-    /// Options ask for more samples than there are.
-    static member TooFewSamples = tooFewSamples
 
     /// Every entry.
     static member All: IReadOnlyList<ErrorCode> = entries
