@@ -47,12 +47,7 @@ type Experiment private () =
             use composition = Composer(recipe, catalog, options.Clock).Compose()
             use saved = Checkpoint.LoadNewest(folder, composition.Identity, resume)
 
-            use events =
-                if isNull saved then
-                    EventLog.Open folder
-                else
-                    EventLog.Resume(folder, saved)
-
+            use events = EventLog.Resume(folder, saved)
             use session = new Session(composition, folder, events, options)
             session.Restore saved
 
@@ -65,7 +60,7 @@ type Experiment private () =
                 folder.WriteStatus(RunState.Stopped, Nullable(), "stopped on request")
                 ExperimentEnd(SessionEnd.Stopped, null)
         with error ->
-            folder.WriteStatus(RunState.Failed, Nullable(), error.Message)
+            folder.TryWriteStatus(RunState.Failed, Nullable(), error.Message) |> ignore
             reraise ()
 
     // Later seeds take the results of the phases marked "once" from the first seed's run.

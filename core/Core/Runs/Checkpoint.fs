@@ -51,14 +51,6 @@ module private Retention =
     let temporaryOf (folder: string) =
         Path.Combine(Path.GetDirectoryName folder, "." + Path.GetFileName folder + RunIo.temporarySuffix)
 
-    /// Removes what a crash left behind.
-    let sweep (files: IRunFiles) (root: string) =
-        for path in Directory.GetDirectories(root, "*" + RunIo.temporarySuffix) do
-            files.DeleteFolder path
-
-        for path in Directory.GetFiles(root, "*" + RunIo.temporarySuffix) do
-            files.DeleteFile path
-
     /// Deletes a folder so that a crash leaves it whole or under a name that nobody reads.
     let remove (files: IRunFiles) (folder: string) =
         let temporary = temporaryOf folder
@@ -107,7 +99,7 @@ type Checkpoint private () =
 
     static let write (folder: RunFolder) (content: CheckpointContent) (identity: RunIdentity) =
         let files, root = folder.Files, folder.CheckpointsPath
-        Retention.sweep files root
+        RunIo.sweep files root
         let number = nextNumber root
         let target = Path.Combine(root, CheckpointNames.make number content.Position)
         let temporary = Retention.temporaryOf target
@@ -181,7 +173,7 @@ type Checkpoint private () =
     /// with all contradictions unless they are overridden.
     static member LoadNewest(folder: RunFolder, now: RunIdentity, options: ResumeOptions) : LoadedCheckpoint =
         let root = folder.CheckpointsPath
-        RunIo.guard "Removing what a crash left" root (fun () -> Retention.sweep folder.Files root)
+        RunIo.guard "Removing what a crash left" root (fun () -> RunIo.sweep folder.Files root)
         let skipped = List<string>()
 
         let tryOpen (path: string) =

@@ -113,6 +113,14 @@ module internal RunIo =
     /// The end of the names of files and folders that are being written: worthless when they are found later.
     let temporarySuffix = ".kd-tmp"
 
+    /// Removes what a crash left in a folder under temporary names.
+    let sweep (files: IRunFiles) (folder: string) =
+        for path in Directory.GetDirectories(folder, "*" + temporarySuffix) do
+            files.DeleteFolder path
+
+        for path in Directory.GetFiles(folder, "*" + temporarySuffix) do
+            files.DeleteFile path
+
     /// Replaces a file so that a crash at any moment leaves the old content or the new one.
     let replace (files: IRunFiles) (path: string) (content: byte[]) =
         let temporary = path + temporarySuffix

@@ -65,6 +65,7 @@ type RunFolder private (root: string, recipe: string, files: IRunFiles, time: Ti
             let hold = RunLock.Take(root, files, time)
 
             try
+                RunIo.sweep files root
                 let recipe = File.ReadAllText(Path.Combine(root, recipeName))
 
                 for name in [ "checkpoints"; "outputs" ] do
@@ -149,6 +150,14 @@ type RunFolder private (root: string, recipe: string, files: IRunFiles, time: Ti
             RunStatus(state, exitCode, message, time.GetUtcNow(), Environment.ProcessId, Environment.MachineName)
 
         this.WriteFile(statusName, RunStatusFile.write status)
+
+    /// The same on the way out of a failure, whose own error is the one to report: false where the file system refuses.
+    member this.TryWriteStatus(state: RunState, exitCode: Nullable<int>, message: string) =
+        try
+            this.WriteStatus(state, exitCode, message)
+            true
+        with :? KdException ->
+            false
 
     /// Checks that the volume has room for a number of bytes and a reserve. Raises KDP0603 with both numbers.
     member _.RequireFree(bytes: int64) =

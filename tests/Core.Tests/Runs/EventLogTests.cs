@@ -175,6 +175,15 @@ public sealed class EventLogTests : IDisposable
             Steps(log, 1, 2);
         }
         Assert.Equal([1L, 2L], Steps());
+        Assert.Equal("resume", EventLog.Read(_run.Path).Events[0].Kind);
+    }
+
+    [Fact]
+    public void A_run_that_begins_is_no_resume()
+    {
+        using EventLog log = EventLog.Resume(_run, null);
+        Steps(log, 1, 1);
+        Assert.Equal("step", Assert.Single(EventLog.Read(_run.Path).Events).Kind);
     }
 
     [Fact]

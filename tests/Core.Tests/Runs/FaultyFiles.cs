@@ -71,6 +71,8 @@ internal sealed class FaultyFiles(Fault fault, int at) : IRunFiles
         {
             _unflushedMoves.Add((source, target, File.Exists(target) ? File.ReadAllBytes(target) : null));
             _disk.Move(source, target);
+            Rename(_unflushedFiles, source, target);
+            Rename(_unflushedNames, source, target);
         });
 
     public void FlushFolder(string path) =>
@@ -97,6 +99,15 @@ internal sealed class FaultyFiles(Fault fault, int at) : IRunFiles
         {
             return;
         }
+        foreach (string path in _unflushedFiles.Where(File.Exists))
+        {
+            using var file = new FileStream(path, FileMode.Open);
+            file.SetLength(file.Length / 2);
+        }
+        foreach (string path in _unflushedNames.Where(File.Exists))
+        {
+            File.Delete(path);
+        }
         foreach (var (source, target, replaced) in Enumerable.Reverse(_unflushedMoves))
         {
             if (File.Exists(target) || Directory.Exists(target))
@@ -108,14 +119,15 @@ internal sealed class FaultyFiles(Fault fault, int at) : IRunFiles
                 File.WriteAllBytes(target, replaced);
             }
         }
-        foreach (string path in _unflushedFiles.Where(File.Exists))
+    }
+
+    /// <summary>What lies in a renamed folder, or is the renamed file, is no safer for it.</summary>
+    private static void Rename(HashSet<string> paths, string source, string target)
+    {
+        foreach (string path in paths.Where(path => path == source || path.StartsWith(source + "/")).ToList())
         {
-            using var file = new FileStream(path, FileMode.Open);
-            file.SetLength(file.Length / 2);
-        }
-        foreach (string path in _unflushedNames.Where(File.Exists))
-        {
-            File.Delete(path);
+            paths.Remove(path);
+            paths.Add(target + path[source.Length..]);
         }
     }
 

@@ -180,6 +180,28 @@ public sealed class RunFolderTests : IDisposable
         }
     }
 
+    [Fact]
+    public void A_status_that_cannot_be_written_does_not_hide_the_failure_it_was_about()
+    {
+        var switched = new SwitchableFiles(new FaultyFiles(Fault.Refusal, 0));
+        using RunFolder run = RunFolder.Create(Path, Samples.Recipe, switched, TimeProvider.System);
+        switched.On = true;
+        Assert.False(run.TryWriteStatus(RunState.Failed, 5, "diverged"));
+        Assert.Equal(RunState.Running, RunFolder.ReadStatus(Path).State);
+        Assert.True(run.TryWriteStatus(RunState.Failed, 5, "diverged"));
+        Assert.Equal(RunState.Failed, RunFolder.ReadStatus(Path).State);
+    }
+
+    [Fact]
+    public void What_a_crash_left_behind_goes_when_the_run_is_opened()
+    {
+        RunFolder.Create(Path, Samples.Recipe).Dispose();
+        string[] before = Samples.Tree(Path);
+        File.WriteAllText(System.IO.Path.Combine(Path, "status.json.kd-tmp"), "half");
+        RunFolder.Open(Path).Dispose();
+        Assert.Equal(before, Samples.Tree(Path));
+    }
+
     private int CreateCounted()
     {
         var counting = new FaultyFiles(Fault.Death, -1);
