@@ -1,3 +1,5 @@
+using System.Collections.Concurrent;
+using System.Diagnostics.Tracing;
 using KdPlugins.Core;
 using KdPlugins.Host.Loading;
 using KdPlugins.Host.Loading.Inspection;
@@ -72,6 +74,33 @@ public sealed class BuiltPluginTests : IDisposable
     }
 
     [Fact]
+    public void Every_resolution_is_an_event()
+    {
+        using var listener = new Listener();
+        _root.Load().Create(PluginKind.Loss, "hashed").Dispose();
+        Assert.Contains(("CsharpPlugin", "KdPlugins.Sdk", "Contract"), listener.Seen);
+        Assert.Contains(("CsharpPlugin", "System.Runtime", "Framework"), listener.Seen);
+    }
+
+    private sealed class Listener : EventListener
+    {
+        internal ConcurrentBag<(string Plugin, string Assembly, string Tier)> Seen { get; } = [];
+
+        protected override void OnEventSourceCreated(EventSource eventSource)
+        {
+            if (eventSource.Name == "KdPlugins-Loading")
+                EnableEvents(eventSource, EventLevel.Informational);
+        }
+
+        protected override void OnEventWritten(EventWrittenEventArgs eventData)
+        {
+            // Sent while the base constructor still runs, where the list is not yet there.
+            if (eventData.Payload is [string plugin, string assembly, string tier, _])
+                Seen?.Add((plugin, assembly.Split(',')[0], tier));
+        }
+    }
+
+    [Fact]
     public void Both_unload()
     {
         var results = Use(_root.Load());
@@ -92,7 +121,10 @@ public sealed class BuiltPluginTests : IDisposable
     {
         using var instance = catalog.Create(PluginKind.Loss, id);
         var loss = (IDistillationLoss)instance.Plugin;
-        loss.Configure(Activator.CreateInstance(loss.OptionsType)!);
+        // Binding and its checks are what pins a context most easily: serializers and validators cache by type.
+        var json = id == "hashed" ? "{\"text\":\"x\"}" : "{\"power\":3}";
+        loss.Configure(OptionsBinder.Bind(loss.OptionsType, json, "the test"));
+        Assert.Throws<RecipeException>(() => OptionsBinder.Bind(loss.OptionsType, "{\"tezt\":null}", "the test"));
         loss.Compute(null!).Dispose();
         if (id == "union")
             Assert.NotEmpty(loss.Taps("teacher", null!));

@@ -21,6 +21,11 @@ public sealed class PartTests : IDisposable
     [InlineData("public MyLoss() { Thread.Sleep(Timeout.Infinite); }", "KDP0116", "did not return within 0.4 s")]
     [InlineData("public MyLoss() { Environment.Exit(3); }", "KDP0117", "System.Environment.Exit")]
     [InlineData("public MyLoss() { Environment.FailFast(null); }", "KDP0117", "System.Environment.FailFast")]
+    [InlineData(
+        "public MyLoss() { Microsoft.FSharp.Core.Operators.Exit<int>(3); }",
+        "KDP0117",
+        "Microsoft.FSharp.Core.Operators.Exit"
+    )]
     public void A_constructor_that_misbehaves_is_named(string body, string code, string named)
     {
         _root.Add("Bad", PluginCompiler.Loss("bad", body));
