@@ -5,6 +5,9 @@ namespace KdPlugins.Host.Loading.Inspection;
 /// <summary>Reads custom attributes whose arguments are texts, types and simple values.</summary>
 internal static class AttributeText
 {
+    // Boxed arrays nest in an attribute's value, and the decoder recurses: a hostile value would overflow the stack.
+    private const int LongestValue = 8192;
+
     private static readonly NameProvider Provider = new();
 
     /// <summary>The namespace and name of an attribute's type.</summary>
@@ -41,14 +44,22 @@ internal static class AttributeText
                 if (reader.ReadSignatureTypeCode() != SignatureTypeCode.GenericTypeInstance)
                     return ("", "");
                 reader.ReadSignatureTypeCode();
-                return TypeName(metadata, reader.ReadTypeHandle());
+                // Hostile metadata can name a specification in itself, so only what ends the search is followed.
+                var generic = reader.ReadTypeHandle();
+                return generic.Kind == HandleKind.TypeSpecification ? ("", "") : TypeName(metadata, generic);
             default:
                 return ("", "");
         }
     }
 
     /// <summary>The arguments of an attribute.</summary>
-    internal static CustomAttributeValue<string> Decode(CustomAttribute attribute) => attribute.DecodeValue(Provider);
+    internal static CustomAttributeValue<string> Decode(MetadataReader metadata, CustomAttribute attribute)
+    {
+        var length = metadata.GetBlobReader(attribute.Value).Length;
+        return length <= LongestValue
+            ? attribute.DecodeValue(Provider)
+            : throw new BadImageFormatException($"the value of an attribute has {length} bytes");
+    }
 
     /// <summary>The value of the assembly's TargetFrameworkAttribute, or null.</summary>
     internal static string? TargetFramework(MetadataReader metadata)
@@ -57,7 +68,7 @@ internal static class AttributeText
         {
             var attribute = metadata.GetCustomAttribute(handle);
             if (TypeOf(metadata, attribute) is ("System.Runtime.Versioning", "TargetFrameworkAttribute"))
-                return Decode(attribute).FixedArguments is [{ Value: string text }, ..] ? text : null;
+                return Decode(metadata, attribute).FixedArguments is [{ Value: string text }, ..] ? text : null;
         }
         return null;
     }

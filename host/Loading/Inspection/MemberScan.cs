@@ -49,7 +49,8 @@ internal static class MemberScan
                 holders.Add($"{type}.{member}");
             else if (HoldingMembers.Contains($"{type}.{member}"))
                 holders.Add($"{type}.{member}");
-            else if (member.StartsWith("add_", StringComparison.Ordinal))
+            // Longer than the prefix: add_ alone is how tensors add in place.
+            else if (member.Length > 4 && member.StartsWith("add_", StringComparison.Ordinal))
                 holders.Add($"the event {type}.{member[4..]}");
         }
         return ([.. exits], [.. holders]);

@@ -71,7 +71,7 @@ internal sealed class TypeScan(MetadataReader metadata)
 
     private PartFact Part(PluginKind kind, TypeDefinition type, CustomAttribute attribute)
     {
-        var value = AttributeText.Decode(attribute);
+        var value = AttributeText.Decode(metadata, attribute);
         var id = value.FixedArguments is [{ Value: string text }, ..] ? text : "";
         string Named(string name, string fallback) =>
             value.NamedArguments.FirstOrDefault(a => a.Name == name).Value as string ?? fallback;

@@ -1,3 +1,7 @@
+using System.Reflection;
+using System.Reflection.Metadata;
+using System.Reflection.Metadata.Ecma335;
+using System.Reflection.PortableExecutable;
 using KdPlugins.Host.Loading;
 using KdPlugins.Host.Loading.Inspection;
 
@@ -39,12 +43,10 @@ public sealed class HostileFileTests : IDisposable
     [Fact]
     public void A_native_library_of_Windows_is_told_from_an_assembly()
     {
-        using var pe = new System.Reflection.PortableExecutable.PEReader(new MemoryStream(Good));
+        using var pe = new PEReader(new MemoryStream(Good));
         // The data directory of the CLI header is the fifteenth; without it the file is a native image.
         var native = (byte[])Good.Clone();
-        var directories =
-            pe.PEHeaders.PEHeaderStartOffset
-            + (pe.PEHeaders.PEHeader!.Magic == System.Reflection.PortableExecutable.PEMagic.PE32 ? 96 : 112);
+        var directories = pe.PEHeaders.PEHeaderStartOffset + (pe.PEHeaders.PEHeader!.Magic == PEMagic.PE32 ? 96 : 112);
         native.AsSpan(directories + 14 * 8, 8).Clear();
         Assert.Contains("is a native library, not a .NET assembly", _root.Add("Bad", native).Refusal("Bad"));
     }
@@ -137,5 +139,76 @@ public sealed class HostileFileTests : IDisposable
     {
         var message = _root.Write("Renamed/Renamed.dll", Good).Refusal("Renamed");
         Assert.Contains("is called like one assembly and is another, 'Bad'", message);
+    }
+
+    [Fact]
+    public void A_type_that_is_specified_by_itself_does_not_end_the_process()
+    {
+        // A generic instance (0x15) of the class (0x12) that row 1 of the specifications is: itself.
+        var image = Image(metadata =>
+        {
+            var blob = new BlobBuilder();
+            blob.WriteBytes((byte[])[0x15, 0x12, (1 << 2) | 2, 0]);
+            var self = metadata.AddTypeSpecification(metadata.GetOrAddBlob(blob));
+            metadata.AddMemberReference(self, metadata.GetOrAddString("add_X"), metadata.GetOrAddBlob(blob));
+        });
+        Assert.NotNull(AssemblyReader.Read(image, out _));
+    }
+
+    [Fact]
+    public void An_attribute_that_nests_without_end_does_not_end_the_process()
+    {
+        var image = Image(metadata =>
+        {
+            var attribute = metadata.AddTypeReference(
+                metadata.AddAssemblyReference(
+                    metadata.GetOrAddString("System.Runtime"),
+                    new(10, 0, 0, 0),
+                    default,
+                    default,
+                    0,
+                    default
+                ),
+                metadata.GetOrAddString("System.Runtime.Versioning"),
+                metadata.GetOrAddString("TargetFrameworkAttribute")
+            );
+            var signature = new BlobBuilder();
+            signature.WriteBytes((byte[])[0x20, 1, 1, 0x1C]); // an instance method of one object
+            var constructor = metadata.AddMemberReference(
+                attribute,
+                metadata.GetOrAddString(".ctor"),
+                metadata.GetOrAddBlob(signature)
+            );
+            var value = new BlobBuilder();
+            value.WriteUInt16(1);
+            for (var i = 0; i < 200_000; i++)
+            {
+                value.WriteBytes((byte[])[0x1D, 0x51]); // an array of objects,
+                value.WriteInt32(1); // of length one: another of its kind
+            }
+            metadata.AddCustomAttribute(EntityHandle.AssemblyDefinition, constructor, metadata.GetOrAddBlob(value));
+        });
+        Assert.Null(AssemblyReader.Read(image, out var reason));
+        Assert.Contains("the value of an attribute has 1200002 bytes", reason);
+    }
+
+    private static byte[] Image(Action<MetadataBuilder> add)
+    {
+        var metadata = new MetadataBuilder();
+        var name = metadata.GetOrAddString("Hostile");
+        metadata.AddModule(0, name, metadata.GetOrAddGuid(Guid.Empty), default, default);
+        metadata.AddAssembly(name, new(1, 0, 0, 0), default, default, 0, AssemblyHashAlgorithm.None);
+        metadata.AddTypeDefinition(
+            default,
+            default,
+            metadata.GetOrAddString("<Module>"),
+            default,
+            MetadataTokens.FieldDefinitionHandle(1),
+            MetadataTokens.MethodDefinitionHandle(1)
+        );
+        add(metadata);
+        var image = new BlobBuilder();
+        new ManagedPEBuilder(PEHeaderBuilder.CreateLibraryHeader(), new(metadata), new()).Serialize(image);
+        return image.ToArray();
     }
 }
