@@ -10,6 +10,7 @@ try
     return args switch
     {
         [] or ["start"] => Start(),
+        ["torchsharp-matmul"] => TorchSharpMatmul(),
         _ => throw new ArgumentException($"unknown command {string.Join(' ', args)}"),
     };
 }
@@ -46,5 +47,19 @@ static int Start()
             }
         )
     );
+    return 0;
+}
+
+static int TorchSharpMatmul()
+{
+    NativeRuntime.Start();
+    try
+    {
+        torch.ones(2, 3).matmul(torch.ones(4, 5));
+    }
+    catch (Exception e)
+    {
+        Console.WriteLine($"caught {e.Message}");
+    }
     return 0;
 }

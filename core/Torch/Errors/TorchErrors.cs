@@ -56,6 +56,20 @@ public static class TorchErrors
         "Close each scope with 'using' in the method that opens it, with no await inside."
     );
 
+    /// <summary>An operator's declaration is not one of the libtorch in use.</summary>
+    public static readonly ErrorCode OperatorDeclaration = new(
+        "KDP0008",
+        "an operator's declaration cannot be used",
+        "Write the declaration as this libtorch has it, with its namespace in front."
+    );
+
+    /// <summary>The arguments of an operator are not those of its declaration.</summary>
+    public static readonly ErrorCode OperatorCall = new(
+        "KDP0009",
+        "an operator got other arguments than it is declared with",
+        "Pass the arguments in the order of the declaration."
+    );
+
     /// <summary>Every entry of this assembly.</summary>
     public static IReadOnlyList<ErrorCode> All { get; } =
     [
@@ -66,5 +80,7 @@ public static class TorchErrors
         RandomScopeMisused,
         StepScopeMisused,
         AutocastMisused,
+        OperatorDeclaration,
+        OperatorCall,
     ];
 }

@@ -21,9 +21,9 @@ internal sealed class ElfFile
     private const int MaximumNameLength = 16 * 1024;
 
     private readonly ReadOnlyMemory<byte> _bytes;
-    private readonly List<Section> _sections = [];
+    private readonly List<SectionEntry> _sections = [];
 
-    private readonly record struct Section(uint Type, int Offset, int Size, uint Link, uint Info);
+    private readonly record struct SectionEntry(uint Type, int Offset, int Size, uint Link, uint Info);
 
     /// <summary>A required version: the library that defines it, its name, and where the entry stands in the file.</summary>
     internal readonly record struct Requirement(string Library, string Version, int EntryOffset, ushort Index);
@@ -96,7 +96,7 @@ internal sealed class ElfFile
             var type = elf.U32(at + 4);
             if (type is 0 or 8)
                 continue; // null and no-bits sections hold nothing
-            var section = new Section(
+            var section = new SectionEntry(
                 type,
                 Offset(elf.U64(at + 24)),
                 Offset(elf.U64(at + 32)),
@@ -107,6 +107,23 @@ internal sealed class ElfFile
             elf._sections.Add(section);
         }
         return elf;
+    }
+
+    /// <summary>The content of a section by its name, such as <c>.rodata</c>; empty where there is none.</summary>
+    internal ReadOnlyMemory<byte> Section(string name)
+    {
+        var names = Offset(U64(SectionHeader(U16(62)) + 24));
+        for (uint i = 0; i < U16(60); i++)
+        {
+            var at = SectionHeader(i);
+            if (Text(Add(names, U32(at))) != name)
+                continue;
+            int offset = Offset(U64(at + 24)),
+                size = Offset(U64(at + 32));
+            Slice(offset, size);
+            return _bytes.Slice(offset, size);
+        }
+        return default;
     }
 
     /// <summary>The symbol versions that this library defines, such as <c>GLIBCXX_3.4.30</c>.</summary>
@@ -211,7 +228,7 @@ internal sealed class ElfFile
         bytes.AsSpan(to.EntryOffset + 8, 4).CopyTo(bytes.AsSpan(from.EntryOffset + 8, 4));
     }
 
-    private int LinkedOffset(Section section) => Offset(U64(SectionHeader(section.Link) + 24));
+    private int LinkedOffset(SectionEntry section) => Offset(U64(SectionHeader(section.Link) + 24));
 
     private int SectionHeader(uint index) => Offset(U64(40) + index * (ulong)U16(58));
 
@@ -221,7 +238,7 @@ internal sealed class ElfFile
     private static int Add(int at, uint distance) => Offset((ulong)at + distance);
 
     // Entries that point at each other or overlap would otherwise be read for a very long time.
-    private static void RefuseTooMany(int count, Section section, int entrySize)
+    private static void RefuseTooMany(int count, SectionEntry section, int entrySize)
     {
         if (count > section.Size / entrySize)
             throw new InvalidDataException("its version table has more entries than room");

@@ -6,21 +6,6 @@ using static TorchSharp.torch;
 
 namespace KdPlugins.Torch.Stable;
 
-/// <summary>A libtorch operator by name and overload, kept as the two C strings that the dispatcher reads.</summary>
-internal sealed unsafe class StableOperator
-{
-    internal StableOperator(string name, string overload = "")
-    {
-        FullName = overload.Length == 0 ? name : $"{name}.{overload}";
-        Name = (byte*)Marshal.StringToCoTaskMemUTF8(name);
-        Overload = (byte*)Marshal.StringToCoTaskMemUTF8(overload);
-    }
-
-    internal string FullName { get; }
-    internal byte* Name { get; }
-    internal byte* Overload { get; }
-}
-
 /// <summary>
 /// One call through libtorch's dispatcher: push every argument of the operator's schema in order (defaults too), then
 /// <see cref="Invoke"/>, then take the results. Autograd and autocast apply as to any operator.
@@ -78,6 +63,8 @@ internal unsafe ref struct StableCall
 
     internal void Push(string value) => Push(Text(value));
 
+    internal void PushOptional(bool value) => Push(Cell(value ? 1UL : 0UL));
+
     internal void PushOptional(string value) => Push(Cell(Text(value)));
 
     internal void Push(ReadOnlySpan<long> values) => Push(List(values));
@@ -109,9 +96,10 @@ internal unsafe ref struct StableCall
     /// The i-th result, which joins the current dispose scope; null where the operator gave an undefined tensor. Each
     /// result can be taken once: two owners of one handle would free it twice.
     /// </summary>
-    internal readonly Tensor? TakeOptional(int i)
+    internal readonly Tensor? TakeOptional(int i) => Wrap(TakeHandle(i));
+
+    private static Tensor? Wrap(nint handle)
     {
-        var handle = TakeHandle(i);
         byte defined;
         StableAbi.Check(StableAbi.IsDefined(handle, &defined), "is_defined");
         if (defined != 0)
@@ -125,6 +113,23 @@ internal unsafe ref struct StableCall
         TakeOptional(i)
         ?? throw new KdException(TorchErrors.NativeCall, $"{_operator.FullName} gave no tensor as result {i}.");
 
+    /// <summary>The tensors of the i-th result, a list.</summary>
+    internal readonly Tensor?[] TakeList(int i)
+    {
+        var list = TakeHandle(i);
+        nuint count;
+        StableAbi.Check(StableAbi.ListSize(list, &count), "list_size");
+        var tensors = new Tensor?[(int)count];
+        for (var n = 0; n < tensors.Length; n++)
+        {
+            ulong item;
+            StableAbi.Check(StableAbi.GetItem(list, (nuint)n, &item), "list_get_item");
+            tensors[n] = Wrap((nint)item);
+        }
+        StableAbi.DeleteList(list);
+        return tensors;
+    }
+
     /// <summary>Drops the extra handle that an in-place operator returns.</summary>
     internal readonly void Drop(int i) => StableAbi.DeleteTensor(TakeHandle(i));
 
@@ -137,22 +142,22 @@ internal unsafe ref struct StableCall
             : throw new InvalidOperationException($"Result {i} of {_operator.FullName} was taken before.");
     }
 
-    private void Push(ulong value) => _stack[_count++] = value;
+    internal void Push(ulong value) => _stack[_count++] = value;
 
-    private void Remember(Tensor tensor)
+    internal void Remember(Tensor tensor)
     {
         if (_tensorCount < TensorSlots.Capacity)
             _tensors[_tensorCount++] = tensor;
     }
 
-    private static ulong Cell(ulong value)
+    internal static ulong Cell(ulong value)
     {
         var cell = (ulong*)NativeMemory.Alloc(sizeof(ulong));
         *cell = value;
         return (ulong)cell;
     }
 
-    private static ulong Text(string value)
+    internal static ulong Text(string value)
     {
         var bytes = Encoding.UTF8.GetBytes(value);
         nint handle;
@@ -161,7 +166,10 @@ internal unsafe ref struct StableCall
         return (ulong)handle;
     }
 
-    private static nint NewList(int capacity)
+    internal static void Append(nint list, ulong item) =>
+        StableAbi.Check(StableAbi.PushBack(list, item), "list_push_back");
+
+    internal static nint NewList(int capacity)
     {
         nint list;
         StableAbi.Check(StableAbi.NewList((nuint)capacity, &list), "new_list_reserve_size");
