@@ -63,16 +63,6 @@ type internal OptionReader(failures: FailureSink, keepsBroken: bool) =
             | value -> ValueSome value
         | _ -> wrong path node $"one of {known}"
 
-    /// Null is a value where the author said so, or, where nobody said anything, where it is the default.
-    let mayBeNull (m: OptionMember) (fallback: obj) =
-        if m.Type.IsValueType then
-            not (isNull (Nullable.GetUnderlyingType m.Type))
-        else
-            match nullability.Create(m.Property).WriteState with
-            | NullabilityState.Nullable -> true
-            | NullabilityState.NotNull -> false
-            | _ -> isNull fallback
-
     let isLost (element: Type) (value: obj voption) = value.IsNone && not (keepsBroken && not element.IsValueType)
 
     let orNull (value: obj voption) = ValueOption.defaultValue null value
@@ -242,7 +232,7 @@ type internal OptionReader(failures: FailureSink, keepsBroken: bool) =
         | null when not m.Type.IsValueType || not (isNull (Nullable.GetUnderlyingType m.Type)) -> this.Absent m
         | null -> fail RecipeErrors.Missing path "missing" "a value" ""
         | given when given.Kind = JsonKind.Null && ValueKinds.of' m.Type <> ValueKind.Tree ->
-            if mayBeNull m held then
+            if OptionsShapes.mayBeNull nullability m held then
                 ValueSome null
             else
                 wrong path given "a value"

@@ -258,3 +258,13 @@ module internal OptionsShapes =
                 |> Array.map snd
 
             set (shape.Constructor.Invoke given)
+
+    /// Null is a value where the author said so, or, where nobody said anything, where it is the default.
+    let mayBeNull (nullability: NullabilityInfoContext) (m: OptionMember) (fallback: obj) =
+        if m.Type.IsValueType then
+            not (isNull (Nullable.GetUnderlyingType m.Type))
+        else
+            match nullability.Create(m.Property).WriteState with
+            | NullabilityState.Nullable -> true
+            | NullabilityState.NotNull -> false
+            | _ -> isNull fallback

@@ -16,6 +16,12 @@ module internal Names =
     [<Literal>]
     let Device = "auto|cpu|cuda(:[0-9]{1,3})?"
 
+/// Which plugins a section's id and options are those of.
+[<Sealed; AllowNullLiteral; AttributeUsage(AttributeTargets.Property)>]
+type internal OfKindAttribute(kind: PluginKind) =
+    inherit Attribute()
+    member _.Kind = kind
+
 /// A data set, generator, augmentation or strategy.
 type internal PluginDraft =
     {
@@ -101,14 +107,26 @@ type internal PhaseDraft =
         Once: bool
 
         /// What the phase does; supervised training of the role by cross-entropy where it is left out.
+        [<OfKind(PluginKind.Strategy)>]
         Strategy: PluginDraft
 
         /// Changes of the main training section.
         Training: JsonTree
 
         /// The objective; the main one where it is left out and a strategy is given.
+        [<OfKind(PluginKind.Loss)>]
         Losses: IReadOnlyList<LossDraft>
     }
+
+    static member Default =
+        {
+            PhaseDraft.Name = null
+            Role = null
+            Once = false
+            Strategy = Unchecked.defaultof<_>
+            Training = null
+            Losses = null
+        }
 
 /// A recipe.
 type internal RecipeDraft =
@@ -140,30 +158,34 @@ type internal RecipeDraft =
         Precision: string
 
         /// The main data set; its splits are train and, where it has one, test.
-        [<Required>]
+        [<Required; OfKind(PluginKind.Dataset)>]
         Dataset: PluginDraft
 
         /// What is kept apart from training for choosing the best state: one of fraction, count and split.
         Validation: ValidationSection
 
         /// Further sources by name.
+        [<OfKind(PluginKind.Dataset)>]
         Sources: IReadOnlyDictionary<string, SourceDraft>
 
         /// The networks by role.
-        [<Required>]
+        [<Required; OfKind(PluginKind.Model)>]
         Models: IReadOnlyDictionary<string, ModelDraft>
 
         /// What happens to batches: "shared" first, then per role, in order.
+        [<OfKind(PluginKind.Augmentation)>]
         Augmentations: IReadOnlyDictionary<string, IReadOnlyList<PluginDraft>>
 
         /// Generators by name.
+        [<OfKind(PluginKind.Generator)>]
         Generators: IReadOnlyDictionary<string, PluginDraft>
 
         /// The objective: a weighted sum.
+        [<OfKind(PluginKind.Loss)>]
         Losses: IReadOnlyList<LossDraft>
 
         /// The method.
-        [<Required>]
+        [<Required; OfKind(PluginKind.Strategy)>]
         Strategy: PluginDraft
 
         /// How long is trained, and how.

@@ -1,0 +1,92 @@
+namespace KdPlugins.Core
+
+open System
+open System.Collections.Generic
+open System.ComponentModel
+open System.ComponentModel.DataAnnotations
+open System.IO
+open System.Reflection
+open System.Text.RegularExpressions
+open System.Xml
+open System.Xml.Linq
+
+/// What properties mean, in their authors' words: the documentation file beside the assembly, or else the attributes
+/// Description and Display.
+[<Sealed>]
+type internal SchemaTexts() =
+
+    /// By the assembly's path; texts only, for what holds a plugin's types cannot let it go.
+    let files = Dictionary<string, IReadOnlyDictionary<string, string>>()
+
+    static let empty = Dictionary<string, string>() :> IReadOnlyDictionary<_, _>
+
+    static let flatten (text: string) = Regex.Replace(text, @"\s+", " ").Trim()
+
+    /// References such as cref="P:Ns.Type.Name" read as Name.
+    static let plain (summary: XElement) =
+        let words (node: XNode) =
+            match node with
+            | :? XText as text -> text.Value
+            | :? XElement as element when element.Value = "" ->
+                let target =
+                    element.Attributes()
+                    |> Seq.tryHead
+                    |> Option.map _.Value
+                    |> Option.defaultValue ""
+
+                target.Substring(target.LastIndexOf '.' + 1)
+            | :? XElement as element -> element.Value
+            | _ -> ""
+
+        summary.Nodes() |> Seq.map words |> String.concat "" |> flatten
+
+    static let read (path: string) : IReadOnlyDictionary<string, string> =
+        try
+            let settings =
+                XmlReaderSettings(DtdProcessing = DtdProcessing.Prohibit, MaxCharactersInDocument = 50_000_000L)
+
+            use reader = XmlReader.Create(path, settings)
+            let texts = Dictionary<string, string>()
+
+            for m in XDocument.Load(reader).Descendants "member" do
+                match m.Attribute "name", m.Element "summary" with
+                | null, _
+                | _, null -> ()
+                | name, summary -> texts[name.Value] <- plain summary
+
+            texts
+        with
+        | :? IOException
+        | :? UnauthorizedAccessException
+        | :? XmlException -> empty
+
+    let fileOf (assembly: Assembly) =
+        if assembly.Location = "" then
+            empty
+        else
+            let path = Path.ChangeExtension(assembly.Location, ".xml")
+
+            match files.TryGetValue path with
+            | true, known -> known
+            | _ ->
+                let texts = if File.Exists path then read path else empty
+                files[path] <- texts
+                texts
+
+    /// One sentence or two; empty where nobody wrote any.
+    member _.Of(p: PropertyInfo) : string =
+        let owner = p.DeclaringType
+
+        let name =
+            if owner.IsGenericType then
+                owner.GetGenericTypeDefinition().FullName
+            else
+                owner.FullName
+
+        match (fileOf owner.Assembly).TryGetValue("P:" + name.Replace('+', '.') + "." + p.Name) with
+        | true, text -> text
+        | _ ->
+            match p.GetCustomAttribute<DescriptionAttribute>(), p.GetCustomAttribute<DisplayAttribute>() with
+            | null, null -> ""
+            | null, display -> string display.Description
+            | description, _ -> description.Description
