@@ -6,6 +6,7 @@ open System.Collections.Generic
 open System.ComponentModel.DataAnnotations
 open System.Globalization
 open System.Text.Json
+open System.Text.RegularExpressions
 
 let number (value: obj) = Convert.ToString(value, CultureInfo.InvariantCulture)
 
@@ -71,6 +72,15 @@ let private isNumber (value: obj) =
     | TypeCode.Double -> not (value :? Enum)
     | _ -> false
 
+/// The attribute itself lets an empty text pass whatever the pattern, and compiles its pattern anew every time.
+let private matches (check: RegularExpressionAttribute) (text: string) =
+    let limit = TimeSpan.FromMilliseconds(float check.MatchTimeoutInMilliseconds)
+
+    try
+        Regex.IsMatch(text, $@"^(?:{check.Pattern})\z", RegexOptions.None, limit)
+    with :? RegexMatchTimeoutException ->
+        false
+
 /// The failed checks of a value, in words.
 let failures (instance: obj) (name: string) (checks: ValidationAttribute[]) (value: obj) : string list =
     let context = ValidationContext(instance, name, null, null, MemberName = name)
@@ -84,6 +94,8 @@ let failures (instance: obj) (name: string) (checks: ValidationAttribute[]) (val
             && (range.Minimum :? int || range.Minimum :? double)
             ->
             isInRange range value
+        | :? RegularExpressionAttribute as pattern when check.GetType() = typeof<RegularExpressionAttribute> ->
+            isNull value || matches pattern (number value)
         | _ ->
             try
                 isNull (check.GetValidationResult(value, context))

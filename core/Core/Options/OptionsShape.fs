@@ -1,6 +1,7 @@
 namespace KdPlugins.Core
 
 open System
+open System.Collections.Concurrent
 open System.Collections.Generic
 open System.ComponentModel.DataAnnotations
 open System.Reflection
@@ -112,20 +113,12 @@ type internal OptionMember =
         Key: string
         Property: PropertyInfo
         Parameter: ParameterInfo
+
+        /// What the author put on the property, or on the parameter of a positional record.
+        Checks: ValidationAttribute[]
     }
 
     member this.Type = this.Property.PropertyType
-
-    /// The checks that the author put on the property, or on the parameter of a positional record.
-    member this.Checks =
-        let ofParameter =
-            if isNull this.Parameter then
-                Seq.empty
-            else
-                this.Parameter.GetCustomAttributes<ValidationAttribute>()
-
-        Seq.append (this.Property.GetCustomAttributes<ValidationAttribute>()) ofParameter
-        |> Seq.toArray
 
 /// What can be given of a type, and how it is made. Constructor: null where the parameterless one is used.
 type internal OptionsShape =
@@ -163,6 +156,22 @@ module internal OptionsShapes =
         |> Array.map (fun (_, same) -> same |> Array.maxBy (fun p -> depth p.DeclaringType))
         |> Array.sortBy (fun p -> struct (depth p.DeclaringType, p.MetadataToken))
 
+    let private memberOf (parameter: ParameterInfo) (p: PropertyInfo) =
+        let ofParameter =
+            if isNull parameter then
+                Seq.empty
+            else
+                parameter.GetCustomAttributes<ValidationAttribute>()
+
+        {
+            Key = key p
+            Property = p
+            Parameter = parameter
+            Checks =
+                Seq.append (p.GetCustomAttributes<ValidationAttribute>()) ofParameter
+                |> Seq.toArray
+        }
+
     let private isSettable t (p: PropertyInfo) =
         not (isNull p.SetMethod)
         && (p.SetMethod.IsPublic
@@ -180,24 +189,17 @@ module internal OptionsShapes =
         else
             None
 
-    /// The shape of a class, record or struct; nothing where there is no way to make one.
-    let tryOf (t: Type) : OptionsShape option =
+    let private build (t: Type) : OptionsShape option =
         let properties = properties t
-
-        let plain p =
-            {
-                Key = key p
-                Property = p
-                Parameter = null
-            }
-
         let settable = properties |> Array.filter (isSettable t)
 
         if t.IsValueType || not (isNull (t.GetConstructor Type.EmptyTypes)) then
+            let members = Array.map (memberOf null) settable
+
             Some
                 {
                     Type = t
-                    Members = Array.map plain settable
+                    Members = members
                     Constructor = null
                 }
         else
@@ -205,24 +207,25 @@ module internal OptionsShapes =
             |> Array.sortByDescending (fun c -> c.GetParameters().Length)
             |> Array.tryPick (fun c -> parameters properties c |> Option.map (fun m -> c, m))
             |> Option.map (fun (c, matched) ->
-                let given =
-                    matched
-                    |> Array.map (fun (p, q) ->
-                        {
-                            Key = key q.Value
-                            Property = q.Value
-                            Parameter = p
-                        })
-
-                let rest =
-                    settable
-                    |> Array.filter (fun p -> given |> Array.forall (fun m -> m.Property.Name <> p.Name))
+                let given = matched |> Array.map (fun (p, q) -> memberOf p q.Value)
+                let isGiven (p: PropertyInfo) = given |> Array.exists (fun m -> m.Property.Name = p.Name)
+                let rest = settable |> Array.filter (isGiven >> not) |> Array.map (memberOf null)
 
                 {
                     Type = t
-                    Members = Array.append given (Array.map plain rest)
+                    Members = Array.append given rest
                     Constructor = c
                 })
+
+    /// The shapes of the core's own types, which never go. Those of plugins are never kept.
+    let private own = ConcurrentDictionary<Type, OptionsShape option>()
+
+    /// The shape of a class, record or struct; nothing where there is no way to make one.
+    let tryOf (t: Type) : OptionsShape option =
+        if t.Assembly = Assembly.GetExecutingAssembly() && not t.IsGenericType then
+            own.GetOrAdd(t, build)
+        else
+            build t
 
     /// The values that hold where JSON gives none: a new instance, or for types without a parameterless constructor
     /// their static property Default; null where there is neither.

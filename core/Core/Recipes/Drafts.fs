@@ -142,7 +142,7 @@ type internal RecipeDraft =
         Name: string
 
         /// The seed of the run; 1 where neither seed nor seeds is given.
-        [<Range(0.0, 9e18)>]
+        [<Range(0.0, 9223372036854775807.0)>]
         Seed: Nullable<int64>
 
         /// One run per seed, reported together.
