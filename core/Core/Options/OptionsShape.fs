@@ -217,15 +217,15 @@ module internal OptionsShapes =
                     Constructor = c
                 })
 
-    /// The shapes of the core's own types, which never go. Those of plugins are never kept.
-    let private own = ConcurrentDictionary<Type, OptionsShape option>()
+    /// Shapes of types that never go, the core's own above all. Those of plugins can go and are never kept.
+    let private lasting = ConcurrentDictionary<Type, OptionsShape option>()
 
     /// The shape of a class, record or struct; nothing where there is no way to make one.
     let tryOf (t: Type) : OptionsShape option =
-        if t.Assembly = Assembly.GetExecutingAssembly() && not t.IsGenericType then
-            own.GetOrAdd(t, build)
-        else
+        if t.IsCollectible then
             build t
+        else
+            lasting.GetOrAdd(t, build)
 
     /// The values that hold where JSON gives none: a new instance, or for types without a parameterless constructor
     /// their static property Default; null where there is neither.
