@@ -13,12 +13,12 @@ internal static class ShapeForm
             case 0:
                 return MathF.Sqrt(x * x + y * y) - 0.9f;
             case 1:
-                return MathF.Max(MathF.Abs(x), MathF.Abs(y)) - 0.76f;
+                return MathF.Max(MathF.Abs(x), MathF.Abs(y)) - 0.7f;
             case 2:
                 return MathF.Max(MathF.Abs(x) * 0.8660254f - y * 0.5f, y) - 0.5f;
             case 3:
                 var (ax, ay) = (MathF.Abs(x), MathF.Abs(y));
-                return MathF.Min(MathF.Max(ax - 0.95f, ay - 0.34f), MathF.Max(ax - 0.34f, ay - 0.95f));
+                return MathF.Min(MathF.Max(ax - 0.93f, ay - 0.34f), MathF.Max(ax - 0.34f, ay - 0.93f));
             case 4:
                 return MathF.Abs(MathF.Sqrt(x * x + y * y) - 0.66f) - 0.26f;
             default:

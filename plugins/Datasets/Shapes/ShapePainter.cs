@@ -1,3 +1,5 @@
+using System.Runtime.InteropServices;
+
 namespace KdPlugins.Datasets;
 
 /// <summary>Turns a scene into pixels, a class map and boxes. Pure: the same scene and random numbers, the same bytes.</summary>
@@ -29,7 +31,7 @@ internal static class ShapePainter
                 if (Coverage(thing, x + 0.5f, y + 0.5f, out _, out _) >= 0.5f)
                     seen = thing.Class + 1;
             foreach (var stroke in scene.InFront)
-                if (Edge(stroke.Distance(x + 0.5f, y + 0.5f)) >= 0.5f)
+                if (stroke.Coverage(x + 0.5f, y + 0.5f) >= 0.5f)
                     seen = 0;
             map[y * size + x] = seen;
         }
@@ -55,18 +57,20 @@ internal static class ShapePainter
     {
         var slope = Math.Clamp(0.5f + (x - size / 2f) * scene.SlopeX + (y - size / 2f) * scene.SlopeY, 0, 1);
         var colour = scene.Sky.Towards(scene.Ground, slope);
-        foreach (var stroke in scene.Behind)
-            colour = colour.Towards(stroke.Colour, Edge(stroke.Distance(x, y)));
-        foreach (var thing in scene.Objects)
+        foreach (ref readonly var stroke in CollectionsMarshal.AsSpan(scene.Behind))
+            if (stroke.Coverage(x, y) is > 0 and var covered)
+                colour = colour.Towards(stroke.Colour, covered);
+        foreach (ref readonly var thing in CollectionsMarshal.AsSpan(scene.Objects))
         {
-            var covered = Coverage(thing, x, y, out var u, out var v);
-            if (covered <= 0)
+            var filled = Coverage(thing, x, y, out var u, out var v);
+            if (filled <= 0)
                 continue;
             var share = ShapeTexture.Share(thing.Class % ShapeTexture.Names.Length, u, v, thing.Frequency, thing.Phase);
-            colour = colour.Towards(thing.First.Towards(thing.Second, share), covered);
+            colour = colour.Towards(thing.First.Towards(thing.Second, share), filled);
         }
-        foreach (var stroke in scene.InFront)
-            colour = colour.Towards(stroke.Colour, Edge(stroke.Distance(x, y)));
+        foreach (ref readonly var stroke in CollectionsMarshal.AsSpan(scene.InFront))
+            if (stroke.Coverage(x, y) is > 0 and var hidden)
+                colour = colour.Towards(stroke.Colour, hidden);
         return colour;
     }
 
@@ -74,10 +78,13 @@ internal static class ShapePainter
     private static float Coverage(in SceneObject thing, float x, float y, out float u, out float v)
     {
         var (dx, dy) = ((x - thing.X) / thing.Radius, (y - thing.Y) / thing.Radius);
+        (u, v) = (0, 0);
+        // Beyond the unit circle and half a pixel, at any turn.
+        var reach = 1 + 0.5f / thing.Radius;
+        if (dx * dx + dy * dy > reach * reach)
+            return 0;
         u = dx * thing.Cosine + dy * thing.Sine;
         v = dy * thing.Cosine - dx * thing.Sine;
-        if (dx * dx + dy * dy > 1.8f)
-            return 0;
         return Edge(ShapeForm.Distance(thing.Class / ShapeTexture.Names.Length, u, v) * thing.Radius);
     }
 

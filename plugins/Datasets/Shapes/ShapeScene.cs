@@ -32,15 +32,22 @@ internal readonly record struct SceneObject(
     Colour Second
 );
 
-/// <summary>A stroke of a colour, from one point to another, in pixels; it belongs to no class.</summary>
-internal readonly record struct Stroke(float X1, float Y1, float X2, float Y2, float HalfWidth, Colour Colour)
+/// <summary>A stroke of a colour, from a point along a vector, in pixels; it belongs to no class.</summary>
+internal readonly struct Stroke(float x, float y, float alongX, float alongY, float halfWidth, Colour colour)
 {
-    public float Distance(float x, float y)
+    private readonly float _perSquare = 1 / (alongX * alongX + alongY * alongY + 1e-6f);
+    private readonly float _reach = (halfWidth + 0.5f) * (halfWidth + 0.5f);
+
+    public Colour Colour { get; } = colour;
+
+    /// <summary>How much of a pixel it covers, with an edge one pixel wide.</summary>
+    public float Coverage(float px, float py)
     {
-        var (dx, dy) = (X2 - X1, Y2 - Y1);
-        var along = Math.Clamp(((x - X1) * dx + (y - Y1) * dy) / (dx * dx + dy * dy + 1e-6f), 0, 1);
-        var (ex, ey) = (x - X1 - along * dx, y - Y1 - along * dy);
-        return MathF.Sqrt(ex * ex + ey * ey) - HalfWidth;
+        var (dx, dy) = (px - x, py - y);
+        var along = Math.Clamp((dx * alongX + dy * alongY) * _perSquare, 0, 1);
+        var (ex, ey) = (dx - along * alongX, dy - along * alongY);
+        var square = ex * ex + ey * ey;
+        return square >= _reach ? 0 : Math.Clamp(0.5f + halfWidth - MathF.Sqrt(square), 0, 1);
     }
 }
 
@@ -129,7 +136,7 @@ internal sealed class ShapeScene
         var (x, y) = (random.Between(0, size), random.Between(0, size));
         var (turn, length) = (random.Between(0, 2 * MathF.PI), random.Between(0.1f, 0.5f) * size);
         var halfWidth = random.Between(0.02f, 0.06f) * size;
-        return new Stroke(x, y, x + MathF.Cos(turn) * length, y + MathF.Sin(turn) * length, halfWidth, colour);
+        return new Stroke(x, y, MathF.Cos(turn) * length, MathF.Sin(turn) * length, halfWidth, colour);
     }
 
     // A bar across the object that leaves its middle free, so that some of the outline is always seen.
@@ -144,8 +151,8 @@ internal sealed class ShapeScene
         return new Stroke(
             cx - ny * reach,
             cy + nx * reach,
-            cx + ny * reach,
-            cy - nx * reach,
+            2 * ny * reach,
+            -2 * nx * reach,
             halfWidth,
             RandomColour(ref random)
         );
