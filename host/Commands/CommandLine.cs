@@ -4,7 +4,9 @@ using System.CommandLine.Invocation;
 using System.Text;
 using System.Text.Json.Nodes;
 using KdPlugins.Core;
+using KdPlugins.Host.Commands.Check;
 using KdPlugins.Host.Commands.Plugins;
+using KdPlugins.Host.Commands.Results;
 using KdPlugins.Host.Commands.Run;
 using KdPlugins.Torch;
 
@@ -45,7 +47,12 @@ internal static class CommandLine
         {
             RunCommand.Make(screen, args),
             ResumeCommand.Make(screen),
+            CheckCommand.Make(screen),
+            EvalCommand.Make(screen),
+            CompareCommand.Make(screen),
             PluginsCommand.Make(screen),
+            DescribeCommand.Make(screen),
+            SchemaCommand.Make(screen),
         };
         // Read from the raw arguments, so that failures to parse follow them as well.
         root.Add(Everywhere("--json", "Writes every line as a JSON object, for programs."));

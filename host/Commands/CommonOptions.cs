@@ -1,4 +1,6 @@
 using System.CommandLine;
+using System.CommandLine.Parsing;
+using System.Globalization;
 
 namespace KdPlugins.Host.Commands;
 
@@ -29,7 +31,7 @@ internal static class CommonOptions
             {
                 result =>
                 {
-                    if (result.GetValueOrDefault<long?>() < 0)
+                    if (Number(result) < 0)
                         result.AddError("--max-steps-per-stage must be at least 0.");
                 },
             },
@@ -44,9 +46,15 @@ internal static class CommonOptions
             {
                 result =>
                 {
-                    if (result.GetValueOrDefault<int?>() is < 1 or > 1024)
+                    if (Number(result) is < 1 or > 1024)
                         result.AddError("--threads must be between 1 and 1024.");
                 },
             },
         };
+
+    // Null for what is no number: the parser says that itself.
+    private static long? Number(OptionResult result) =>
+        result.Tokens is [var token] && long.TryParse(token.Value, CultureInfo.InvariantCulture, out var number)
+            ? number
+            : null;
 }

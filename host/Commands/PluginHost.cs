@@ -43,9 +43,18 @@ internal sealed class PluginHost : IDisposable
     internal Recipe ReadRecipe(string path, IEnumerable<string> settings) =>
         Judged(() => RecipeReader.ReadFile(path, RecipeOverrides.WithEnvironment(settings), Catalog));
 
-    /// <summary>Reads a recipe that a run kept.</summary>
-    internal Recipe ReadResolved(string text, string folder) =>
-        Judged(() => RecipeReader.ReadText(text, folder, RecipeOverrides.None, Catalog));
+    /// <summary>Reads a recipe that a run kept, with or without changes.</summary>
+    internal Recipe ReadResolved(string text, string folder, IEnumerable<string>? settings = null) =>
+        Judged(() =>
+            RecipeReader.ReadText(
+                text,
+                folder,
+                settings is null
+                    ? RecipeOverrides.None
+                    : new RecipeOverrides(settings, new Dictionary<string, string>()),
+                Catalog
+            )
+        );
 
     public void Dispose()
     {

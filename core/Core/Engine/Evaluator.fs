@@ -176,7 +176,8 @@ module internal Evaluator =
 
     let private read (source: IDataSource) (indices: int64[]) = Task.Run(fun () -> source.Read(ReadOnlyMemory indices))
 
-    let private context (run: LiveRun) (progress: Progress) =
+    /// What augmentations see of an evaluation.
+    let context (run: LiveRun) (progress: Progress) =
         { new PartContext(progress, run.Key.Derive("evaluation"), run.Device, true) with
             member _.Consult(role, _, _) =
                 Fail.error CoreErrors.WrongCombination $"An augmentation consults '{role}' in an evaluation."

@@ -1,4 +1,5 @@
 using KdPlugins.Core;
+using Spectre.Console;
 
 namespace KdPlugins.Host.Commands.Run;
 
@@ -11,6 +12,6 @@ internal interface IRunDisplay : IRunObserver
     /// <summary>The one that fits the screen.</summary>
     static IRunDisplay For(Screen screen, int seeds) =>
         screen.Json ? new JsonDisplay(screen)
-        : screen.IsTerminal ? new TerminalDisplay(seeds)
+        : screen.IsTerminal ? new TerminalDisplay(AnsiConsole.Console, seeds)
         : new PlainDisplay(screen, seeds, TimeProvider.System);
 }

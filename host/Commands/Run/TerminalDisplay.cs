@@ -7,7 +7,7 @@ using Progress = KdPlugins.Core.Progress;
 namespace KdPlugins.Host.Commands.Run;
 
 /// <summary>A bar per stage, redrawn in place: share done, rate, time left, loss, validation metric.</summary>
-internal sealed class TerminalDisplay(int seeds) : IRunDisplay
+internal sealed class TerminalDisplay(IAnsiConsole console, int seeds) : IRunDisplay
 {
     // Read by the thread that draws.
     private readonly ConcurrentDictionary<int, string> _figures = new();
@@ -20,7 +20,7 @@ internal sealed class TerminalDisplay(int seeds) : IRunDisplay
 
     public void During(Action run)
     {
-        var progress = AnsiConsole
+        var progress = console
             .Progress()
             .AutoClear(false)
             .HideCompleted(false)
@@ -72,7 +72,7 @@ internal sealed class TerminalDisplay(int seeds) : IRunDisplay
 
     public void CheckpointWritten(Progress progress, string path) { }
 
-    public void Warned(string message) => AnsiConsole.MarkupLineInterpolated($"[yellow]warning: {message}[/]");
+    public void Warned(string message) => console.MarkupLineInterpolated($"[yellow]warning: {message}[/]");
 
     private void Show(Progress progress, double imagesPerSecond)
     {

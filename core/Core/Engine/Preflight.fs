@@ -1,0 +1,385 @@
+namespace KdPlugins.Core
+
+open System
+open System.Collections.Generic
+open System.Diagnostics
+open System.Threading
+open TorchSharp
+open KdPlugins.Torch
+
+/// How much of a recipe is tried before it runs.
+[<Sealed>]
+type PreflightOptions() =
+
+    /// The teacher is scored on at most so many samples.
+    member val Samples = 512L with get, set
+
+    /// Steps per stage, the first of which warms up and is not counted.
+    member val Steps = 4L with get, set
+
+    /// After so many seconds a stage is not tried any further.
+    member val StageSeconds = 15.0 with get, set
+
+    /// The time.
+    member val Clock = TimeProvider.System with get, set
+
+/// A source of samples.
+type PreflightSource =
+    {
+        /// Its name.
+        Name: string
+
+        /// The number of samples.
+        Samples: int64
+
+        /// Batches per epoch.
+        BatchesPerEpoch: int64
+    }
+
+/// A value on the way of one batch through a network.
+type PreflightValue =
+    {
+        /// "input", a tap's name, "embedding" or "logits".
+        Name: string
+
+        /// With the batch dimension.
+        Shape: IReadOnlyList<int64>
+    }
+
+/// A network.
+type PreflightRole =
+    {
+        /// The role.
+        Role: string
+
+        /// The number of its parameters.
+        Parameters: int64
+
+        /// Bytes of parameters and buffers.
+        Bytes: int64
+
+        /// What one batch became, in the order of computation.
+        Values: IReadOnlyList<PreflightValue>
+    }
+
+/// A stage, tried for some steps.
+type PreflightStage =
+    {
+        /// Its name within the run.
+        Name: string
+
+        /// Steps that it will take.
+        Steps: int64
+
+        /// Parameters that it trains, by trainable.
+        Trained: IReadOnlyDictionary<string, int64>
+
+        /// Seconds per step, measured.
+        StepSeconds: float
+
+        /// Seconds of all its evaluations, extrapolated.
+        EvaluationSeconds: float
+
+        /// Seconds of the whole stage, extrapolated.
+        Seconds: float
+
+        /// Whether several seeds share its result.
+        Once: bool
+    }
+
+/// What a recipe will be like, from some steps of it.
+type PreflightReport =
+    {
+        /// The device.
+        Device: string
+
+        /// By name.
+        Sources: IReadOnlyList<PreflightSource>
+
+        /// By name.
+        Roles: IReadOnlyList<PreflightRole>
+
+        /// The teacher as it is before the first phase, on the test set or else the validation set; null without teacher.
+        Teacher: Evaluation
+
+        /// In order.
+        Stages: IReadOnlyList<PreflightStage>
+
+        /// Of all seeds, extrapolated.
+        Seconds: float
+
+        /// Of this process so far: what the steps needed is in it.
+        PeakMemoryBytes: int64
+
+        /// The largest checkpoint.
+        CheckpointBytes: int64
+
+        /// Checkpoints that are kept and exported networks, of all seeds.
+        DiskBytes: int64
+    }
+
+/// Tries a recipe without making a run: everything is composed, one batch is traced, the teacher is scored, every stage
+/// takes some steps. Nothing is written.
+[<Sealed>]
+type internal Trial(composition: Composition, options: PreflightOptions) =
+    let run = composition.Run
+    let recipe = composition.Recipe
+    let clock = options.Clock
+    let start = Progress("", 0L, 0L, 1L)
+
+    let tensors (m: torch.nn.Module) = Seq.append (m.parameters () |> Seq.cast<Tensor>) (m.buffers ())
+
+    let bytesOf (m: torch.nn.Module) = tensors m |> Seq.sumBy (fun t -> t.NumberOfElements * int64 t.ElementSize)
+
+    let checkTaps (role: string) (network: INetwork) (values: PreflightValue seq) =
+        for value in values do
+            match network.Shape.Taps |> Seq.tryFind (fun t -> t.Name = value.Name) with
+            | Some tap when tap.Shape |> Seq.forall (fun d -> d >= 0L) ->
+                let real = value.Shape |> Seq.skip 1 |> Seq.toArray
+
+                if real <> Seq.toArray tap.Shape then
+                    Fail.error
+                        CoreErrors.ShapesDiffer
+                        $"The network of '{role}' says that its tap is {tap}; a batch gave {TensorText.Shape(ReadOnlySpan real)}."
+            | _ -> ()
+
+    let trace (role: RoleState) : PreflightRole =
+        use _ = torch.NewDisposeScope()
+        use _ = torch.no_grad ()
+        let network = role.Network
+        let source = (run.Feed "train").Source
+        let count = min recipe.Training.BatchSize source.Count
+        let context = Evaluator.context run start :> IPartContext
+        network.Module.eval ()
+
+        let view =
+            source.Read(ReadOnlyMemory(Array.init (int count) int64))
+            |> BatchTensors.toDevice run.Device
+            |> Pipeline.apply run.Shared context
+            |> Pipeline.apply role.Augmentations context
+
+        let taps = network.Shape.Taps |> Seq.map _.Name |> Seq.toArray
+        let output = network.Forward(view.Input, view.Mask, taps)
+
+        let values =
+            [|
+                "input", view.Input
+                for tap in taps do
+                    tap, output.Feature tap
+                "embedding", output.Embedding
+                "logits", output.Logits
+            |]
+            |> Array.filter (fun (_, t) -> not (isNull t))
+            |> Array.map (fun (name, t) -> { Name = name; Shape = t.shape })
+
+        checkTaps role.Name network values
+
+        {
+            Role = role.Name
+            Parameters = network.Module.parameters () |> Seq.sumBy (fun p -> p.numel ())
+            Bytes = bytesOf network.Module
+            Values = values
+        }
+
+    let evaluate (role: string) (source: string) (samples: int64) =
+        use _ = torch.NewDisposeScope()
+        Evaluator.evaluate run start role source samples
+
+    let since (began: int64) = clock.GetElapsedTime(began).TotalSeconds
+
+    /// Seconds per step.
+    let time (stage: Stage) (name: string) : float =
+        let stamps = List<int64>()
+        use stop = new CancellationTokenSource()
+        let began = clock.GetTimestamp()
+
+        let hooks =
+            { new ILoopHooks with
+                member _.Cancellation = stop.Token
+
+                member _.AfterStep(_, _, _) =
+                    stamps.Add(clock.GetTimestamp())
+
+                    if since began > options.StageSeconds then
+                        stop.Cancel()
+
+                member _.OnFailure(_, _, _) = ()
+
+                member _.Evaluate(progress, role, source, samples) =
+                    let few =
+                        if samples > 0L then
+                            min samples options.Samples
+                        else
+                            options.Samples
+
+                    Evaluator.evaluate run progress role source few
+            }
+
+        let reports = Reports()
+        let key = run.Key.Derive("stage").Derive(name)
+
+        TrainingLoop.runStage run stage name key 0L options.Steps reports hooks
+        |> ignore
+
+        reports.Read() |> ignore
+        run.Cursors.Clear()
+
+        match stamps.Count with
+        | 0 -> 0.0
+        | 1 -> clock.GetElapsedTime(began, stamps[0]).TotalSeconds
+        | n -> clock.GetElapsedTime(stamps[0], stamps[n - 1]).TotalSeconds / float (n - 1)
+
+    let evaluationSeconds (stage: Stage) (epochs: int64) =
+        match run.Feeds.TryGetValue "validation" with
+        | true, validation ->
+            let count = validation.Source.Count
+            let sample = min count options.Samples
+            let every = recipe.Evaluation.EveryEpochs
+            let times = if every > 0L then max 1L (epochs / every) else 1L
+
+            stage.Evaluates
+            |> Seq.sumBy (fun role ->
+                let began = clock.GetTimestamp()
+                evaluate role "validation" sample |> ignore
+                since began * float count / float sample * float times)
+        | _ -> 0.0
+
+    let tryStage (phase: Phase) (once: bool) (stage: Stage) : PreflightStage =
+        run.Training <- phase.Training
+        run.Accumulate <- phase.Accumulate
+        run.Losses <- phase.Losses
+        run.Optimisers <- phase.Optimisers
+        let name = phase.StageName stage
+        let struct (steps, perEpoch) = TrainingLoop.lengthOf run stage
+        let perStep = time stage name
+        let evaluations = evaluationSeconds stage (steps / perEpoch)
+        let trained = Dictionary<string, int64>()
+
+        for trainable in stage.Trainables do
+            trained[trainable.Name] <- trainable.Parameters |> Seq.sumBy (fun struct (_, p) -> p.numel ())
+
+        {
+            Name = name
+            Steps = steps
+            Trained = trained
+            StepSeconds = perStep
+            EvaluationSeconds = evaluations
+            Seconds = perStep * float steps + evaluations
+            Once = once
+        }
+
+    let checkpointBytes (phase: int) =
+        use _ = torch.NewDisposeScope()
+        use bests = new Bests(run)
+        CheckpointWriter.estimate (Snapshot.take composition (Cursor(Phase = phase)) bests false)
+
+    /// Copies of the best states, which checkpoints hold too.
+    let bestBytes () =
+        composition.Phases
+        |> Seq.collect _.Stages
+        |> Seq.filter (fun stage -> stage.Evaluates.Count > 0 || not (isNull stage.Score))
+        |> Seq.collect _.Trains
+        |> Seq.distinct
+        |> Seq.sumBy (fun role -> bytesOf (run.Role role).Network.Module)
+
+    /// Tries everything.
+    member _.Run() : PreflightReport =
+        let roles = run.Roles.Values |> Seq.sortBy _.Name |> Seq.map trace |> Seq.toArray
+
+        let reporting =
+            if run.Feeds.ContainsKey "test" then
+                "test"
+            else
+                "validation"
+
+        let teacher =
+            if run.Roles.ContainsKey Roles.Teacher && run.Feeds.ContainsKey reporting then
+                evaluate Roles.Teacher reporting options.Samples
+            else
+                Unchecked.defaultof<Evaluation>
+
+        let sources =
+            run.Feeds.Values
+            |> Seq.filter (fun f -> f.Source.Count > 0L)
+            |> Seq.map (fun f ->
+                {
+                    Name = f.Name
+                    Samples = f.Source.Count
+                    BatchesPerEpoch = f.PerEpoch
+                })
+            |> Seq.sortBy _.Name
+            |> Seq.toArray
+
+        let isOnce (phase: Phase) = recipe.Prepare |> Seq.exists (fun p -> p.Name = phase.Name && p.Once)
+
+        let stages =
+            [|
+                for phase in composition.Phases do
+                    for stage in phase.Stages -> tryStage phase (isOnce phase) stage
+            |]
+
+        let seeds = float recipe.Seeds.Count
+
+        let largest =
+            [ 0 .. composition.Phases.Count - 1 ]
+            |> Seq.filter (fun i -> composition.Phases[i].Stages.Count > 0)
+            |> Seq.map checkpointBytes
+            |> Seq.fold max 0L
+
+        let checkpoint = largest + bestBytes ()
+        let kept = recipe.Checkpoints.Keep + int64 stages.Length + 1L
+        let exported = roles |> Seq.sumBy (fun r -> 2L * r.Bytes)
+
+        {
+            Device = string run.Device
+            Sources = sources
+            Roles = roles
+            Teacher = teacher
+            Stages = stages
+            Seconds = stages |> Seq.sumBy (fun s -> if s.Once then s.Seconds else s.Seconds * seeds)
+            PeakMemoryBytes = Process.GetCurrentProcess().PeakWorkingSet64
+            CheckpointBytes = checkpoint
+            DiskBytes = int64 recipe.Seeds.Count * (kept * checkpoint + exported)
+        }
+
+/// Looking at a recipe or at a network without making a run.
+[<AbstractClass; Sealed>]
+type Preflight private () =
+
+    /// Composes a recipe (with its first seed) and tries it. Raises KDP02xx to KDP05xx and KDP07xx for what would make the
+    /// run fail.
+    static member Run(recipe: Recipe, catalog: IPluginCatalog, options: PreflightOptions) : PreflightReport =
+        use composition = Composer(recipe, catalog, options.Clock).Compose()
+        Trial(composition, options).Run()
+
+    /// Evaluates a weight file in a role of a recipe. source: null for the test set where there is one, else the
+    /// validation set. samples: at most so many, 0 for all. Raises KDP0301 for a role that the recipe does not fill,
+    /// KDP0305 for an unknown source, KDP05xx for the weights.
+    static member Evaluate
+        (recipe: Recipe, catalog: IPluginCatalog, role: string, weights: string, source: string, samples: int64)
+        : Evaluation =
+        if isNull (box (recipe.Model role)) then
+            let known = String.Join(", ", recipe.Models |> Seq.map _.Role)
+            Fail.error CoreErrors.RoleMissing $"The role '{role}' is asked for; the recipe has: {known}."
+
+        // Weights of the other roles need not be there.
+        let withWeights (model: ModelSection) =
+            { model with
+                Weights = if model.Role = role then weights else null
+            }
+
+        let recipe =
+            { recipe with
+                Models = recipe.Models |> Seq.map withWeights |> Seq.toArray
+            }
+
+        use composition = Composer(recipe, catalog, TimeProvider.System).Compose()
+
+        let source =
+            match source with
+            | null when composition.Run.Feeds.ContainsKey "test" -> "test"
+            | null -> "validation"
+            | named -> named
+
+        use _ = torch.NewDisposeScope()
+        Evaluator.evaluate composition.Run (Progress("", 0L, 0L, 1L)) role source samples

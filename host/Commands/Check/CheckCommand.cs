@@ -1,0 +1,56 @@
+using System.CommandLine;
+using KdPlugins.Core;
+using KdPlugins.Torch;
+
+namespace KdPlugins.Host.Commands.Check;
+
+/// <summary>kd check RECIPE.</summary>
+internal static class CheckCommand
+{
+    internal static Command Make(Screen screen)
+    {
+        var recipe = new Argument<string>("RECIPE") { Description = "The recipe's file." };
+        var output = new Option<string?>("--out")
+        {
+            Description = "Where the run would be, whose disk has to have room. Default: runs.",
+            HelpName = "DIR",
+        };
+        var (set, plugins, threads) = (CommonOptions.Set(), CommonOptions.Plugins(), CommonOptions.Threads());
+        var command = new Command(
+            "check",
+            "Tries a recipe for some steps: whether everything fits, what it will take. Writes nothing."
+        )
+        {
+            recipe,
+            output,
+            set,
+            plugins,
+            threads,
+        };
+        command.SetAction(parsed =>
+        {
+            using var host = PluginHost.Load(parsed.GetValue(plugins));
+            var read = host.ReadRecipe(parsed.GetRequiredValue(recipe), parsed.GetValue(set) ?? []);
+            host.StartTorch(parsed.GetValue(threads) ?? 0);
+            var report = Preflight.Run(read, host.Catalog, new());
+            var free = FreeBytes(Path.GetFullPath(parsed.GetValue(output) ?? "runs"));
+            screen.Tell(() => CheckReport.Json(read, report, free), () => CheckReport.Text(read, report, free));
+            if (free < report.DiskBytes)
+                throw new KdException(
+                    RunErrors.DiskFull,
+                    $"The run needs {CheckReport.Bytes(report.DiskBytes)} of disk, {CheckReport.Bytes(free)} are free."
+                );
+            return ExitCodes.Done;
+        });
+        return command;
+    }
+
+    // The folder need not exist yet: its volume is that of the nearest one above it that does.
+    private static long FreeBytes(string folder)
+    {
+        var place = folder;
+        while (!Directory.Exists(place))
+            place = Path.GetDirectoryName(place)!;
+        return new DriveInfo(place).AvailableFreeSpace;
+    }
+}

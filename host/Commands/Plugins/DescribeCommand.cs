@@ -1,0 +1,126 @@
+using System.CommandLine;
+using System.Text;
+using System.Text.Json.Nodes;
+using KdPlugins.Core;
+using KdPlugins.Torch;
+
+namespace KdPlugins.Host.Commands.Plugins;
+
+/// <summary>kd describe ID.</summary>
+internal static class DescribeCommand
+{
+    internal static Command Make(Screen screen)
+    {
+        var id = new Argument<string>("ID") { Description = "The id of a plugin." };
+        var plugins = CommonOptions.Plugins();
+        var command = new Command("describe", "Shows what a plugin is and the options that it takes.") { id, plugins };
+        command.SetAction(parsed =>
+        {
+            using var host = PluginHost.Load(parsed.GetValue(plugins));
+            var wanted = parsed.GetRequiredValue(id);
+            var found = host.Catalog.Plugins.Where(p => p.Id == wanted).ToList();
+            if (found.Count == 0)
+                throw Unknown(host, wanted);
+            var schema = JsonNode.Parse(RecipeSchema.Make(host.Catalog))!;
+            foreach (var plugin in found)
+            {
+                var options = schema["$defs"]?[$"{PluginReport.Name(plugin.Kind)}.{plugin.Id}"]?.AsObject() ?? [];
+                screen.Tell(() => Json(plugin, options), () => Text(plugin, options) + "\n");
+            }
+            return ExitCodes.Done;
+        });
+        return command;
+    }
+
+    private static Exception Unknown(PluginHost host, string id)
+    {
+        // Says whether it was refused, or which id may have been meant.
+        var why = host.Catalog.Statuses.FirstOrDefault(s => s.Id == id);
+        var error = UnknownPlugin.Error(
+            why?.Kind ?? PluginKind.Loss,
+            id,
+            host.Catalog.Plugins.Select(p => p.Id).Distinct(),
+            why?.Reason is { } reason ? [$"The one in '{why.Folder}' cannot be used: {reason}"] : []
+        );
+        var general = new KdException(
+            error.Code,
+            why is null
+                ? error.Detail.Replace("no loss '", "no plugin '").Replace("No loss is", "No plugin is")
+                : error.Detail
+        );
+        ExitCodes.Mark(general, why is null ? ExitCodes.BadRecipe : ExitCodes.PluginRefused);
+        return general;
+    }
+
+    private static JsonObject Json(PluginDescriptor plugin, JsonObject options) =>
+        new()
+        {
+            ["event"] = "plugin",
+            ["kind"] = PluginReport.Name(plugin.Kind),
+            ["id"] = plugin.Id,
+            ["version"] = plugin.Version,
+            ["description"] = plugin.Description,
+            ["paper"] = plugin.Paper,
+            ["assembly"] = plugin.Assembly,
+            ["sha256"] = plugin.Sha256,
+            ["options"] = options.DeepClone(),
+        };
+
+    private static string Text(PluginDescriptor plugin, JsonObject options)
+    {
+        var text = new StringBuilder();
+        text.AppendLine($"{PluginReport.Name(plugin.Kind)} '{plugin.Id}' {plugin.Version}: {plugin.Description}");
+        if (plugin.Paper.Length > 0)
+            text.AppendLine($"paper: {plugin.Paper}");
+        text.AppendLine($"assembly: {plugin.Assembly}, sha256 {plugin.Sha256}");
+        if (options["properties"] is not JsonObject { Count: > 0 } properties)
+            return text.AppendLine("It takes no options.").ToString();
+        var required = (options["required"] as JsonArray)?.Select(r => r!.GetValue<string>()).ToHashSet() ?? [];
+        text.AppendLine("options:");
+        foreach (var (name, value) in properties)
+            Option(text, name, value!.AsObject(), required.Contains(name));
+        return text.ToString();
+    }
+
+    private static void Option(StringBuilder text, string name, JsonObject schema, bool isRequired)
+    {
+        var fallback = schema["default"] is { } value ? $", default {value.ToJsonString()}" : "";
+        text.AppendLine($"  {name}: {TypeOf(schema)}{Bounds(schema)}{(isRequired ? ", required" : fallback)}");
+        if (schema["description"] is { } description)
+            text.AppendLine($"      {description.GetValue<string>()}");
+    }
+
+    private static string TypeOf(JsonObject schema)
+    {
+        if (schema["enum"] is JsonArray values)
+            return $"one of {string.Join(", ", values.Where(v => v is not null).Select(v => v!.ToJsonString()))}";
+        if (schema["anyOf"] is JsonArray { Count: > 0 } either)
+            return TypeOf(either[0]!.AsObject());
+        var type = schema["type"] is JsonArray several
+            ? several[0]!.GetValue<string>()
+            : schema["type"]?.GetValue<string>();
+        return type == "array" && schema["items"] is JsonObject items ? $"array of {TypeOf(items)}" : type ?? "any";
+    }
+
+    private static string Bounds(JsonObject schema)
+    {
+        var text = new StringBuilder();
+        foreach (
+            var (key, words) in ((string, string)[])
+                [
+                    ("minimum", "at least"),
+                    ("exclusiveMinimum", "above"),
+                    ("maximum", "at most"),
+                    ("exclusiveMaximum", "below"),
+                    ("minLength", "at least so many characters:"),
+                    ("maxLength", "at most so many characters:"),
+                    ("minItems", "at least so many items:"),
+                    ("maxItems", "at most so many items:"),
+                    ("pattern", "matching"),
+                ]
+        )
+            if (schema[key] is { } bound)
+                text.Append($", {words} {bound}");
+        return text.ToString();
+    }
+}

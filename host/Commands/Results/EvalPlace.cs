@@ -1,0 +1,78 @@
+using KdPlugins.Core;
+using KdPlugins.Host.Commands.Run;
+using KdPlugins.Torch;
+
+namespace KdPlugins.Host.Commands.Results;
+
+/// <summary>Where weights are, and which recipe says what they belong to.</summary>
+internal sealed class EvalPlace
+{
+    private readonly string? _run;
+    private readonly string? _file;
+    private readonly string? _recipe;
+
+    /// <exception cref="KdException"><c>KDP0801</c>: neither a run nor a file with a recipe.</exception>
+    internal EvalPlace(string path, string? recipe)
+    {
+        path = Path.TrimEndingDirectorySeparator(Path.GetFullPath(path));
+        _recipe = recipe;
+        if (File.Exists(path))
+            (_file, _run) = (path, RunOf(Path.GetDirectoryName(path)!));
+        else
+            _run = RunOf(path) ?? throw new KdException(RunErrors.RunMissing, $"'{path}' is neither a run nor a file.");
+        if (recipe is null && _run is null)
+            throw new KdException(
+                CommandErrors.Usage,
+                $"'{path}' lies in no run, so that nothing says which network and which data it belongs to.",
+                "Name a recipe with --recipe."
+            );
+    }
+
+    /// <summary>The plugin folder that the run was started with; null for the default.</summary>
+    internal string? PluginFolder => _run is null ? null : RunOrigin.Read(_run).PluginFolder;
+
+    internal Recipe Read(PluginHost host, IReadOnlyList<string> settings)
+    {
+        if (_recipe is not null)
+            return host.ReadRecipe(_recipe, settings);
+        var origin = RunOrigin.Read(_run!);
+        return host.ReadResolved(origin.Recipe, origin.RecipeFolder, settings);
+    }
+
+    /// <summary>The weight files, one per seed, each with a name for people.</summary>
+    internal IReadOnlyList<(string Label, string Path)> Weights(string role)
+    {
+        if (_file is not null)
+            return [(Path.GetFileName(_file), _file)];
+        var name = $"{role}.safetensors";
+        List<string> folders =
+        [
+            _run!,
+            .. Directory.EnumerateDirectories(_run!, "seed-*").Order(StringComparer.Ordinal),
+        ];
+        var found = folders.Where(f => File.Exists(Path.Combine(f, name))).ToList();
+        if (found.Count > 0)
+            return [.. found.Select(f => (Path.GetFileName(f), Path.Combine(f, name)))];
+        var error = new KdException(
+            CommandErrors.FileUnreadable,
+            $"'{_run}' has no {name}.",
+            "Resume the run to its end, or name one of its roles with --role."
+        );
+        ExitCodes.Mark(error, ExitCodes.Damaged);
+        throw error;
+    }
+
+    // A seed's folder is a part of the run above it, which has the origin.
+    private static string? RunOf(string folder)
+    {
+        if (File.Exists(Path.Combine(folder, RunOrigin.FileName)))
+            return folder;
+        var above = Path.GetDirectoryName(folder);
+        return
+            Path.GetFileName(folder).StartsWith("seed-", StringComparison.Ordinal)
+            && above is not null
+            && File.Exists(Path.Combine(above, RunOrigin.FileName))
+            ? above
+            : null;
+    }
+}

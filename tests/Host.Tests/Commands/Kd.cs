@@ -1,0 +1,86 @@
+using System.Diagnostics;
+using System.Text.Json.Nodes;
+using KdPlugins.Host.Commands;
+
+namespace KdPlugins.Host.Tests.Commands;
+
+/// <summary>What a command said and how it ended.</summary>
+internal sealed record KdResult(int ExitCode, string Output, string Error)
+{
+    /// <summary>The lines of the output, each a JSON object.</summary>
+    internal IReadOnlyList<JsonObject> Lines => Parse(Output);
+
+    /// <summary>The one line on the error stream.</summary>
+    internal JsonObject Failure => Assert.Single(Parse(Error));
+
+    private static List<JsonObject> Parse(string text) =>
+        [
+            .. text.Split('\n', StringSplitOptions.RemoveEmptyEntries)
+                .Select(line => Assert.IsType<JsonObject>(JsonNode.Parse(line))),
+        ];
+}
+
+/// <summary>Commands in this process and in others, a folder for what they write, and a recipe that takes no time.</summary>
+public sealed class Kd : IDisposable
+{
+    private const string Recipe = """
+        {
+          "name": "tiny", "seed": 3,
+          "dataset": { "id": "shapes", "options": { "train": 96, "test": 32, "classes": 3, "size": 8 } },
+          "models": {
+            "teacher": { "id": "cifar-resnet", "options": { "depth": 8 } },
+            "student": { "id": "cifar-resnet", "options": { "depth": 8 } }
+          },
+          "losses": [ { "id": "cross-entropy", "weight": 0.1 }, { "id": "kd", "weight": 0.9 } ],
+          "strategy": { "id": "offline" },
+          "training": { "epochs": 2, "batchSize": 16 },
+          "prepare": [ {
+            "name": "teacher", "role": "teacher", "once": true,
+            "strategy": { "id": "supervised", "options": { "role": "teacher" } },
+            "losses": [ { "id": "cross-entropy" } ]
+          } ]
+        }
+        """;
+
+    private readonly string _folder = Directory.CreateTempSubdirectory("kd-commands-").FullName;
+
+    /// <summary>The plugins as they ship, beside the host's own output.</summary>
+    internal static string Plugins { get; } = Path.Combine(HostOutput(), "plugins");
+
+    internal string At(string name) => Path.Combine(_folder, name);
+
+    internal string Write(string name, string text)
+    {
+        File.WriteAllText(At(name), text);
+        return At(name);
+    }
+
+    internal string TinyRecipe() => Write("tiny.json", Recipe);
+
+    /// <summary>Runs a command in this process.</summary>
+    internal static KdResult Call(params string[] args)
+    {
+        var (output, error) = (new StringWriter(), new StringWriter());
+        var code = CommandLine.Run(args, new(output, error, IsTerminal: false, Json: false, Verbose: false));
+        return new(code, output.ToString(), error.ToString());
+    }
+
+    /// <summary>Starts a command in a process of its own.</summary>
+    internal static Process Start(params string[] args)
+    {
+        var start = new ProcessStartInfo("dotnet") { RedirectStandardOutput = true, RedirectStandardError = true };
+        start.ArgumentList.Add(Path.Combine(HostOutput(), "kd.dll"));
+        foreach (var arg in args)
+            start.ArgumentList.Add(arg);
+        return Process.Start(start)!;
+    }
+
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
+
+    private static string HostOutput()
+    {
+        var own = new DirectoryInfo(AppContext.BaseDirectory);
+        var root = own.Parent!.Parent!.Parent!.Parent!.Parent!.FullName;
+        return Path.Combine(root, "host", "bin", own.Parent.Name, own.Name);
+    }
+}
