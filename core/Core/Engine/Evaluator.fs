@@ -190,14 +190,14 @@ module internal Evaluator =
         let mutable next = read source all[0]
 
         for i in 0 .. all.Length - 1 do
-            use scope = torch.NewDisposeScope()
+            use memory = StepScope.Begin()
             let batch = next.GetAwaiter().GetResult()
 
             if i + 1 < all.Length then
                 next <- read source all[i + 1]
 
             for tensor in BatchTensors.all batch do
-                scope.Attach tensor |> ignore
+                memory.Scope.Attach tensor |> ignore
 
             action (BatchTensors.toDevice run.Device batch)
 

@@ -59,13 +59,13 @@ module internal TrainingLoop =
         run.Enter stage
 
         while step < total && not ended && not hooks.Cancellation.IsCancellationRequested do
-            use scope = torch.NewDisposeScope()
+            use memory = StepScope.Begin()
             let progress = Progress(name, step, total, perEpoch)
             let stepKey = key.Derive(step)
             let evaluate role source samples = hooks.Evaluate(progress, role, source, samples)
 
             let context =
-                StepContext(run, stage, progress, stepKey, reports, scope, evaluate, hooks.Cancellation)
+                StepContext(run, stage, progress, stepKey, reports, memory.Scope, evaluate, hooks.Cancellation)
 
             // Dropout and the like draw from the default generators: they start anew in every step, so that a resumed
             // run draws what the uninterrupted one would have drawn.

@@ -38,6 +38,9 @@ public sealed class StepScope : IDisposable
     /// <summary>Whether any thread has a scope open.</summary>
     internal static bool AnyOpen => Volatile.Read(ref _open) > 0;
 
+    /// <summary>TorchSharp's scope behind this one, to attach to it what was made elsewhere; not to be disposed.</summary>
+    public DisposeScope Scope => _scope;
+
     /// <summary>How many tensors the scope holds now.</summary>
     public int Count => _disposed ? 0 : _scope.DisposablesCount;
 
