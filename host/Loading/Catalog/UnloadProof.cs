@@ -25,7 +25,8 @@ public sealed record UnloadResult(
     /// <summary>One sentence.</summary>
     public override string ToString() =>
         IsUnloaded ? FormattableString.Invariant($"plugin '{Folder}' unloaded in {Elapsed.TotalMilliseconds:F0} ms.")
-        : LikelyHolders.Count == 0 ? $"plugin '{Folder}' leaked; what holds it cannot be named."
+        : LikelyHolders.Count == 0
+            ? $"plugin '{Folder}' leaked; nothing in its metadata explains it: a caller may keep a descriptor or options."
         : $"plugin '{Folder}' leaked; likely held by: {string.Join("; ", LikelyHolders)}.";
 }
 
