@@ -81,8 +81,8 @@ let private matches (check: RegularExpressionAttribute) (text: string) =
     with :? RegexMatchTimeoutException ->
         false
 
-/// The failed checks of a value, in words.
-let failures (instance: obj) (name: string) (checks: ValidationAttribute[]) (value: obj) : string list =
+/// The failed checks of a value; only Required where that is among them, for the others then say nothing new.
+let failures (instance: obj) (name: string) (checks: ValidationAttribute[]) (value: obj) : ValidationAttribute[] =
     let context = ValidationContext(instance, name, null, null, MemberName = name)
 
     let isValid (check: ValidationAttribute) =
@@ -103,10 +103,11 @@ let failures (instance: obj) (name: string) (checks: ValidationAttribute[]) (val
                 // A check that cannot judge the value has not passed it.
                 false
 
-    checks
-    |> Array.filter (isValid >> not)
-    |> Array.map (fun check -> describe check value)
-    |> Array.toList
+    let failed = checks |> Array.filter (isValid >> not)
+
+    match failed |> Array.tryFind (fun check -> check :? RequiredAttribute) with
+    | Some required -> [| required |]
+    | None -> failed
 
 /// A hint where a list of allowed values has one that is near.
 let ask (checks: ValidationAttribute[]) (text: string) =
@@ -131,6 +132,9 @@ let ofWhole (instance: obj) : struct (string list * string) list =
                 else
                     result.MemberNames
 
-            struct (names |> Seq.map JsonNamingPolicy.CamelCase.ConvertName |> Seq.toList, result.ErrorMessage))
+            struct (names |> Seq.map JsonNamingPolicy.CamelCase.ConvertName |> Seq.toList,
+                    (result.ErrorMessage
+                     |> Option.ofObj
+                     |> Option.defaultValue "refused by its own check")))
         |> Seq.toList
     | _ -> []

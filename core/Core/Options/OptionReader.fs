@@ -3,6 +3,7 @@ namespace KdPlugins.Core
 open System
 open System.Collections
 open System.Collections.Generic
+open System.ComponentModel.DataAnnotations
 open System.Reflection
 
 /// Values of a document onto types, by plain reflection. Every failure goes to the sink; what a failed value leaves
@@ -251,9 +252,12 @@ type internal OptionReader(failures: FailureSink, keepsBroken: bool) =
         let path = Key m.Key :: path
         let given = node.Find m.Key
 
-        for expected in OptionChecks.failures instance m.Property.Name m.Checks value do
+        for check in OptionChecks.failures instance m.Property.Name m.Checks value do
+            let expected = OptionChecks.describe check value
+
             match given with
-            | null when isNull value -> failures.Add(RecipeErrors.Missing, path, "missing", expected, "")
+            | null when isNull value || (check :? RequiredAttribute) ->
+                failures.Add(RecipeErrors.Missing, path, "missing", expected, "")
             | null -> failures.Add(RecipeErrors.OutOfBounds, path, "the default is not allowed", expected, "")
             | node ->
                 let text = if isNull value then "null" else node.Describe()

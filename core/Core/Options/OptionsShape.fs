@@ -38,7 +38,7 @@ module internal ValueKinds =
             typeof<uint64>, 0m, decimal UInt64.MaxValue
         ]
 
-    // No cache of types anywhere here: what a static field holds, a plugin's load context cannot leave.
+    // What a static field holds, a plugin's load context cannot leave: only types that never go are kept in one.
     let private sequences =
         [
             typedefof<IReadOnlyList<_>>
@@ -75,7 +75,7 @@ module internal ValueKinds =
         let within (root: string) = space = root || space.StartsWith(root + ".", StringComparison.Ordinal)
         within "System" || within "Microsoft" || within "TorchSharp"
 
-    let of' (t: Type) =
+    let private classify (t: Type) =
         match integers |> List.tryFind (fun (i, _, _) -> i = t) with
         | Some(_, least, most) -> ValueKind.Integer(least, most)
         | None when t = typeof<bool> -> ValueKind.Boolean
@@ -88,6 +88,15 @@ module internal ValueKinds =
         | None when t.IsGenericType && isForeign t -> ofGeneric t
         | None when isForeign t || t.IsAbstract || t.IsInterface || t.IsPointer || t.IsByRef -> ValueKind.Unsupported
         | None -> ValueKind.Nested
+
+    let private lasting = ConcurrentDictionary<Type, ValueKind>()
+
+    /// How values of a type are written.
+    let of' (t: Type) =
+        if t.IsCollectible then
+            classify t
+        else
+            lasting.GetOrAdd(t, classify)
 
 /// The names of an enumeration as JSON writes them.
 module internal EnumNames =

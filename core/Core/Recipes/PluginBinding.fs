@@ -74,3 +74,11 @@ type internal PluginBinding(catalog: IPluginCatalog, failures: FailureSink) =
                     Result = strategy.Result
                     Needs = Seq.toArray strategy.Needs
                 })
+
+/// What the binding of every section works with.
+type internal BindingScope =
+    {
+        Failures: FailureSink
+        Plugins: PluginBinding
+        Draft: RecipeDraft
+    }

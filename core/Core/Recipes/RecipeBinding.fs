@@ -4,17 +4,6 @@ module internal KdPlugins.Core.RecipeBinding
 open System
 open System.Collections.Generic
 
-/// What "baseline": true and a phase without a strategy stand for.
-let private supervised = "supervised"
-let private crossEntropy = "cross-entropy"
-
-type private Scope =
-    {
-        Failures: FailureSink
-        Plugins: PluginBinding
-        Draft: RecipeDraft
-    }
-
 let private ordered (map: IReadOnlyDictionary<string, 'T>) =
     map |> Seq.sortWith (fun a b -> String.CompareOrdinal(a.Key, b.Key))
 
@@ -24,7 +13,7 @@ let private isRead (entry: KeyValuePair<string, 'T>) = not (isNull (box entry.Va
 let private at (name: string) (section: string) : JsonPath = [ Key name; Key section ]
 
 /// The role whose architecture a role has, following "like"; null where that leads nowhere.
-let private architecture (scope: Scope) (role: string) : ModelDraft =
+let private architecture (scope: BindingScope) (role: string) : ModelDraft =
     let path = Key "like" :: at role "models"
 
     let rec follow (current: string) (seen: string list) : ModelDraft =
@@ -47,7 +36,7 @@ let private architecture (scope: Scope) (role: string) : ModelDraft =
 
     follow role []
 
-let private modelForm (scope: Scope) (role: string) (draft: ModelDraft) =
+let private modelForm (scope: BindingScope) (role: string) (draft: ModelDraft) =
     let path = at role "models"
 
     match isNull draft.Id, isNull draft.Like with
@@ -64,7 +53,7 @@ let private modelForm (scope: Scope) (role: string) (draft: ModelDraft) =
         )
     | _ -> ()
 
-let private models (scope: Scope) : ModelSection[] =
+let private models (scope: BindingScope) : ModelSection[] =
     let own = Dictionary<string, PluginChoice>()
 
     for entry in scope.Draft.Models |> Seq.filter isRead do
@@ -113,7 +102,7 @@ let private withBaseline (isWanted: bool) (result: string) (sections: ModelSecti
         |> Array.sortWith (fun a b -> String.CompareOrdinal(a.Role, b.Role))
     | _ -> sections
 
-let private augmentations (scope: Scope) (roles: string[]) (result: string) : AugmentationSection[] =
+let private augmentations (scope: BindingScope) (roles: string[]) (result: string) : AugmentationSection[] =
     let given = scope.Draft.Augmentations
 
     for role in given.Keys do
@@ -145,7 +134,7 @@ let private augmentations (scope: Scope) (roles: string[]) (result: string) : Au
     |> Array.sortWith (fun a b -> String.CompareOrdinal(a, b))
     |> Array.map (fun role -> { Role = role; Chain = chain role })
 
-let private sources (scope: Scope) : SourceSection[] =
+let private sources (scope: BindingScope) : SourceSection[] =
     [|
         for entry in ordered scope.Draft.Sources |> Seq.filter isRead ->
             {
@@ -161,7 +150,7 @@ let private sources (scope: Scope) : SourceSection[] =
             }
     |]
 
-let private generators (scope: Scope) : GeneratorSection[] =
+let private generators (scope: BindingScope) : GeneratorSection[] =
     [|
         for entry in ordered scope.Draft.Generators ->
             {
@@ -169,123 +158,6 @@ let private generators (scope: Scope) : GeneratorSection[] =
                 Generator = scope.Plugins.Plugin(PluginKind.Generator, at entry.Key "generators", entry.Value)
             }
     |]
-
-let private needs (scope: Scope) (roles: string[]) (path: JsonPath) (id: string) (facts: StrategyFacts) =
-    for role in facts.Needs do
-        if roles.Length > 0 && not (Array.contains role roles) then
-            let known = String.Join(", ", roles)
-
-            scope.Failures.Add(
-                CoreErrors.RoleMissing,
-                path,
-                $"'{id}' needs the role '{role}'",
-                $"it among the models ({known})",
-                ""
-            )
-
-/// The supervised strategy for a role, as a recipe would write it.
-let private supervisedDraft (role: string) : PluginDraft =
-    let place = { Line = 0; Column = 0; Origin = null }
-    let value = JsonTrees.scalar JsonKind.Text role place
-
-    {
-        PluginDraft.Id = supervised
-        Options = JsonTrees.object [| JsonMember("role", place, value) |] place
-    }
-
-let private crossEntropyDraft: LossDraft =
-    { LossDraft.Default with
-        Id = crossEntropy
-    }
-
-let private phaseTraining (scope: Scope) (path: JsonPath) (tree: JsonTree) : TrainingSection =
-    if isNull tree || tree.Kind = JsonKind.Null then
-        scope.Draft.Training
-    else
-        match OptionReader(scope.Failures, false).Object(path, typeof<TrainingSection>, scope.Draft.Training, tree) with
-        | ValueSome bound ->
-            let section = bound :?> TrainingSection
-            RecipeChecks.training scope.Failures path section
-            section
-        | ValueNone -> scope.Draft.Training
-
-let private phase
-    (scope: Scope)
-    (roles: string[])
-    (main: LossChoice[])
-    (index: int)
-    (draft: PhaseDraft)
-    : PhaseSection =
-    let path = [ Item index; Key "prepare" ]
-    let hasStrategy = not (isNull (box draft.Strategy))
-
-    if not hasStrategy && isNull draft.Role then
-        scope.Failures.Add(RecipeErrors.Missing, path, "missing", "a role, or a strategy", "")
-
-    RecipeChecks.role scope.Failures roles (Key "role" :: path) draft.Role
-
-    let strategy, facts =
-        if not hasStrategy && isNull draft.Role then
-            Unchecked.defaultof<_>, { Result = null; Needs = [||] }
-        else
-            let chosen =
-                if hasStrategy then
-                    draft.Strategy
-                else
-                    supervisedDraft draft.Role
-
-            match scope.Plugins.Strategy(Key "strategy" :: path, chosen) with
-            | ValueSome(choice, facts) ->
-                needs scope roles (Key "strategy" :: path) choice.Id facts
-                choice, facts
-            | ValueNone -> Unchecked.defaultof<_>, { Result = null; Needs = [||] }
-
-    let role = if isNull draft.Role then facts.Result else draft.Role
-
-    let losses =
-        match draft.Losses with
-        | null when hasStrategy -> main
-        | null -> scope.Plugins.Losses(Key "losses" :: path, [ crossEntropyDraft ])
-        | given -> scope.Plugins.Losses(Key "losses" :: path, given)
-
-    {
-        Name = (if isNull draft.Name then role else draft.Name)
-        Role = role
-        Once = draft.Once
-        Strategy = strategy
-        Training = phaseTraining scope (Key "training" :: path) draft.Training
-        Losses = losses
-    }
-
-/// The phases as they are written, and the baseline's where it is wanted and not among them.
-let private prepare (scope: Scope) (roles: string[]) (main: LossChoice[]) : PhaseSection[] =
-    let written =
-        scope.Draft.Prepare
-        |> Seq.indexed
-        |> Seq.filter (fun (_, draft) -> not (isNull (box draft)))
-        |> Seq.map (fun (i, draft) -> phase scope roles main i draft)
-        |> Seq.toArray
-
-    let isBaseline (p: PhaseSection) = p.Name = Recipe.BaselineRole
-
-    if
-        not scope.Draft.Baseline
-        || Array.exists isBaseline written
-        || not (Array.contains Recipe.BaselineRole roles)
-    then
-        written
-    else
-        let draft =
-            {
-                Name = Recipe.BaselineRole
-                Role = Recipe.BaselineRole
-                Once = false
-                Strategy = Unchecked.defaultof<_>
-                Training = null
-                Losses = null
-            }
-
-        Array.append written [| phase scope roles main written.Length draft |]
 
 /// The recipe; parts that failed are null in it, and among the failures.
 let bind (catalog: IPluginCatalog) (failures: FailureSink) (draft: RecipeDraft) (folder: string) : Recipe =
@@ -317,11 +189,11 @@ let bind (catalog: IPluginCatalog) (failures: FailureSink) (draft: RecipeDraft) 
     let roles = models |> Array.map _.Role
 
     match strategy with
-    | ValueSome(choice, facts) -> needs scope roles path choice.Id facts
+    | ValueSome(choice, facts) -> PhaseBinding.needs scope roles path choice.Id facts
     | ValueNone -> ()
 
     let losses = scope.Plugins.Losses([ Key "losses" ], draft.Losses)
-    let phases = prepare scope roles losses
+    let phases = PhaseBinding.prepare scope roles losses
     RecipeChecks.phases failures phases
 
     {

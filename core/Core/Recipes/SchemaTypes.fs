@@ -87,6 +87,12 @@ type internal SchemaTypes(texts: SchemaTexts, special: Func<OptionMember, JsonOb
         | :? IEnumerable as items -> not (items.GetEnumerator().MoveNext())
         | _ -> false
 
+    /// What Required takes for nothing.
+    let isNothing (value: obj) =
+        match value with
+        | :? string as text -> String.IsNullOrWhiteSpace text
+        | other -> isNull other
+
     /// The schema of a type. value: what holds where a document leaves its keys out; may be null.
     member this.Of(t: Type, value: obj, depth: int) : JsonObject =
         match ValueKinds.of' t with
@@ -147,7 +153,13 @@ type internal SchemaTypes(texts: SchemaTexts, special: Func<OptionMember, JsonOb
             ValueKinds.of' m.Type <> ValueKind.Tree
             && ValueKinds.of' m.Type <> ValueKind.Nested
 
-        if hasDefault && isPlain && not (isNull held) && not (isEmpty held) then
+        if
+            hasDefault
+            && isPlain
+            && not (isRequired && isNothing held)
+            && not (isNull held)
+            && not (isEmpty held)
+        then
             schema["default"] <- defaultOf m held
 
         schema
@@ -179,7 +191,7 @@ type internal SchemaTypes(texts: SchemaTexts, special: Func<OptionMember, JsonOb
                     && isNull (Nullable.GetUnderlyingType m.Type)
                     && not (not (isNull m.Parameter) && m.Parameter.HasDefaultValue)
 
-                if isBare || (isAsked && isNull held) then
+                if isBare || (isAsked && isNothing held) then
                     required.Add(JsonValue.Create m.Key)
 
             schema["properties"] <- properties

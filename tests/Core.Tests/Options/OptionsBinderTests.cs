@@ -222,6 +222,23 @@ public sealed class OptionsBinderTests
         Assert.Equal("Did you mean 'first'?", failures[2].Suggestion);
     }
 
+    public sealed record NeedsPath
+    {
+        [Required, MinLength(1)]
+        public string Path { get; init; } = "";
+    }
+
+    [Theory]
+    [InlineData("{}", "KDP0207")]
+    [InlineData("""{ "path": "" }""", "KDP0206")]
+    [InlineData("""{ "path": null }""", "KDP0205")]
+    public void What_is_required_is_missing_once(string json, string code)
+    {
+        var failure = Assert.Single(Failures<NeedsPath>(json));
+
+        Assert.Equal((code, "path", "a value"), (failure.Code.Id, failure.Path, failure.Expected));
+    }
+
     [Fact]
     public void All_failures_come_at_once()
     {

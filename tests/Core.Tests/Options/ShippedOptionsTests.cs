@@ -1,0 +1,54 @@
+using System.Reflection;
+using System.Text.Json.Nodes;
+using KdPlugins.Core.Tests.Support;
+using Xunit;
+
+namespace KdPlugins.Core.Tests.Options;
+
+/// <summary>The options of the plugins that come with the product.</summary>
+public sealed class ShippedOptionsTests
+{
+    private static readonly Type[] Types =
+    [
+        .. new[] { "KdPlugins.Datasets", "KdPlugins.Losses", "KdPlugins.Strategies" }
+            .SelectMany(name => Assembly.Load(name).GetExportedTypes())
+            .Where(type => type is { IsClass: true, IsAbstract: false } && typeof(IPlugin).IsAssignableFrom(type)),
+    ];
+
+    private static readonly TestCatalog Catalog = new(Types);
+
+    public static TheoryData<string> Plugins => [.. Catalog.Plugins.Select(p => $"{p.Kind}.{p.Id}".ToLowerInvariant())];
+
+    private static PluginDescriptor Find(string name) =>
+        Catalog.Plugins.Single(p => $"{p.Kind}.{p.Id}".ToLowerInvariant() == name);
+
+    [Theory]
+    [MemberData(nameof(Plugins))]
+    public void Defaults_are_written_and_read_back_or_name_what_is_required(string name)
+    {
+        var type = Find(name).OptionsType;
+        var json = OptionsBinder.ToJson(Activator.CreateInstance(type)!);
+        try
+        {
+            Assert.Equal(json, OptionsBinder.ToJson(OptionsBinder.Bind(type, "{}", name)));
+            Assert.Equal(json, OptionsBinder.ToJson(OptionsBinder.Bind(type, json, name)));
+        }
+        catch (RecipeException e)
+        {
+            Assert.All(e.Failures, f => Assert.Equal("KDP0207", f.Code.Id));
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Plugins))]
+    public void Every_option_is_described(string name)
+    {
+        var schema = JsonNode.Parse(RecipeSchema.Make(Catalog))!["$defs"]![name]!;
+
+        Assert.False((bool)schema["additionalProperties"]!);
+        Assert.All(
+            schema["properties"]!.AsObject(),
+            p => Assert.True(p.Value!["description"]?.GetValue<string>().Length > 0, p.Key)
+        );
+    }
+}
