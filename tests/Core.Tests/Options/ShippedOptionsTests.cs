@@ -1,4 +1,3 @@
-using System.Reflection;
 using System.Text.Json.Nodes;
 using KdPlugins.Core.Tests.Support;
 using Xunit;
@@ -8,14 +7,7 @@ namespace KdPlugins.Core.Tests.Options;
 /// <summary>The options of the plugins that come with the product.</summary>
 public sealed class ShippedOptionsTests
 {
-    private static readonly Type[] Types =
-    [
-        .. new[] { "KdPlugins.Datasets", "KdPlugins.Losses", "KdPlugins.Strategies" }
-            .SelectMany(name => Assembly.Load(name).GetExportedTypes())
-            .Where(type => type is { IsClass: true, IsAbstract: false } && typeof(IPlugin).IsAssignableFrom(type)),
-    ];
-
-    private static readonly TestCatalog Catalog = new(Types);
+    private static readonly TestCatalog Catalog = ShippedPlugins.Catalog();
 
     public static TheoryData<string> Plugins => [.. Catalog.Plugins.Select(p => $"{p.Kind}.{p.Id}".ToLowerInvariant())];
 
