@@ -11,6 +11,7 @@ try
     {
         [] or ["start"] => Start(),
         ["torchsharp-matmul"] => TorchSharpMatmul(),
+        ["warning-then-error"] => WarningThenError(),
         _ => throw new ArgumentException($"unknown command {string.Join(' ', args)}"),
     };
 }
@@ -60,6 +61,23 @@ static int TorchSharpMatmul()
     catch (Exception e)
     {
         Console.WriteLine($"caught {e.Message}");
+    }
+    return 0;
+}
+
+// libtorch warns, and then refuses, by the same stream.
+static int WarningThenError()
+{
+    NativeRuntime.Start();
+    using var scope = torch.NewDisposeScope();
+    _ = (torch.ones(3, requires_grad: true) * 2).grad;
+    try
+    {
+        TorchOps.matmul(torch.ones(2, 3), torch.ones(4, 5));
+    }
+    catch (KdException e)
+    {
+        Console.WriteLine(e.Message);
     }
     return 0;
 }

@@ -72,12 +72,16 @@ public class GradientsTests
             var gradient = Gradients.Of(x.square().sum(), x, createGraph: true);
             Gradients.Of(gradient.square().sum(), x);
         }
-        Penalty();
-        var native = LiveTensors.NativeBytes;
-        for (var i = 0; i < 60; i++)
-            Penalty();
-        // A quarter of a megabyte each: sixty graphs would be 45 MB.
-        Assert.InRange(LiveTensors.NativeBytes - native, -20_000_000, 5_000_000);
+        // A quarter of a megabyte each: ten graphs of three would be 7 MB in every round.
+        var growth = Memory.NativeGrowth.Smallest(
+            4,
+            () =>
+            {
+                for (var i = 0; i < 10; i++)
+                    Penalty();
+            }
+        );
+        Assert.InRange(growth, -20_000_000, 2_000_000);
     }
 
     [Fact]

@@ -1,4 +1,5 @@
 using KdPlugins.Torch.Stable;
+using KdPlugins.Torch.Tests.Native;
 using TorchSharp;
 using Xunit;
 using static TorchSharp.torch;
@@ -96,6 +97,15 @@ public class StableCallTests
                 Assert.Contains($"(2x{i + 2} and 1x4)", failure.Message);
             }
         );
+    }
+
+    [Fact]
+    public async Task Libtorchs_warnings_still_reach_standard_error_and_no_message()
+    {
+        var result = await Probe.Run("warning-then-error");
+        Assert.Contains("The .grad attribute of a Tensor that is not a leaf Tensor is being accessed", result.Errors);
+        Assert.DoesNotContain("cannot be multiplied", result.Errors);
+        Assert.StartsWith("KDP0002 aten::matmul(Float32[2, 3], Float32[4, 5]) failed: mat1 and mat2", result.Output);
     }
 
     [Fact]
