@@ -26,6 +26,20 @@ type Experiment private () =
 
     static let seedFolder (path: string) (seed: int64) = Path.Combine(path, $"seed-{seed}")
 
+    static let exitCode (options: SessionOptions) (cause: exn) =
+        if isNull options.ExitCode then
+            Nullable()
+        else
+            Nullable(options.ExitCode.Invoke cause)
+
+    static let stopped (folder: RunFolder) (options: SessionOptions) =
+        folder.WriteStatus(RunState.Stopped, exitCode options (OperationCanceledException()), "stopped on request")
+        ExperimentEnd(SessionEnd.Stopped, null)
+
+    static let failed (folder: RunFolder) (options: SessionOptions) (error: exn) =
+        folder.TryWriteStatus(RunState.Failed, exitCode options error, error.Message)
+        |> ignore
+
     static let one
         (recipe: Recipe)
         (path: string)
@@ -56,11 +70,9 @@ type Experiment private () =
                 let report = Finish(composition, folder, session, options.Clock).Run()
                 folder.WriteStatus(RunState.Done, Nullable 0, "")
                 ExperimentEnd(SessionEnd.Done, report)
-            | _ ->
-                folder.WriteStatus(RunState.Stopped, Nullable(), "stopped on request")
-                ExperimentEnd(SessionEnd.Stopped, null)
+            | _ -> stopped folder options
         with error ->
-            folder.TryWriteStatus(RunState.Failed, Nullable(), error.Message) |> ignore
+            failed folder options error
             reraise ()
 
     // Later seeds take the results of the phases marked "once" from the first seed's run.
@@ -92,6 +104,17 @@ type Experiment private () =
         else
             null
 
+    static let writeReport (path: string) (report: JsonObject) =
+        let text = report.ToJsonString(JsonSerializerOptions(WriteIndented = true))
+
+        AtomicFile.Write(
+            reportPath path,
+            fun stream ->
+                use writer = new StreamWriter(stream, leaveOpen = true)
+                writer.Write text
+        )
+        |> ignore
+
     static let several
         (recipe: Recipe)
         (path: string)
@@ -106,37 +129,31 @@ type Experiment private () =
             else
                 RunFolder.Create(path, recipe.ToResolvedJson(), options.Clock)
 
-        let reports = List<JsonObject>()
-        let mutable stopped = false
+        try
+            let reports = List<JsonObject>()
+            let mutable isStopped = false
 
-        for seed in recipe.Seeds do
-            if not stopped then
-                let sub = seedFolder path seed
+            for seed in recipe.Seeds do
+                if not isStopped then
+                    let sub = seedFolder path seed
 
-                match finished sub with
-                | null ->
-                    match one (forSeed recipe path seed) sub catalog options resume cancellation with
-                    | ended when ended.State = SessionEnd.Done -> reports.Add ended.Report
-                    | _ -> stopped <- true
-                | report -> reports.Add report
+                    match finished sub with
+                    | null ->
+                        match one (forSeed recipe path seed) sub catalog options resume cancellation with
+                        | ended when ended.State = SessionEnd.Done -> reports.Add ended.Report
+                        | _ -> isStopped <- true
+                    | report -> reports.Add report
 
-        if stopped then
-            folder.WriteStatus(RunState.Stopped, Nullable(), "stopped on request")
-            ExperimentEnd(SessionEnd.Stopped, null)
-        else
-            let report = SeedReport.combine recipe.Seeds reports
-            let text = report.ToJsonString(JsonSerializerOptions(WriteIndented = true))
-
-            AtomicFile.Write(
-                reportPath path,
-                fun stream ->
-                    use writer = new StreamWriter(stream, leaveOpen = true)
-                    writer.Write text
-            )
-            |> ignore
-
-            folder.WriteStatus(RunState.Done, Nullable 0, "")
-            ExperimentEnd(SessionEnd.Done, report)
+            if isStopped then
+                stopped folder options
+            else
+                let report = SeedReport.combine recipe.Seeds reports
+                writeReport path report
+                folder.WriteStatus(RunState.Done, Nullable 0, "")
+                ExperimentEnd(SessionEnd.Done, report)
+        with error ->
+            failed folder options error
+            reraise ()
 
     /// Starts a run in a folder, or goes on with the run that is there. With several seeds every seed has a folder
     /// "seed-<n>" below it, and the report has means and deviations.

@@ -21,6 +21,10 @@ type SessionOptions() =
     /// Who is told; null for nobody.
     member val Observer: IRunObserver = null with get, set
 
+    /// The process's exit code for an error, or for a stop (an OperationCanceledException), as status files name it; null
+    /// where there is none to name.
+    member val ExitCode: Func<exn, int> = null with get, set
+
     /// The time.
     member val Clock = TimeProvider.System with get, set
 

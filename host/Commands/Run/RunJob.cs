@@ -17,7 +17,12 @@ internal sealed record RunJob(Recipe Recipe, string Folder, long MaxStepsPerStag
         var display = IRunDisplay.For(screen, Recipe.Seeds.Count);
         using var stop = StopRequest.Listen(() => Stopping(screen));
         ExperimentEnd? end = null;
-        var options = new SessionOptions { MaxStepsPerStage = MaxStepsPerStage, Observer = display };
+        var options = new SessionOptions
+        {
+            MaxStepsPerStage = MaxStepsPerStage,
+            Observer = display,
+            ExitCode = error => error is OperationCanceledException ? stop.ExitCode : ExitCodes.Of(error),
+        };
         display.During(() => end = Experiment.Run(Recipe, Folder, plugins.Catalog, options, Resume, stop.Token));
         return end!.State == SessionEnd.Done ? Done(screen, end.Report) : Stopped(screen, stop.ExitCode);
     }

@@ -10,7 +10,7 @@ public sealed class ProofTests : IDisposable
     private const string Masks =
         """{ "id": "shapes", "options": { "size": 16, "train": 32, "test": 16, "target": "mask" } }""";
 
-    private static readonly Dictionary<string, string> Recipes = new()
+    internal static readonly Dictionary<string, string> Recipes = new()
     {
         ["anchor"] = $$"""
             { "name": "anchor", "dataset": {{Shapes}}, "strategy": { "id": "proof-anchor" },

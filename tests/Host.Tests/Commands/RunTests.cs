@@ -229,6 +229,9 @@ public sealed class RunTests(RunTests.TinyRun tiny) : IClassFixture<RunTests.Tin
         var result = Kd.Call([.. args, "--set", "prepare[0].losses[0].weight=1e39"]);
         Assert.Equal(ExitCodes.Diverged, result.ExitCode);
         Assert.Contains("KDP0701 ", result.Error);
+        var status = JsonNode.Parse(File.ReadAllText(_kd.At("nan/status.json")))!;
+        Assert.Equal("failed", status["state"]!.GetValue<string>());
+        Assert.Equal(ExitCodes.Diverged, status["exitCode"]!.GetValue<int>());
     }
 
     private static string Sha(string path) => Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(path)));

@@ -31,6 +31,7 @@ public sealed partial class SignalTests : IDisposable
             await process.WaitForExitAsync();
             Assert.Equal(ExitCodes.Terminated, process.ExitCode);
             Assert.Contains("\"event\":\"stopped\"", rest);
+            Assert.Contains("\"exitCode\": 143", await File.ReadAllTextAsync(Path.Combine(folder, "status.json")));
         }
         var resumed = Kd.Call("resume", folder, "--json");
         Assert.True(resumed.ExitCode == 0, resumed.Error);

@@ -1,0 +1,115 @@
+namespace KdPlugins.Core
+
+open System
+open System.Collections.Generic
+
+/// How much of a recipe is tried before it runs.
+[<Sealed>]
+type PreflightOptions() =
+
+    /// The teacher is scored on at most so many samples.
+    member val Samples = 512L with get, set
+
+    /// Steps per stage, the first of which warms up and is not counted.
+    member val Steps = 4L with get, set
+
+    /// After so many seconds a stage is not tried any further.
+    member val StageSeconds = 15.0 with get, set
+
+    /// The time.
+    member val Clock = TimeProvider.System with get, set
+
+/// A source of samples.
+type PreflightSource =
+    {
+        /// Its name.
+        Name: string
+
+        /// The number of samples.
+        Samples: int64
+
+        /// Batches per epoch.
+        BatchesPerEpoch: int64
+    }
+
+/// A value on the way of one batch through a network.
+type PreflightValue =
+    {
+        /// "input", a tap's name, "embedding" or "logits".
+        Name: string
+
+        /// With the batch dimension.
+        Shape: IReadOnlyList<int64>
+    }
+
+/// A network.
+type PreflightRole =
+    {
+        /// The role.
+        Role: string
+
+        /// The number of its parameters.
+        Parameters: int64
+
+        /// Bytes of parameters and buffers.
+        Bytes: int64
+
+        /// What one batch became, in the order of computation.
+        Values: IReadOnlyList<PreflightValue>
+    }
+
+/// A stage, tried for some steps.
+type PreflightStage =
+    {
+        /// Its name within the run.
+        Name: string
+
+        /// Steps that it will take.
+        Steps: int64
+
+        /// Parameters that it trains, by trainable.
+        Trained: IReadOnlyDictionary<string, int64>
+
+        /// Seconds per step, measured.
+        StepSeconds: float
+
+        /// Seconds of all its evaluations, extrapolated.
+        EvaluationSeconds: float
+
+        /// Seconds of the whole stage, extrapolated.
+        Seconds: float
+
+        /// Whether several seeds share its result.
+        Once: bool
+    }
+
+/// What a recipe will be like, from some steps of it.
+type PreflightReport =
+    {
+        /// The device.
+        Device: string
+
+        /// By name.
+        Sources: IReadOnlyList<PreflightSource>
+
+        /// By name.
+        Roles: IReadOnlyList<PreflightRole>
+
+        /// The teacher as it is before the first phase, on the test set or else the validation set; null without teacher.
+        Teacher: Evaluation
+
+        /// In order.
+        Stages: IReadOnlyList<PreflightStage>
+
+        /// Of all seeds, extrapolated.
+        Seconds: float
+
+        /// Of this process so far: what the steps needed is in it.
+        PeakMemoryBytes: int64
+
+        /// The largest checkpoint.
+        CheckpointBytes: int64
+
+        /// Checkpoints that are kept and exported networks, of all seeds.
+        DiskBytes: int64
+    }
