@@ -19,7 +19,7 @@ public sealed unsafe class StableOperator
     private const int StackSlots = 32;
     private static readonly ConcurrentDictionary<string, StableOperator> Known = new(StringComparer.Ordinal);
 
-    private readonly StableSchema? _schema;
+    private readonly Lazy<StableSchema>? _schema;
 
     /// <summary>By name only, for code of this assembly that pushes every argument itself.</summary>
     internal StableOperator(string name, string overload = "")
@@ -29,8 +29,8 @@ public sealed unsafe class StableOperator
         Overload = (byte*)Marshal.StringToCoTaskMemUTF8(overload);
     }
 
-    private StableOperator(StableSchema schema)
-        : this(schema.Name, schema.Overload) => _schema = schema;
+    private StableOperator(string name, string overload, string schema)
+        : this(name, overload) => _schema = new(() => Find(schema));
 
     /// <summary>Name and overload, such as <c>aten::mul.Tensor</c>.</summary>
     public string FullName { get; }
@@ -39,26 +39,38 @@ public sealed unsafe class StableOperator
     internal byte* Overload { get; }
 
     /// <summary>
-    /// Finds an operator by its declaration, as PyTorch's <c>native_functions.yaml</c> writes it with the namespace in
-    /// front. The declaration is compared with the one in the libtorch in use (some milliseconds, once), since a wrong
-    /// one would make libtorch read arguments that are not there.
+    /// An operator by its declaration, as PyTorch's <c>native_functions.yaml</c> writes it with the namespace in front.
+    /// At the first call it is compared with the declaration in the libtorch in use (some milliseconds, once), since a
+    /// wrong one would make libtorch read arguments that are not there.
     /// </summary>
     /// <param name="schema">
     /// Such as <c>aten::linear(Tensor input, Tensor weight, Tensor? bias=None) -> Tensor</c>. Parameters may be tensors,
     /// int, float, bool, str, ScalarType, their lists and options; others only as their default None. Results are tensors.
     /// </param>
-    /// <exception cref="KdException"><c>KDP0008</c>: it cannot be read, or libtorch declares the operator otherwise.</exception>
+    /// <returns>The operator; nothing can fail yet, so that it can be kept in a static field.</returns>
     public static StableOperator FromSchema(string schema)
     {
         ArgumentNullException.ThrowIfNull(schema);
-        return Known.GetOrAdd(schema, Find);
+        return Known.GetOrAdd(
+            schema,
+            text =>
+            {
+                var name = text.Split('(', 2)[0];
+                var dot = name.IndexOf('.');
+                return dot < 0 ? new(name, "", text) : new(name[..dot], name[(dot + 1)..], text);
+            }
+        );
     }
+
+    /// <summary>Compares the declaration with libtorch's now, as a plugin's tests may want to.</summary>
+    /// <exception cref="KdException"><c>KDP0008</c>: it cannot be read, or libtorch declares the operator otherwise.</exception>
+    public void Check() => _ = Schema;
 
     /// <summary>Calls the operator, which has one tensor as its result.</summary>
     /// <param name="arguments">In the declaration's order; those left out at the end take their defaults.</param>
     /// <returns>The result, in the current dispose scope. For an in-place operator, another handle to the changed tensor.</returns>
     /// <exception cref="KdException">
-    /// <c>KDP0009</c>: the arguments are not those of the declaration. <c>KDP0002</c>: libtorch refused them; the
+    /// <c>KDP0008</c>: as <see cref="Check"/>. <c>KDP0009</c>: the arguments are not those of the declaration. <c>KDP0002</c>: libtorch refused them; the
     /// message has the operator, shapes, dtypes and libtorch's text.
     /// </exception>
     public Tensor Call(params ReadOnlySpan<StableArgument> arguments)
@@ -95,7 +107,7 @@ public sealed unsafe class StableOperator
     public Tensor?[] CallAll(params StableArgument[] arguments) => CallAll(arguments.AsSpan());
 
     private StableSchema Schema =>
-        _schema ?? throw new InvalidOperationException($"{FullName} was made without its declaration.");
+        (_schema ?? throw new InvalidOperationException($"{FullName} was made without its declaration.")).Value;
 
     private StableCall Invoke(ReadOnlySpan<StableArgument> arguments, Span<ulong> stack)
     {
@@ -118,9 +130,9 @@ public sealed unsafe class StableOperator
     }
 
     internal KdException WrongCall(string detail) =>
-        new(TorchErrors.OperatorCall, $"{FullName} {detail}. It is declared {_schema?.Text}.");
+        new(TorchErrors.OperatorCall, $"{FullName} {detail}. It is declared {Schema.Text}.");
 
-    private static StableOperator Find(string text)
+    private static StableSchema Find(string text)
     {
         StableSchema schema;
         try
@@ -149,6 +161,6 @@ public sealed unsafe class StableOperator
                             : $"It has no {schema.Name}."
                     )
             );
-        return new(schema);
+        return schema;
     }
 }
