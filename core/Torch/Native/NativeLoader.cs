@@ -80,6 +80,7 @@ internal static class NativeLoader
         var torchCpu = candidate.Find(LibTorchCpu)!;
         RefuseSecondLibTorch(torchCpu);
         var handles = new Dictionary<string, nint>();
+        OpenMpWait.Shorten();
         if (candidate.FindPattern("libgomp*.so*") is { } openMp)
             LoadWithSiblings(openMp, candidate);
         LoadWithSiblings(candidate.Find("libc10.so")!, candidate);
