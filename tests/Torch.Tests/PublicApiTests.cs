@@ -10,6 +10,8 @@ public sealed class PublicApiTests
     [Fact]
     public void The_public_surface_is_the_reviewed_one() =>
         Snapshot.Match(
-            typeof(NativeRuntime).Assembly.GeneratePublicApi(new ApiGeneratorOptions { IncludeAssemblyAttributes = false })
+            typeof(NativeRuntime).Assembly.GeneratePublicApi(
+                new ApiGeneratorOptions { IncludeAssemblyAttributes = false }
+            )
         );
 }
