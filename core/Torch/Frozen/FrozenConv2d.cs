@@ -1,4 +1,5 @@
 using System.Runtime.Intrinsics.X86;
+using KdPlugins.Torch.Stable;
 using TorchSharp;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
@@ -196,10 +197,14 @@ public sealed class FrozenConv2d : nn.Module<Tensor, Tensor>
         {
             if (_packedFrom != weight.Handle || _packed.Count > PackedCapacity)
                 ClearPacked();
-            if (_packed.TryGetValue(key, out var known))
-                return known;
-            _packedFrom = weight.Handle;
-            return _packed[key] = FusedConvolution.Pack(weight, _geometry, shape).DetachFromDisposeScope();
+            if (!_packed.TryGetValue(key, out var known))
+            {
+                _packedFrom = weight.Handle;
+                known = FusedConvolution.Pack(weight, _geometry, shape).DetachFromDisposeScope();
+                _packed[key] = known;
+            }
+            // A handle of the caller's own: another thread may clear the cache while this one computes.
+            return Tensor.UnsafeCreateTensor((nint)StableAbi.Own(known));
         }
     }
 
