@@ -1,3 +1,4 @@
+using KdPlugins.Testing;
 using KdPlugins.Torch.Weights;
 
 namespace KdPlugins.Core.Tests.Engine;
@@ -45,7 +46,7 @@ public sealed class ProofTests : IDisposable
             """,
     };
 
-    private readonly EngineRun _runs = new();
+    private readonly RecipeRun _runs = new(EngineRun.Catalog);
 
     public void Dispose() => _runs.Dispose();
 

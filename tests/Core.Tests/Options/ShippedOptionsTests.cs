@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using KdPlugins.Core.Tests.Support;
+using KdPlugins.Testing;
 using Xunit;
 
 namespace KdPlugins.Core.Tests.Options;

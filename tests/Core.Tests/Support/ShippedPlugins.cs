@@ -1,23 +1,22 @@
 using System.Reflection;
+using KdPlugins.Testing;
 
 namespace KdPlugins.Core.Tests.Support;
 
-/// <summary>The plugins that come with the product, in this load context.</summary>
+/// <summary>The plugins that come with the product, from beside the host, in this load context.</summary>
 public static class ShippedPlugins
 {
-    private static readonly string[] Assemblies =
-    [
-        "KdPlugins.Augmentations",
-        "KdPlugins.Datasets",
-        "KdPlugins.Losses",
-        "KdPlugins.Models",
-        "KdPlugins.Strategies",
-    ];
-
-    public static TestCatalog Catalog() =>
-        new([
-            .. Assemblies
-                .SelectMany(name => Assembly.Load(name).GetExportedTypes())
-                .Where(type => type is { IsClass: true, IsAbstract: false } && typeof(IPlugin).IsAssignableFrom(type)),
+    public static TestCatalog Catalog()
+    {
+        var output = new DirectoryInfo(Path.TrimEndingDirectorySeparator(AppContext.BaseDirectory));
+        var root = output.Parent!.Parent!.Parent!.Parent!.Parent!.FullName;
+        var folders = Directory.EnumerateDirectories(
+            Path.Combine(root, "host", "bin", output.Parent.Name, output.Name, "plugins")
+        );
+        return TestCatalog.Of([
+            .. folders
+                .Order(StringComparer.Ordinal)
+                .Select(f => Assembly.LoadFrom(Path.Combine(f, $"KdPlugins.{Path.GetFileName(f)}.dll"))),
         ]);
+    }
 }

@@ -1,13 +1,15 @@
+using System.Reflection;
 using KdPlugins.Core;
 using KdPlugins.Sdk;
 
-namespace KdPlugins.Core.Tests.Support;
+namespace KdPlugins.Testing;
 
 /// <summary>A catalog of plugin classes that carry the Sdk's export attributes, without load contexts.</summary>
 public sealed class TestCatalog : IPluginCatalog
 {
     private readonly List<(PluginDescriptor Descriptor, Type Type)> _entries;
 
+    /// <summary>The plugins of these classes.</summary>
     public TestCatalog(params Type[] types)
     {
         _entries =
@@ -19,6 +21,15 @@ public sealed class TestCatalog : IPluginCatalog
         ];
     }
 
+    /// <summary>Every plugin class of these assemblies.</summary>
+    public static TestCatalog Of(params Assembly[] assemblies) =>
+        new([
+            .. assemblies
+                .SelectMany(a => a.GetExportedTypes())
+                .Where(t => t is { IsClass: true, IsAbstract: false } && typeof(IPlugin).IsAssignableFrom(t)),
+        ]);
+
+    /// <inheritdoc/>
     public IReadOnlyList<PluginDescriptor> Plugins => [.. _entries.Select(e => e.Descriptor)];
 
     /// <summary>How many instances are made and not yet disposed.</summary>
@@ -27,6 +38,7 @@ public sealed class TestCatalog : IPluginCatalog
     /// <summary>This catalog and further plugins.</summary>
     public TestCatalog With(params Type[] types) => new([.. _entries.Select(e => e.Type), .. types]);
 
+    /// <inheritdoc/>
     public IPluginInstance Create(PluginKind kind, string id)
     {
         foreach (var (descriptor, type) in _entries)

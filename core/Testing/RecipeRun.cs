@@ -1,0 +1,82 @@
+using System.Security.Cryptography;
+using System.Text.Json.Nodes;
+using KdPlugins.Core;
+
+namespace KdPlugins.Testing;
+
+/// <summary>Runs recipes in a temporary folder, whole or in sittings that end after a number of steps.</summary>
+/// <param name="catalog">The plugins that the recipes may name.</param>
+public sealed class RecipeRun(IPluginCatalog catalog) : IDisposable
+{
+    private readonly string _root = Directory.CreateTempSubdirectory("kd-recipe-").FullName;
+
+    /// <summary>The path of something in the temporary folder, such as a run.</summary>
+    public string Path(string name) => System.IO.Path.Combine(_root, name);
+
+    /// <summary>A recipe from its text; relative paths are relative to the temporary folder.</summary>
+    public Recipe Read(string recipe) =>
+        RecipeReader.ReadText(recipe, _root, new([], new Dictionary<string, string>()), catalog);
+
+    /// <summary>Runs to the end without a break and gives the report.</summary>
+    /// <param name="recipe">The recipe's text.</param>
+    /// <param name="name">The run's folder in the temporary one.</param>
+    /// <param name="maxStepsPerStage">At most so many steps per stage, 0 for no limit.</param>
+    public JsonObject Whole(string recipe, string name, long maxStepsPerStage = 0) =>
+        Experiment
+            .Run(
+                Read(recipe),
+                Path(name),
+                catalog,
+                new SessionOptions { MaxStepsPerStage = maxStepsPerStage },
+                new ResumeOptions(),
+                CancellationToken.None
+            )
+            .Report;
+
+    /// <summary>Runs to the end in sittings of so many steps; gives the report and the number of sittings.</summary>
+    /// <exception cref="InvalidOperationException">The run does not end within 500 sittings.</exception>
+    public (JsonObject Report, int Sittings) Pieces(string recipe, string name, int steps, long maxStepsPerStage = 0)
+    {
+        for (var sitting = 1; sitting <= 500; sitting++)
+        {
+            using var stop = new CancellationTokenSource();
+            var options = new SessionOptions
+            {
+                MaxStepsPerStage = maxStepsPerStage,
+                Observer = new StopAfter(steps, stop),
+            };
+            var end = Experiment.Run(Read(recipe), Path(name), catalog, options, new ResumeOptions(), stop.Token);
+            if (end.State == SessionEnd.Done)
+                return (end.Report, sitting);
+        }
+        throw new InvalidOperationException("The run does not come to its end.");
+    }
+
+    /// <summary>SHA-256 of a run's file.</summary>
+    public string Sha256(string run, string file) =>
+        Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(System.IO.Path.Combine(Path(run), file))));
+
+    /// <summary>Removes the temporary folder.</summary>
+    public void Dispose() => Directory.Delete(_root, recursive: true);
+
+    private sealed class StopAfter(int steps, CancellationTokenSource stop) : IRunObserver
+    {
+        private int _done;
+
+        public void StepDone(Progress progress, IReadOnlyDictionary<string, double>? values, double imagesPerSecond)
+        {
+            if (++_done >= steps)
+                stop.Cancel();
+        }
+
+        public void RunStarted(long seed, string path) { }
+
+        public void StageStarted(Progress progress) { }
+
+        public void Evaluated(Progress progress, Evaluation evaluation) { }
+
+        public void CheckpointWritten(Progress progress, string path) { }
+
+        public void Warned(string message) { }
+    }
+}
