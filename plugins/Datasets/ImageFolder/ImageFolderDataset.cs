@@ -16,7 +16,7 @@ internal sealed class ImageFolderDataset : IDataset
     {
         (_root, _options) = (root, options);
         var splits = FindSplits(root);
-        var classes = FolderScan.Folders(splits["train"]);
+        var classes = Classes(splits["train"], options.Include);
         if (classes.Length == 0)
             throw new KdException(
                 DataErrors.EmptyClass,
@@ -24,7 +24,10 @@ internal sealed class ImageFolderDataset : IDataset
                 "Put the images of each class into a folder of its name."
             );
         var decoder = new ImageDecoder(options);
-        var lists = splits.ToDictionary(s => s.Key, s => List(s.Value, classes));
+        var lists = splits.ToDictionary(
+            s => s.Key,
+            s => List(s.Value, classes, s.Key == "train" ? options.PerClass : options.TestPerClass)
+        );
         var (height, width) = options.Size > 0 ? (options.Size, options.Size) : decoder.Measure(lists["train"][0].Path);
         long[] shape = [decoder.Channels, height, width];
         foreach (var (split, files) in lists)
@@ -61,12 +64,27 @@ internal sealed class ImageFolderDataset : IDataset
             : new Dictionary<string, string> { ["train"] = root };
     }
 
-    private static List<(string Path, long Label)> List(string folder, string[] classes)
+    private static string[] Classes(string folder, IReadOnlyCollection<string> include)
+    {
+        var all = FolderScan.Folders(folder);
+        var missing = include.Except(all).ToArray();
+        if (missing.Length > 0)
+            throw new KdException(
+                DataErrors.LabelOutOfRange,
+                $"'{folder}' has no class {string.Join(", ", missing)}; it has: {string.Join(", ", all)}.",
+                "Correct 'include'."
+            );
+        return include.Count == 0 ? all : [.. all.Where(include.Contains)];
+    }
+
+    private List<(string Path, long Label)> List(string folder, string[] classes, int perClass)
     {
         var files = new List<(string, long)>();
         foreach (var name in FolderScan.Folders(folder))
         {
             var label = Array.IndexOf(classes, name);
+            if (label < 0 && _options.Include.Count > 0)
+                continue;
             if (label < 0)
                 throw new KdException(
                     DataErrors.LabelOutOfRange,
@@ -79,7 +97,7 @@ internal sealed class ImageFolderDataset : IDataset
                     DataErrors.EmptyClass,
                     $"The class folder '{Path.Combine(folder, name)}' holds no image."
                 );
-            files.AddRange(images.Select(i => (i, (long)label)));
+            files.AddRange(images.Take(perClass > 0 ? perClass : images.Count).Select(i => (i, (long)label)));
         }
         return files;
     }

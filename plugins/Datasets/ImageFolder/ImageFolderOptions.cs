@@ -40,4 +40,18 @@ public sealed record ImageFolderOptions
     /// <value>0 to 1,000,000; default 512.</value>
     [Range(0, 1_000_000)]
     public int CacheMegabytes { get; init; } = 512;
+
+    /// <summary>The classes to take, by folder name; empty for all. Other folders are passed over.</summary>
+    /// <value>Folder names; default none.</value>
+    public IReadOnlyList<string> Include { get; init; } = [];
+
+    /// <summary>At most so many training images per class, the first in ordinal order; 0 for all.</summary>
+    /// <value>0 to 100,000,000; default 0.</value>
+    [Range(0, 100_000_000)]
+    public int PerClass { get; init; }
+
+    /// <summary>The same for the other splits.</summary>
+    /// <value>0 to 100,000,000; default 0.</value>
+    [Range(0, 100_000_000)]
+    public int TestPerClass { get; init; }
 }

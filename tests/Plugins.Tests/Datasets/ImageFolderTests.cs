@@ -1,5 +1,6 @@
 using KdPlugins.Core;
 using KdPlugins.Datasets;
+using KdPlugins.Torch;
 using SkiaSharp;
 using static TorchSharp.torch;
 
@@ -101,6 +102,30 @@ public sealed class ImageFolderTests : IDisposable
         DataAssert.Fails(DataErrors.SplitMissing, () => data.Open("val"), "train, test");
         Put("test/bird/x.png", Plain(4, 3, SKColors.White));
         DataAssert.Fails(DataErrors.LabelOutOfRange, () => Open(), "bird");
+    }
+
+    [Fact]
+    public void Classes_can_be_chosen_and_their_images_limited_by_split()
+    {
+        PutTwoClasses("train/");
+        Put("train/cow/1.png", Plain(4, 3, SKColors.Red));
+        foreach (var name in new[] { "Dog/1", "cat/1", "cat/2", "cow/1", "yak/1" })
+            Put($"test/{name}.png", Plain(4, 3, SKColors.Red));
+        var chosen = new ImageFolderOptions { Include = ["cow", "cat"] };
+
+        var all = Open(chosen);
+        Assert.Equal(["cat", "cow"], all.Info.ClassNames);
+        Assert.Equal((3, 3), (all.Open("train").Count, all.Open("test").Count));
+        var few = Open(chosen with { PerClass = 1, TestPerClass = 1 });
+        Assert.Equal((2, 2), (few.Open("train").Count, few.Open("test").Count));
+        Assert.NotEqual(all.Fingerprint, few.Fingerprint);
+        using var scope = NewDisposeScope();
+        var target = Assert.IsType<ClassIndexTarget>(few.Open("train").Read(new long[] { 0, 1 }).Target);
+        Assert.Equal([0, 1], target.Labels.data<long>().ToArray());
+
+        var missing = Assert.Throws<KdException>(() => Open(new ImageFolderOptions { Include = ["cat", "yak"] }));
+        Assert.Equal(DataErrors.LabelOutOfRange, missing.Code);
+        Assert.Contains("yak", missing.Message);
     }
 
     [Fact]
