@@ -84,6 +84,11 @@ type IPlanContext =
     /// What the main data set holds.
     abstract Data: DataInfo
 
+    /// Where that comes from which the run makes: recipe and its SHA-256, method, seed, build, and the
+    /// fingerprints of all data.
+    /// For the cards of what is exported.
+    abstract Origin: IReadOnlyDictionary<string, string>
+
     /// The roles that the recipe fills.
     abstract Roles: IReadOnlyCollection<string>
 

@@ -56,6 +56,12 @@ type DataErrors private () =
     static let accessDenied =
         entry "KDP0411" "data may not be read" "Grant this user the right to read it."
 
+    static let contentChanged =
+        entry
+            "KDP0412"
+            "data are not what their card describes"
+            "Make or get the data set again; its files belong together."
+
     /// A path that options name does not exist.
     static member NotFound = notFound
 
@@ -88,6 +94,9 @@ type DataErrors private () =
 
     /// The operating system refuses to open a file or folder.
     static member AccessDenied = accessDenied
+
+    /// A file's SHA-256 or its content contradicts the card beside it.
+    static member ContentChanged = contentChanged
 
     /// Every entry.
     static member All: IReadOnlyList<ErrorCode> = entries

@@ -161,6 +161,30 @@ type internal Composer(recipe: Recipe, catalog: IPluginCatalog, clock: TimeProvi
         made.Bind info
         made
 
+    // Networks that are made for the main data set are evaluated on these.
+    let checkStandIn (name: string) (other: DataInfo) =
+        let text (data: DataInfo) =
+            let shape = String.Join(", ", data.InputShape)
+            $"inputs [{shape}] of {data.Classes} classes"
+
+        if text other <> text info then
+            Fail.error
+                CoreErrors.ShapesDiffer
+                $"The source '{name}' has {text other}; the main data set, which it evaluates, has {text info}."
+
+    let originOf (data: IReadOnlyDictionary<string, string>) =
+        let all = SortedDictionary<string, string>(StringComparer.Ordinal)
+        all["recipe"] <- recipe.Name
+        all["recipe-sha256"] <- recipe.Identity()
+        all["method"] <- recipe.Strategy.Id
+        all["seed"] <- string seed
+        all["build"] <- Build.version
+
+        for entry in data do
+            all[$"{entry.Key}-sha256"] <- entry.Value
+
+        all :> IReadOnlyDictionary<string, string>
+
     let openSources () =
         owned.Add dataset
         let training = dataset.Open "train"
@@ -168,6 +192,7 @@ type internal Composer(recipe: Recipe, catalog: IPluginCatalog, clock: TimeProvi
 
         let struct (train, validation) =
             match recipe.Validation with
+            | v when v.IsOfSource -> struct (training, null)
             | v when not (isNull v.Split) -> struct (training, dataset.Open v.Split)
             | v when v.Count.HasValue -> fraction (float v.Count.Value / float training.Count)
             | v -> fraction (v.Fraction.GetValueOrDefault 0.1)
@@ -188,6 +213,10 @@ type internal Composer(recipe: Recipe, catalog: IPluginCatalog, clock: TimeProvi
                 (create PluginKind.Dataset section.Dataset: IDatasetPlugin).Open recipe.Folder
 
             owned.Add opened
+
+            if section.Name = SourceSection.Validation || section.Name = SourceSection.Test then
+                checkStandIn section.Name opened.Info
+
             addFeed section.Name (opened.Open section.Split)
             data[section.Name] <- opened.Fingerprint
 
@@ -316,6 +345,7 @@ type internal Composer(recipe: Recipe, catalog: IPluginCatalog, clock: TimeProvi
 
     let makePhase
         name
+        origin
         strategyChoice
         (training: TrainingSection)
         (choices: IReadOnlyList<LossChoice>)
@@ -343,7 +373,7 @@ type internal Composer(recipe: Recipe, catalog: IPluginCatalog, clock: TimeProvi
         let bind = Func<IReadOnlyList<WeightedLoss>>(fun () -> bound.Value)
 
         let context =
-            PlanContext(name, run, plan, info, factory, generators, bind, teaching, registry, exports)
+            PlanContext(name, run, plan, info, origin, factory, generators, bind, teaching, registry, exports)
 
         phase.Stages <- strategy.Plan context
         bound.Value |> ignore
@@ -369,15 +399,23 @@ type internal Composer(recipe: Recipe, catalog: IPluginCatalog, clock: TimeProvi
             let networks = addRoles result
             let generators = makeGenerators ()
             let exports = List<Export>()
+            let origin = originOf data
 
             let prepared =
                 [|
                     for section in recipe.Prepare ->
-                        makePhase section.Name section.Strategy section.Training section.Losses generators exports
+                        makePhase
+                            section.Name
+                            origin
+                            section.Strategy
+                            section.Training
+                            section.Losses
+                            generators
+                            exports
                 |]
 
             let main =
-                makePhase "" recipe.Strategy recipe.Training recipe.Losses generators exports
+                makePhase "" origin recipe.Strategy recipe.Training recipe.Losses generators exports
 
             let phases = Array.append prepared [| main |]
 

@@ -41,6 +41,7 @@ type internal PlanContext
         run: LiveRun,
         training: TrainingPlan,
         data: DataInfo,
+        origin: IReadOnlyDictionary<string, string>,
         factory: INetworkFactory,
         generators: IReadOnlyDictionary<string, IGenerator>,
         bindLosses: Func<IReadOnlyList<WeightedLoss>>,
@@ -62,6 +63,7 @@ type internal PlanContext
         member _.Training = training
         member _.Device = run.Device
         member _.Data = data
+        member _.Origin = origin
         member _.Roles = run.Roles.Keys
         member _.TeacherLosses = teacherLosses
         member _.Network role = (run.Role role).Network

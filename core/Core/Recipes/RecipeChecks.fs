@@ -5,9 +5,8 @@ open System
 open System.Collections.Generic
 open System.Text.RegularExpressions
 
-/// The name that the main phase's stages begin with, and those of the main data set's splits.
+/// The name that the main phase's stages begin with.
 let private mainPhase = "main"
-let private ownSources = [ "train"; "validation"; "test" ]
 
 let private kebab = Regex($"^({Names.Kebab})\\z")
 
@@ -55,8 +54,21 @@ let private seeds (failures: FailureSink) (draft: RecipeDraft) : int64[] =
         Seq.toArray draft.Seeds
 
 let private validation (failures: FailureSink) (draft: RecipeDraft) : ValidationSection =
-    match box draft.Validation with
-    | null -> ValidationSection.Tenth
+    let path = [ Key "validation" ]
+
+    match box draft.Validation, draft.Sources.ContainsKey SourceSection.Validation with
+    | null, true -> ValidationSection.OfSource
+    | null, false -> ValidationSection.Tenth
+    | _, true ->
+        failures.Add(
+            RecipeErrors.Contradiction,
+            path,
+            "validation is described beside a source of that name",
+            "one of them",
+            ""
+        )
+
+        draft.Validation
     | _ ->
         let given =
             [
@@ -72,7 +84,7 @@ let private validation (failures: FailureSink) (draft: RecipeDraft) : Validation
         | _ ->
             failures.Add(
                 RecipeErrors.Contradiction,
-                [ Key "validation" ],
+                path,
                 "several ways are given",
                 "one of fraction, count and split",
                 ""
@@ -148,7 +160,7 @@ let draft (failures: FailureSink) (draft: RecipeDraft) : Checked =
         let path = [ Key text; Key "sources" ]
         name failures path "source" text
 
-        if List.contains text ownSources then
+        if text = SourceSection.Train then
             failures.Add(
                 RecipeErrors.NotUnique,
                 path,

@@ -35,18 +35,19 @@ let map (json: Utf8JsonWriter) (name: string) (items: IReadOnlyList<'T>) (write:
     Seq.iter (write json) items
     json.WriteEndObject()
 
-/// The one of the three that is given.
+/// The one of the three that is given; nothing where a source serves.
 let validation (json: Utf8JsonWriter) (section: ValidationSection) =
-    json.WriteStartObject "validation"
+    if not section.IsOfSource then
+        json.WriteStartObject "validation"
 
-    if section.Fraction.HasValue then
-        json.WriteNumber("fraction", section.Fraction.Value)
-    elif section.Count.HasValue then
-        json.WriteNumber("count", section.Count.Value)
-    else
-        json.WriteString("split", section.Split)
+        if section.Fraction.HasValue then
+            json.WriteNumber("fraction", section.Fraction.Value)
+        elif section.Count.HasValue then
+            json.WriteNumber("count", section.Count.Value)
+        else
+            json.WriteString("split", section.Split)
 
-    json.WriteEndObject()
+        json.WriteEndObject()
 
 let source (json: Utf8JsonWriter) (section: SourceSection) =
     json.WriteStartObject section.Name

@@ -35,6 +35,15 @@ type SourceSection =
         Split: string
     }
 
+    /// The source that the main data set always gives.
+    static member Train = "train"
+
+    /// The source that states are chosen by. A section of this name stands in for what is carved from the main data set.
+    static member Validation = "validation"
+
+    /// The source that results are reported on. A section of this name stands in for the main data set's split.
+    static member Test = "test"
+
 /// The network of a role.
 type ModelSection =
     {

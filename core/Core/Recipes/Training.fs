@@ -159,7 +159,8 @@ type TrainingSection =
             Schedule = ScheduleSection.Default
         }
 
-/// What is kept apart from training for choosing the best state: exactly one of the three.
+/// What is kept apart from training for choosing the best state: one of the three, or none of them where a source of the
+/// recipe is called "validation".
 type ValidationSection =
     {
         /// The share of the training split, in (0, 1); null where another is given.
@@ -182,6 +183,18 @@ type ValidationSection =
             Count = Nullable()
             Split = null
         }
+
+    /// Nothing is kept apart: the recipe has a source for it.
+    static member OfSource =
+        {
+            Fraction = Nullable()
+            Count = Nullable()
+            Split = null
+        }
+
+    /// Whether the recipe has a source for it.
+    member this.IsOfSource =
+        not this.Fraction.HasValue && not this.Count.HasValue && isNull this.Split
 
 /// When the networks are evaluated.
 type EvaluationSection =

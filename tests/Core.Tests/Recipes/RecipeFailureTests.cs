@@ -62,6 +62,12 @@ public sealed class RecipeFailureTests
             { "prepare[1].name=pretrain", "KDP0209", "prepare[1].name", "'pretrain' again" },
             { "prepare[1].name=main", "KDP0209", "prepare[1].name", "'main'" },
             { "sources.train={\"id\":\"shapes\"}", "KDP0209", "sources.train", "the main data set has this one" },
+            {
+                "sources.validation={\"id\":\"shapes\"}",
+                "KDP0210",
+                "validation",
+                "validation is described beside a source of that name"
+            },
             { "models.other.id=cifar-resnet", "KDP0210", "models.other", "both id and like" },
             { "models.other.options.depth=8", "KDP0210", "models.other", "options beside like" },
             { "models.shared={\"like\":\"student\"}", "KDP0210", "models.shared", "another name" },

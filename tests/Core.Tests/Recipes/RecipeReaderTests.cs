@@ -64,6 +64,16 @@ public sealed class RecipeReaderTests
     }
 
     [Fact]
+    public void A_source_called_validation_stands_in_for_what_is_carved()
+    {
+        var recipe = SampleRecipes.Read(SampleRecipes.Smallest, """sources.validation={"id":"shapes"}""");
+
+        Assert.True(recipe.Validation.IsOfSource);
+        Assert.DoesNotContain("\"validation\": {\n    \"fraction\"", recipe.ToResolvedJson());
+        Assert.Equal(recipe, SampleRecipes.Read(recipe.ToResolvedJson()));
+    }
+
+    [Fact]
     public void A_role_like_another_has_its_architecture_but_not_its_weights()
     {
         var recipe = SampleRecipes.Read(SampleRecipes.Full);

@@ -11,6 +11,7 @@ internal sealed class FakePlan(params string[] roles) : IPlanContext
     public TrainingPlan Training { get; } = new(3, 2, new OptimiserSettings(), _ => 1, ScalarType.Float32);
     public Device Device => CPU;
     public DataInfo Data { get; } = Make.Data([3, 8, 8], 10);
+    public IReadOnlyDictionary<string, string> Origin { get; } = new Dictionary<string, string>();
     public IReadOnlyCollection<string> Roles => roles;
     public IReadOnlyCollection<string> Sources => ["train"];
     public IStateRegistry State => throw new NotSupportedException();

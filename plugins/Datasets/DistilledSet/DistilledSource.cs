@@ -1,0 +1,23 @@
+using KdPlugins.Core;
+using static TorchSharp.torch;
+
+namespace KdPlugins.Datasets;
+
+/// <summary>The samples of a distilled set.</summary>
+internal sealed class DistilledSource(DistilledSet set, TargetKind target) : IDataSource
+{
+    public long Count => set.Card.Count;
+
+    public Batch Read(ReadOnlyMemory<long> indices)
+    {
+        SampleRead.Check(indices.Span, Count, $"split 'train' of the distilled set '{set.Card.Name}'");
+        var rows = SampleRead.Numbers(indices.Span);
+        Target picked = target switch
+        {
+            TargetKind.ClassIndex => new ClassIndexTarget(set.Labels.index_select(0, rows)),
+            TargetKind.Soft => new SoftTarget(set.Soft.index_select(0, rows)),
+            _ => new NoTarget(indices.Length),
+        };
+        return new Batch(set.Images.index_select(0, rows), picked, rows);
+    }
+}
