@@ -47,7 +47,46 @@ public static class CommandErrors
         "Mend or remove what is named above; 'kd plugins explain ID' says more."
     );
 
+    /// <summary>The tensors of a probe do not make what the plugin runs on.</summary>
+    public static readonly ErrorCode ProbeInput = new(
+        "KDP0806",
+        "the tensors of a probe do not fit",
+        "Change the input file; 'kd probe ID --list' says what the plugin takes."
+    );
+
+    /// <summary>A tensor of a probe serves nothing, such as a name with a slip in it.</summary>
+    public static readonly ErrorCode ProbeUnread = new(
+        "KDP0807",
+        "a tensor of a probe is read by nothing",
+        "Correct its name or leave it out; 'kd probe ID --list' says what the plugin takes."
+    );
+
+    /// <summary>What was named cannot be probed, or not without saying which.</summary>
+    public static readonly ErrorCode ProbeKind = new(
+        "KDP0808",
+        "a plugin cannot be probed",
+        "Name a loss, a model or an augmentation, with --kind where several have the id."
+    );
+
+    /// <summary>A plugin failed while it was probed.</summary>
+    public static readonly ErrorCode ProbeFailed = new(
+        "KDP0809",
+        "a plugin failed while it was probed",
+        "Check the input against what the plugin takes; --verbose shows where it happened."
+    );
+
     /// <summary>Every entry of the command line.</summary>
     public static IReadOnlyList<ErrorCode> All { get; } =
-    [Unexpected, Usage, FolderInUse, BadOrigin, FileUnreadable, PluginsRefused];
+    [
+        Unexpected,
+        Usage,
+        FolderInUse,
+        BadOrigin,
+        FileUnreadable,
+        PluginsRefused,
+        ProbeInput,
+        ProbeUnread,
+        ProbeKind,
+        ProbeFailed,
+    ];
 }

@@ -6,6 +6,7 @@ using System.Text.Json.Nodes;
 using KdPlugins.Core;
 using KdPlugins.Host.Commands.Check;
 using KdPlugins.Host.Commands.Plugins;
+using KdPlugins.Host.Commands.Probe;
 using KdPlugins.Host.Commands.Results;
 using KdPlugins.Host.Commands.Run;
 using KdPlugins.Torch;
@@ -52,6 +53,7 @@ internal static class CommandLine
             CompareCommand.Make(screen),
             PluginsCommand.Make(screen),
             DescribeCommand.Make(screen),
+            ProbeCommand.Make(screen),
             SchemaCommand.Make(screen),
         };
         // Read from the raw arguments, so that failures to parse follow them as well.

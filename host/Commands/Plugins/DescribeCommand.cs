@@ -32,7 +32,8 @@ internal static class DescribeCommand
         return command;
     }
 
-    private static Exception Unknown(PluginHost host, string id)
+    /// <summary>The failure for an id that no usable plugin has.</summary>
+    internal static Exception Unknown(PluginHost host, string id)
     {
         // Says whether it was refused, or which id may have been meant.
         var why = host.Catalog.Statuses.FirstOrDefault(s => s.Id == id);

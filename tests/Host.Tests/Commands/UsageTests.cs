@@ -54,7 +54,8 @@ public sealed class UsageTests : IDisposable
             var result = Kd.Call(args);
             Assert.Equal(0, result.ExitCode);
             foreach (
-                var command in (string[])["run", "resume", "check", "eval", "compare", "plugins", "schema", "describe"]
+                var command in (string[])
+                    ["run", "resume", "check", "eval", "compare", "plugins", "schema", "describe", "probe"]
             )
                 Assert.Contains($"  {command} ", result.Output);
             foreach (var (code, meaning) in ExitCodes.Table)
