@@ -1,0 +1,46 @@
+using KdPlugins.Core;
+using KdPlugins.Sdk;
+using KdPlugins.Torch;
+
+namespace KdPlugins.Models;
+
+/// <summary>What an image network is made for.</summary>
+/// <param name="Channels">Channels of the images.</param>
+/// <param name="Height">Pixels.</param>
+/// <param name="Width">Pixels.</param>
+/// <param name="Classes">Length of the logits.</param>
+internal sealed record ImageShape(int Channels, long Height, long Width, int Classes);
+
+/// <summary>The base of the plugins that make a <see cref="StagedNet"/> for images.</summary>
+/// <typeparam name="TOptions">The options of the family.</typeparam>
+public abstract class ImageModelPlugin<TOptions> : ModelPlugin<TOptions>
+    where TOptions : class, new()
+{
+    /// <summary>The member of the family that the options ask for, as messages name it.</summary>
+    private protected abstract string Member { get; }
+
+    /// <summary>The smallest height and width.</summary>
+    private protected abstract long SmallestSide { get; }
+
+    private protected abstract StagedNet Build(ImageShape image);
+
+    /// <inheritdoc/>
+    /// <exception cref="KdException"><c>KDP0303</c>: the input is no image of the least size, or there are no classes.</exception>
+    public sealed override INetwork Create(ModelRequest request)
+    {
+        var shape = request.InputShape.ToArray();
+        if (shape.Length != 3)
+            throw Unfit($"needs images [channels, height, width], the data have the shape {TensorText.Shape(shape)}");
+        if (shape[0] < 1 || shape[0] > int.MaxValue || shape[1] < SmallestSide || shape[2] < SmallestSide)
+            throw Unfit(
+                $"needs at least 1 channel and {SmallestSide}x{SmallestSide} pixels, the data have the shape {TensorText.Shape(shape)}"
+            );
+        if (request.Classes is < 1 or > int.MaxValue)
+            throw Unfit($"needs at least 1 class, the data have {request.Classes}");
+        var image = new ImageShape((int)shape[0], shape[1], shape[2], (int)request.Classes);
+        return new StagedNetwork(() => Build(image), shape, image.Classes);
+    }
+
+    private KdException Unfit(string reason) =>
+        new(CoreErrors.ShapesDiffer, $"Model {Member} {reason}.", "Choose another model or data set.");
+}

@@ -1,0 +1,18 @@
+using KdPlugins.Sdk;
+
+namespace KdPlugins.Models;
+
+/// <summary>MobileNetV2 for small images.</summary>
+[KdModel(
+    "mobilenet-v2",
+    Description = "MobileNetV2 of mdistiller (half width) or of the CIFAR collections, with their parameter names",
+    Paper = "Sandler et al.: MobileNetV2: Inverted Residuals and Linear Bottlenecks, 2018"
+)]
+public sealed class MobileNetV2Plugin : ImageModelPlugin<MobileNetV2Options>
+{
+    private protected override string Member => "'mobilenet-v2'";
+
+    private protected override long SmallestSide => 16;
+
+    private protected override StagedNet Build(ImageShape image) => MobileNetV2.Build(Options, image);
+}

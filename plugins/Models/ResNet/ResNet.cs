@@ -1,0 +1,107 @@
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace KdPlugins.Models;
+
+/// <summary>Builds ResNets: a stem and four stages of residual blocks (He et al. 2016, table 1).</summary>
+internal static class ResNet
+{
+    internal static StagedNet Build(ResNetOptions options, ImageShape image)
+    {
+        var net = new StagedNet($"resnet{options.Depth}");
+        net.Append("stem", tree => Stem(tree, options, image.Channels));
+        var channels = options.Width;
+        for (var stage = 1; stage <= 4; stage++)
+        {
+            var (number, inputs, width) = (stage, channels, options.Width << (stage - 1));
+            net.Append($"layer{stage}", tree => Stage(tree, options, number, inputs, width));
+            channels = options.Bottlenecks ? 4 * width : width;
+        }
+        net.End(Steps.MeanOverPositions, Distiller(options) ? "linear" : "fc", channels, image.Classes);
+        net.NormalByFanOut();
+        if (options.ZeroInitResidual)
+            foreach (var (name, norm) in net.named_modules().Where(m => IsLastNorm(options, m.name)))
+                nn.init.zeros_(((TorchSharp.Modules.BatchNorm2d)norm).weight);
+        return net;
+    }
+
+    private static bool Distiller(ResNetOptions options) => options.Naming == ResNetNaming.Distiller;
+
+    private static bool IsLastNorm(ResNetOptions options, string path) =>
+        path.StartsWith("layer", StringComparison.Ordinal)
+        && path.EndsWith(options.Bottlenecks ? ".bn3" : ".bn2", StringComparison.Ordinal);
+
+    private static Stretch Stem(ModuleTree tree, ResNetOptions options, int channels)
+    {
+        if (options.Stem == ResNetStem.Small)
+        {
+            var small = ConvUnit.Add(tree, "conv1", "bn1", channels, options.Width, 3, padding: options.StemPadding);
+            return (x, _) => small.RunRelu(x);
+        }
+        var large = ConvUnit.Add(tree, "conv1", "bn1", channels, options.Width, 7, stride: 2);
+        return (x, _) =>
+        {
+            using var full = large.RunRelu(x);
+            return nn.functional.max_pool2d(full, 3, 2, 1);
+        };
+    }
+
+    private static Stretch Stage(ModuleTree tree, ResNetOptions options, int stage, int inputs, int width)
+    {
+        var outputs = options.Bottlenecks ? 4 * width : width;
+        var blocks = new List<Func<Tensor, Tensor>>();
+        for (var i = 0; i < options.Blocks[stage - 1]; i++)
+        {
+            var path = $"layer{stage}.{i}";
+            var stride = i == 0 && stage > 1 ? 2 : 1;
+            var branch = options.Bottlenecks
+                ? Bottleneck(tree, path, inputs, width, stride)
+                : BasicBlock(tree, path, inputs, width, stride);
+            var shortcut = Shortcut(tree, $"{path}.{(Distiller(options) ? "shortcut" : "downsample")}");
+            blocks.Add(Residual(branch, shortcut(inputs, outputs, stride)));
+            inputs = outputs;
+        }
+        return Steps.Blocks($"layer{stage}", blocks);
+    }
+
+    private static Func<Tensor, Tensor> BasicBlock(ModuleTree tree, string path, int inputs, int width, int stride)
+    {
+        var first = ConvUnit.Add(tree, $"{path}.conv1", $"{path}.bn1", inputs, width, 3, stride);
+        var second = ConvUnit.Add(tree, $"{path}.conv2", $"{path}.bn2", width, width, 3);
+        return x =>
+        {
+            using var hidden = first.RunRelu(x);
+            return second.Run(hidden);
+        };
+    }
+
+    // The stride stands at the 3x3 convolution, as in torchvision; the paper has it at the first 1x1.
+    private static Func<Tensor, Tensor> Bottleneck(ModuleTree tree, string path, int inputs, int width, int stride)
+    {
+        var first = ConvUnit.Add(tree, $"{path}.conv1", $"{path}.bn1", inputs, width, 1);
+        var second = ConvUnit.Add(tree, $"{path}.conv2", $"{path}.bn2", width, width, 3, stride);
+        var third = ConvUnit.Add(tree, $"{path}.conv3", $"{path}.bn3", width, 4 * width, 1);
+        return x =>
+        {
+            using var narrow = first.RunRelu(x);
+            using var hidden = second.RunRelu(narrow);
+            return third.Run(hidden);
+        };
+    }
+
+    private static Func<int, int, int, ConvUnit?> Shortcut(ModuleTree tree, string path) =>
+        (inputs, outputs, stride) =>
+            stride == 1 && inputs == outputs
+                ? null
+                : ConvUnit.Add(tree, $"{path}.0", $"{path}.1", inputs, outputs, 1, stride);
+
+    private static Func<Tensor, Tensor> Residual(Func<Tensor, Tensor> branch, ConvUnit? shortcut) =>
+        x =>
+        {
+            var sum = branch(x);
+            if (shortcut is null)
+                return sum.add_(x);
+            using var other = shortcut.Run(x);
+            return sum.add_(other);
+        };
+}

@@ -1,0 +1,109 @@
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace KdPlugins.Models;
+
+/// <summary>
+/// Builds wide ResNets: blocks that normalise and rectify first (Zagoruyko and Komodakis 2016, table 1). What a stage ends
+/// with is a signed sum; the norm that follows it is the tap <c>layerN.preact</c>.
+/// </summary>
+internal static class WideResNet
+{
+    internal static StagedNet Build(WideResNetOptions options, ImageShape image)
+    {
+        var net = new StagedNet($"wrn_{options.Depth}_{options.Width}");
+        net.Append(
+            "stem",
+            tree =>
+            {
+                var conv = tree.Add("conv1", nn.Conv2d(image.Channels, 16, 3, padding: 1, bias: false));
+                return (x, _) => conv.call(x);
+            }
+        );
+        net.EndsSigned("stem");
+        var channels = 16;
+        for (var stage = 1; stage <= 3; stage++)
+        {
+            var (number, inputs, outputs) = (stage, channels, (8 << stage) * options.Width);
+            net.Append($"layer{stage}", tree => Stage(tree, options, number, inputs, outputs));
+            net.EndsSigned($"layer{stage}");
+            channels = outputs;
+        }
+        net.End(tree => Embed(tree, channels), "fc", channels, image.Classes);
+        return net.NormalByFanOut().ZeroClassifierBias();
+    }
+
+    private static Stretch Embed(ModuleTree tree, int channels)
+    {
+        var norm = tree.Add("bn1", nn.BatchNorm2d(channels));
+        return (x, taps) =>
+        {
+            var before = taps.Add("layer3.preact", norm.call(x), signed: true);
+            var after = taps.Rectify(before);
+            var pooled = after.mean([2, 3]);
+            taps.Release(after);
+            return pooled;
+        };
+    }
+
+    private static Stretch Stage(ModuleTree tree, WideResNetOptions options, int stage, int inputs, int outputs)
+    {
+        var blocks = new List<Stretch>();
+        for (var i = 0; i < (options.Depth - 4) / 6; i++)
+        {
+            var normed = i == 0 && stage > 1 ? $"layer{stage - 1}.preact" : null;
+            var stride = i == 0 && stage > 1 ? 2 : 1;
+            blocks.Add(Block(tree, $"block{stage}.layer.{i}", options.Dropout, inputs, outputs, stride, normed));
+            inputs = outputs;
+        }
+        return (input, taps) =>
+        {
+            var x = input;
+            foreach (var block in blocks)
+            {
+                var next = block(x, taps);
+                if (!ReferenceEquals(x, input))
+                    x.Dispose();
+                x = next;
+            }
+            return x;
+        };
+    }
+
+    private static Stretch Block(
+        ModuleTree tree,
+        string path,
+        double dropout,
+        int inputs,
+        int outputs,
+        int stride,
+        string? normed
+    )
+    {
+        var norm1 = tree.Add($"{path}.bn1", nn.BatchNorm2d(inputs));
+        var first = ConvUnit.Add(tree, $"{path}.conv1", $"{path}.bn2", inputs, outputs, 3, stride);
+        var second = tree.Add($"{path}.conv2", nn.Conv2d(outputs, outputs, 3, padding: 1, bias: false));
+        var shortcut =
+            inputs == outputs
+                ? null
+                : tree.Add($"{path}.convShortcut", nn.Conv2d(inputs, outputs, 1, stride, bias: false));
+        return (x, taps) =>
+        {
+            var before = norm1.call(x);
+            if (normed is not null)
+                taps.Add(normed, before, signed: true);
+            var active = taps.Rectify(before);
+            using var hidden = first.RunRelu(active);
+            using var thinned = dropout > 0 ? nn.functional.dropout(hidden, dropout, norm1.training) : hidden.alias();
+            var sum = second.call(thinned);
+            // Where the width changes, the shortcut takes the rectified value; else the raw one.
+            if (shortcut is null)
+                sum.add_(x);
+            else
+                using (var other = shortcut.call(active))
+                    sum.add_(other);
+            taps.Release(active);
+            return sum;
+        };
+    }
+}
