@@ -141,8 +141,16 @@ type IStepContext =
     /// Where the n-th call of a run begins depends on nothing but n. Raises KDP0305 for an unknown source.
     abstract Next: source: string -> Batch
 
+    /// The samples of these numbers of a source, on the device, images as float in [0, 1], nothing augmented. Takes
+    /// nothing from the source's order. Raises KDP0305 for an unknown source.
+    abstract Read: source: string * indices: ReadOnlyMemory<int64> -> Batch
+
     /// A role's view of a batch: the role's own augmentations applied; the batch itself where the role has none.
     abstract View: role: string * batch: Batch -> Batch
+
+    /// A role's view of raw samples as in an evaluation: of the shared and the role's own augmentations those that belong
+    /// to evaluations (normalising does), nothing random. With graph to the batch's input.
+    abstract EvaluationView: role: string * batch: Batch -> Batch
 
     /// Runs a role's network with the run's precision, in training mode and with graph where the role is trained in this
     /// stage, without graph and in evaluation mode elsewhere. taps: beyond those the recipe's losses need; may be null.
@@ -163,6 +171,10 @@ type IStepContext =
 
     /// Steps the optimiser with the gradients that are there (for methods that make gradients themselves).
     abstract Apply: trainable: Trainable -> unit
+
+    /// Forgets what the optimiser has gathered (moments, the count of steps), for parameters that begin anew: the next
+    /// item of a synthesis, a network that is drawn again.
+    abstract Restart: trainable: Trainable -> unit
 
     /// Publishes a scalar tensor for the events and the report; read once, when events are written.
     abstract Report: name: string * value: Tensor -> unit

@@ -178,12 +178,7 @@ module internal Evaluator =
 
     /// What augmentations see of an evaluation.
     let context (run: LiveRun) (progress: Progress) =
-        { new PartContext(progress, run.Key.Derive("evaluation"), run.Device, true) with
-            member _.Consult(role, _, _) =
-                Fail.error CoreErrors.WrongCombination $"An augmentation consults '{role}' in an evaluation."
-
-            member _.Value(_, fallback) = fallback
-        }
+        EvaluationContext(progress, run.Key.Derive("evaluation"), run.Device)
 
     let private eachBatch (run: LiveRun) (source: IDataSource) (count: int64) (action: Batch -> unit) =
         let all = batches count run.EvaluationBatch

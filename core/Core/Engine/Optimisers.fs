@@ -69,6 +69,14 @@ type internal Optimisers(training: TrainingPlan) =
 
         optimiser.step () |> ignore
 
+    /// Forgets an optimiser: the next use makes a new one.
+    member _.Restart(trainable: Trainable) =
+        match made.TryGetValue trainable.Name with
+        | true, struct (_, optimiser) ->
+            made.Remove trainable.Name |> ignore
+            optimiser.Dispose()
+        | _ -> ()
+
     /// All that were made, by the trainable's name.
     member _.All: IReadOnlyDictionary<string, struct (Trainable * NamedOptimizer)> = made
 

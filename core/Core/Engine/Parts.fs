@@ -89,6 +89,16 @@ type internal DerivedContext(inner: IPartContext, random: RandomKey) =
     override _.Consult(role, batch, taps) = inner.Consult(role, batch, taps)
     override _.Value(name, fallback) = inner.Value(name, fallback)
 
+/// What augmentations see of an evaluation: nothing random, nobody to consult.
+[<Sealed>]
+type internal EvaluationContext(progress: Progress, random: RandomKey, device: torch.Device) =
+    inherit PartContext(progress, random, device, true)
+
+    override _.Consult(role, _, _) =
+        Fail.error CoreErrors.WrongCombination $"An augmentation consults '{role}' in an evaluation."
+
+    override _.Value(_, fallback) = fallback
+
 /// A loss's sight of a step.
 [<Sealed>]
 type internal LossContext

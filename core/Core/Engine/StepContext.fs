@@ -202,6 +202,21 @@ type internal StepContext
             drawn.Add batch
             Pipeline.apply run.Shared (this.Context("shared", source)) batch
 
+        member _.Read(source, indices) =
+            let batch = (run.Feed source).Source.Read indices
+
+            for tensor in BatchTensors.all batch do
+                scope.Attach tensor |> ignore
+
+            BatchTensors.toDevice run.Device batch
+
+        member this.EvaluationView(role, batch) =
+            let plain = EvaluationContext(progress, key.Derive("evaluation-view"), run.Device)
+
+            batch
+            |> Pipeline.apply run.Shared plain
+            |> Pipeline.apply (run.Role role).Augmentations plain
+
         member this.View(role, batch) =
             match (run.Role role).Augmentations with
             | none when none.Count = 0 -> batch
@@ -263,6 +278,7 @@ type internal StepContext
             total
 
         member _.Apply trainable = run.Optimisers.Step(trainable, progress)
+        member _.Restart trainable = run.Optimisers.Restart trainable
 
         member _.Report(name, value) =
             let scalar = value.detach ()

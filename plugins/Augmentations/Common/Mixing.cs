@@ -36,6 +36,6 @@ internal static class Mixing
         var values = target is ClassIndexTarget index
             ? nn.functional.one_hot(index.Labels, classes).to(ScalarType.Float32)
             : TargetReader.As<SoftTarget>(target, $"Augmentation '{asker}'").Values;
-        return new SoftTarget(values.mul(share).add(values.index_select(0, partners).mul(1 - share)));
+        return new SoftTarget(LabelMath.Blend(values, partners, share));
     }
 }

@@ -38,9 +38,8 @@ public sealed class MixupAugmentation : Augmentation<MixupOptions>
                 : 1;
         var partners = Draws.Permutation(context.Random.Derive("partners"), count);
         var onDevice = partners.to(batch.Input.device);
-        var input = batch.Input;
         return batch
-            .WithInput(input.mul(share).add_(input.index_select(0, onDevice).mul_(1 - share)))
+            .WithInput(LabelMath.Blend(batch.Input, onDevice, share))
             .WithTarget(Mixing.Mix(batch.Target, onDevice, share, _classes, Id))
             .WithParameter($"{Id}.share", tensor(new[] { share }))
             .WithParameter($"{Id}.partners", partners);

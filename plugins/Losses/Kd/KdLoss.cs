@@ -37,9 +37,11 @@ public sealed class KdLoss : DistillationLoss<KdOptions>
     {
         var (student, teacher) = (context.Student.Logits, context.Teacher.Logits);
         var mask = context.Batch.Mask;
-        if (student.dim() != 3 || mask is null)
-            return KdMath.KlDivergence(student, teacher, Options.Temperature);
         var each = KdMath.KlDivergences(student, teacher, Options.Temperature);
-        return each.masked_fill(mask.logical_not(), 0).sum().div(mask.sum().clamp_min(1));
+        var mean =
+            student.dim() != 3 || mask is null
+                ? each.mean()
+                : each.masked_fill(mask.logical_not(), 0).sum().div(mask.sum().clamp_min(1));
+        return Options.Scaled ? mean : mean.div(Options.Temperature * Options.Temperature);
     }
 }

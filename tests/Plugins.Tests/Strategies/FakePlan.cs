@@ -49,6 +49,10 @@ internal sealed class FakeStep : FakePart, IStepContext
         return Make.Batch(new NoTarget(2));
     }
 
+    public Batch Read(string source, ReadOnlyMemory<long> indices) => throw new NotSupportedException();
+
+    public Batch EvaluationView(string role, Batch batch) => throw new NotSupportedException();
+
     public Batch View(string role, Batch batch)
     {
         Calls.Add($"view {role}");
@@ -82,6 +86,8 @@ internal sealed class FakeStep : FakePart, IStepContext
     }
 
     public void Apply(Trainable trainable) => throw new NotSupportedException();
+
+    public void Restart(Trainable trainable) => throw new NotSupportedException();
 
     public void Report(string name, Tensor value) { }
 
