@@ -47,14 +47,15 @@ public sealed class RunLeakTests : IDisposable
             _runs.Read(recipe),
             _runs.Path("run"),
             Catalog,
-            new SessionOptions { Observer = counts, LogEvery = 1 },
+            // A stage without numbers tells its steps only between two readings.
+            new SessionOptions { Observer = counts, LogEvery = stage == "label" ? 1000 : 1 },
             new ResumeOptions(),
             CancellationToken.None
         );
-        foreach (var name in new[] { stage, "student" })
+        foreach (var name in stage == "label" ? [stage] : new[] { stage, "student" })
         {
             var seen = counts.ByStage[name];
-            Assert.True(seen.Count >= 3 * Iterations);
+            Assert.True(seen.Count > 2 * Iterations);
             // The same iteration of the items after the first; the last has the stage's end.
             for (var i = Iterations; i + Iterations < seen.Count - 1; i++)
                 Assert.Equal(seen[i], seen[i + Iterations]);
