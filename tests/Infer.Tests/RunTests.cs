@@ -160,6 +160,20 @@ public sealed class RunTests : IDisposable
         Assert.Equal(labels == "static" ? 9 : 6, (long)report["steps"]!);
     }
 
+    [Fact]
+    public void A_student_on_stored_labels_needs_no_teacher_among_the_models()
+    {
+        _runs.Whole(Recipe(Infer()), "made");
+        var recipe = $$"""
+            { "name": "alone", "dataset": {{Shapes}}, "losses": [ {{Kd}} ],
+              "sources": { "small": {{Source("compensated-set", "made", "soft")}} },
+              "models": { "student": { "id": "cifar-resnet", "options": { "depth": 8 } } },
+              "strategy": { "id": "infer", "options": { "source": "small", "labels": "stored" } },
+              "training": { "epochs": 1, "batchSize": 8 } }
+            """;
+        Assert.Equal(3, (long)_runs.Whole(recipe, "run")["steps"]!);
+    }
+
     [Theory]
     [InlineData("compensated-set")]
     [InlineData("distilled-set")]

@@ -26,12 +26,13 @@ type SoftLabels
     (context: IPlanContext, source: string, teachers: IReadOnlyList<string>, student: string, mode: LabelMode) =
 
     let samples = context.SourceCount source
+    let asks = mode = LabelMode.Static || mode = LabelMode.Dynamic
 
     do
-        if (mode = LabelMode.Static || mode = LabelMode.Dynamic) && teachers.Count = 0 then
+        if asks && teachers.Count = 0 then
             Fail.error CoreErrors.WrongCombination $"Labels of the mode {mode} need at least one teacher, got none."
 
-        for role in teachers do
+        for role in (if asks then Seq.toArray teachers else [||]) do
             let taught, learnt =
                 context.Network(role).Shape.Classes, context.Network(student).Shape.Classes
 
