@@ -31,10 +31,10 @@ public sealed class OptimiserResetTests
         var first = Step(1);
         Step(-3);
         Assert.NotEqual(first, Step(1), 4);
-        optimisers.Reset(trainable);
+        optimisers.Restart(trainable);
         Assert.Empty(optimisers.All);
         Assert.Equal(first, Step(1), 6);
-        optimisers.Reset(new Trainable("unknown", [("q", parameter)], null, null));
+        optimisers.Restart(new Trainable("unknown", [("q", parameter)], null, null));
         Assert.Single(optimisers.All);
     }
 }
