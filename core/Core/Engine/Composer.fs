@@ -6,97 +6,6 @@ open TorchSharp
 open KdPlugins.Torch
 open KdPlugins.Torch.Weights
 
-/// A phase of a run: a strategy with its losses and stages.
-[<Sealed>]
-type internal Phase
-    (
-        name: string,
-        strategy: IDistillationStrategy,
-        training: TrainingPlan,
-        accumulate: int,
-        losses: Lazy<IReadOnlyList<WeightedLoss>>
-    ) =
-
-    /// Unique within the run; empty for the main phase.
-    member _.Name = name
-
-    /// The plan's author.
-    member _.Strategy = strategy
-
-    /// How it trains.
-    member _.Training = training
-
-    /// How many times an objective is computed per update.
-    member _.Accumulate = accumulate
-
-    /// Its objective, bound when it is first needed.
-    member _.Losses = losses.Value
-
-    /// Its stages, in order.
-    member val Stages: IReadOnlyList<Stage> = [||] with get, set
-
-    /// Its optimisers.
-    member val Optimisers = new Optimisers(training)
-
-    /// A stage's name within the run.
-    member _.StageName(stage: Stage) = if name = "" then stage.Name else $"{name}/{stage.Name}"
-
-/// A run in memory, composed from a recipe and ready for its first step.
-[<Sealed>]
-type internal Composition
-    (
-        recipe: Recipe,
-        seed: int64,
-        run: LiveRun,
-        data: IDataset,
-        phases: IReadOnlyList<Phase>,
-        registry: StateRegistry,
-        exports: IReadOnlyList<Export>,
-        identity: RunIdentity,
-        owned: IReadOnlyList<IDisposable>
-    ) =
-
-    /// What it was made from.
-    member _.Recipe = recipe
-
-    /// The seed of this run among the recipe's.
-    member _.Seed = seed
-
-    /// Roles, feeds and the rest.
-    member _.Run = run
-
-    /// The main data set.
-    member _.Data = data
-
-    /// In order; the main one is last.
-    member _.Phases = phases
-
-    /// All state but the optimisers'.
-    member _.Registry = registry
-
-    /// What strategies write at the end.
-    member _.Exports = exports
-
-    /// What a checkpoint belongs to.
-    member _.Identity = identity
-
-    /// The role whose network is the result.
-    member _.Result = phases[phases.Count - 1].Strategy.Result
-
-    interface IDisposable with
-        member _.Dispose() =
-            for feed in run.Feeds.Values do
-                feed.Reset()
-
-            for phase in phases do
-                (phase.Optimisers :> IDisposable).Dispose()
-
-            for role in run.Roles.Values do
-                role.Network.Module.Dispose()
-
-            for thing in Seq.rev owned do
-                thing.Dispose()
-
 /// Composes runs.
 /// progress of what takes long is left to the caller; raises the KDP02xx, 03xx, 04xx and 05xx of whatever does not fit.
 [<Sealed>]
@@ -104,12 +13,15 @@ type internal Composer(recipe: Recipe, catalog: IPluginCatalog, clock: TimeProvi
     let seed = recipe.Seeds[0]
     let owned = List<IDisposable>()
     let plugins = SortedDictionary<string, string>(StringComparer.Ordinal)
+    let used = SortedDictionary<string, UsedPlugin>(StringComparer.Ordinal)
     let key = RandomKey(uint64 seed)
 
     let create (kind: PluginKind) (choice: PluginChoice) : 'T =
         let instance = RecipePlugins.Create(catalog, kind, choice)
         owned.Add instance
-        plugins[$"{kind.ToString().ToLowerInvariant()}/{choice.Id}"] <- instance.Descriptor.Sha256
+        let name = $"{kind.ToString().ToLowerInvariant()}/{choice.Id}"
+        plugins[name] <- instance.Descriptor.Sha256
+        used[name] <- UsedPlugin instance.Descriptor
         instance.Plugin :> obj :?> 'T
 
     let device =
@@ -153,9 +65,7 @@ type internal Composer(recipe: Recipe, catalog: IPluginCatalog, clock: TimeProvi
 
     let info = dataset.Info
 
-    let addFeed (name: string) (data: DataInfo) (source: IDataSource) =
-        run.Infos[name] <- data
-
+    let addFeed (name: string) (source: IDataSource) =
         run.Feeds[name] <- Feed(name, source, recipe.Training.BatchSize, key.Derive("order").Derive(name), clock, false)
 
     let augmentation (choice: PluginChoice) =
@@ -199,13 +109,13 @@ type internal Composer(recipe: Recipe, catalog: IPluginCatalog, clock: TimeProvi
             | v when v.Count.HasValue -> fraction (float v.Count.Value / float training.Count)
             | v -> fraction (v.Fraction.GetValueOrDefault 0.1)
 
-        addFeed "train" info train
+        addFeed "train" train
 
         if not (isNull validation) then
-            addFeed "validation" info validation
+            addFeed "validation" validation
 
         if Seq.contains "test" dataset.Splits then
-            addFeed "test" info (dataset.Open "test")
+            addFeed "test" (dataset.Open "test")
 
         let data = SortedDictionary<string, string>(StringComparer.Ordinal)
         data["dataset"] <- dataset.Fingerprint
@@ -219,7 +129,7 @@ type internal Composer(recipe: Recipe, catalog: IPluginCatalog, clock: TimeProvi
             if section.Name = SourceSection.Validation || section.Name = SourceSection.Test then
                 checkStandIn section.Name opened.Info
 
-            addFeed section.Name opened.Info (opened.Open section.Split)
+            addFeed section.Name (opened.Open section.Split)
             data[section.Name] <- opened.Fingerprint
 
         data
@@ -431,7 +341,18 @@ type internal Composer(recipe: Recipe, catalog: IPluginCatalog, clock: TimeProvi
                     Build.libtorch device
                 )
 
-            new Composition(recipe, seed, run, dataset, phases, registry, exports, identity, owned)
+            new Composition(
+                recipe,
+                seed,
+                run,
+                dataset,
+                phases,
+                registry,
+                exports,
+                identity,
+                Seq.toArray used.Values,
+                owned
+            )
         with _ ->
             for thing in Seq.rev owned do
                 thing.Dispose()

@@ -3,10 +3,8 @@ namespace KdPlugins.Core
 open System
 open System.Collections.Generic
 open System.IO
-open System.Text.Json
 open System.Text.Json.Nodes
 open System.Threading
-open KdPlugins.Torch.Weights
 
 /// Where a sitting of a run ended.
 [<Sealed>]
@@ -61,8 +59,13 @@ type Experiment private () =
             use composition = Composer(recipe, catalog, options.Clock).Compose()
             use saved = Checkpoint.LoadNewest(folder, composition.Identity, resume)
 
-            use events = EventLog.Resume(folder, saved)
-            use session = new Session(composition, folder, events, options)
+            let warn (message: string) =
+                if not (isNull options.Observer) then
+                    options.Observer.Warned message
+
+            use journal = new Journal(folder, saved, warn)
+            Provenance.write composition folder.Path
+            use session = new Session(composition, folder, journal, options)
             session.Restore saved
 
             match session.Run cancellation with
@@ -104,17 +107,6 @@ type Experiment private () =
         else
             null
 
-    static let writeReport (path: string) (report: JsonObject) =
-        let text = report.ToJsonString(JsonSerializerOptions(WriteIndented = true))
-
-        AtomicFile.Write(
-            reportPath path,
-            fun stream ->
-                use writer = new StreamWriter(stream, leaveOpen = true)
-                writer.Write text
-        )
-        |> ignore
-
     static let several
         (recipe: Recipe)
         (path: string)
@@ -148,7 +140,7 @@ type Experiment private () =
                 stopped folder options
             else
                 let report = SeedReport.combine recipe.Seeds reports
-                writeReport path report
+                RunJson.write (reportPath path) report
                 folder.WriteStatus(RunState.Done, Nullable 0, "")
                 ExperimentEnd(SessionEnd.Done, report)
         with error ->

@@ -2,9 +2,7 @@ namespace KdPlugins.Core
 
 open System
 open System.Collections.Generic
-open System.Diagnostics
 open System.IO
-open System.Text.Json
 open System.Text.Json.Nodes
 open TorchSharp
 open KdPlugins.Torch.Weights
@@ -86,11 +84,11 @@ type internal Finish(composition: Composition, folder: RunFolder, session: Sessi
             else
                 RoleResult(role, parameters, last, evaluate role, Nullable best.Epoch))
 
-    let card (role: string) (weights: string) =
+    let card (result: RoleResult) (weights: string) =
         let info = composition.Data.Info
         let metadata = Dictionary<string, string>()
         metadata["format"] <- "pt"
-        metadata["kd.role"] <- role
+        metadata["kd.role"] <- result.Role
         metadata["kd.recipe"] <- composition.Recipe.Name
         metadata["kd.method"] <- composition.Recipe.Strategy.Id
         metadata["kd.weights"] <- weights
@@ -107,15 +105,10 @@ type internal Finish(composition: Composition, folder: RunFolder, session: Sessi
 
         metadata
 
-    let pathOf (role: string) (suffix: string) = Path.Combine(folder.Path, $"{role}{suffix}.safetensors")
-
-    let saveLast (role: string) =
-        ModuleWeights.Save((run.Role role).Network.Module, pathOf role "-last", card role "last")
-        |> ignore
-
     let save (result: RoleResult) =
         let network = (run.Role result.Role).Network.Module
-        saveLast result.Role
+        let path suffix = Path.Combine(folder.Path, $"{result.Role}{suffix}.safetensors")
+        ModuleWeights.Save(network, path "-last", card result "last") |> ignore
 
         withBest result.Role (fun best ->
             let which =
@@ -124,12 +117,12 @@ type internal Finish(composition: Composition, folder: RunFolder, session: Sessi
                 else
                     $"best on validation, epoch {best.Epoch}"
 
-            ModuleWeights.Save(network, pathOf result.Role "", card result.Role which))
+            ModuleWeights.Save(network, path "", card result which))
 
     let metric (result: RoleResult) (name: string) =
         let pair = JsonObject()
-        pair["last"] <- JsonValue.Create result.Last.Values[name]
-        pair["best"] <- JsonValue.Create result.Best.Values[name]
+        pair["last"] <- RunJson.number result.Last.Values[name]
+        pair["best"] <- RunJson.number result.Best.Values[name]
         pair
 
     let describe (result: RoleResult) (written: WrittenFile) =
@@ -156,22 +149,6 @@ type internal Finish(composition: Composition, folder: RunFolder, session: Sessi
 
         node
 
-    let texts (all: IReadOnlyDictionary<string, string>) =
-        let node = JsonObject()
-
-        for entry in all do
-            node[entry.Key] <- JsonValue.Create entry.Value
-
-        node
-
-    let hashes () =
-        let node = JsonObject()
-        node["recipe"] <- JsonValue.Create composition.Identity.Recipe
-        node["plugins"] <- texts composition.Identity.Plugins
-        node["networks"] <- texts composition.Identity.Networks
-        node["data"] <- texts composition.Identity.Data
-        node
-
     let exportFiles () =
         for export in composition.Exports do
             let target = Path.Combine(folder.Path, "outputs", export.Name)
@@ -180,62 +157,28 @@ type internal Finish(composition: Composition, folder: RunFolder, session: Sessi
 
     /// Evaluates, writes networks, outputs and report.json; gives the report.
     member _.Run() : JsonObject =
-        let report = JsonObject()
+        let report = Provenance.describe composition
         let cursor = session.Cursor
-        report["format"] <- JsonValue.Create "1.0"
-        report["name"] <- JsonValue.Create composition.Recipe.Name
-        report["method"] <- JsonValue.Create composition.Recipe.Strategy.Id
-        report["seed"] <- JsonValue.Create composition.Seed
-        report["result"] <- JsonValue.Create composition.Result
+        cursor.NotePeakMemory()
 
         for role in reported do
             let result = measure role
             report[role] <- describe result (save result)
 
-        // What a phase has made and no evaluation judges, such as a self-supervised network: other runs begin with it.
-        for role in
-            composition.Recipe.Prepare
-            |> Seq.map _.Role
-            |> Seq.distinct
-            |> Seq.except reported do
-            saveLast role
-
         exportFiles ()
-        let waited = run.Feeds.Values |> Seq.sumBy (fun f -> f.Waited.TotalSeconds)
+
+        let perSecond (amount: float) =
+            if cursor.Seconds > 0.0 then
+                amount / cursor.Seconds
+            else
+                0.0
+
         report["steps"] <- JsonValue.Create cursor.RunStep
+        report["samples"] <- JsonValue.Create cursor.Samples
         report["seconds"] <- JsonValue.Create(Math.Round(cursor.Seconds, 3))
-
-        report["images_per_second"] <-
-            JsonValue.Create(
-                if cursor.Seconds > 0.0 then
-                    Math.Round(float cursor.Samples / cursor.Seconds, 1)
-                else
-                    0.0
-            )
-
-        report["data_wait_fraction"] <-
-            JsonValue.Create(
-                if cursor.Seconds > 0.0 then
-                    Math.Round((waited + cursor.WaitSeconds) / cursor.Seconds, 5)
-                else
-                    0.0
-            )
-
-        report["peak_memory_bytes"] <- JsonValue.Create(Process.GetCurrentProcess().PeakWorkingSet64)
-        report["device"] <- JsonValue.Create(string run.Device)
-        report["precision"] <- JsonValue.Create composition.Recipe.Precision
-        report["build"] <- JsonValue.Create composition.Identity.Build
-        report["libtorch"] <- JsonValue.Create composition.Identity.LibTorch
+        report["images_per_second"] <- JsonValue.Create(Math.Round(perSecond (float cursor.Samples), 1))
+        report["data_wait_fraction"] <- JsonValue.Create(Math.Round(perSecond cursor.WaitSeconds, 5))
+        report["peak_memory_bytes"] <- JsonValue.Create cursor.PeakMemory
         report["finished"] <- JsonValue.Create(clock.GetUtcNow().ToString("O"))
-        report["hashes"] <- hashes ()
-        let text = report.ToJsonString(JsonSerializerOptions(WriteIndented = true))
-
-        KdPlugins.Torch.Weights.AtomicFile.Write(
-            Path.Combine(folder.Path, "report.json"),
-            fun stream ->
-                use writer = new StreamWriter(stream, leaveOpen = true)
-                writer.Write text
-        )
-        |> ignore
-
+        RunJson.write (Path.Combine(folder.Path, "report.json")) report
         report

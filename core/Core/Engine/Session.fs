@@ -37,7 +37,7 @@ type SessionEnd =
 
 /// Carries out a composed run in its folder, from wherever its newest checkpoint stands.
 [<Sealed>]
-type internal Session(composition: Composition, folder: RunFolder, events: EventLog, options: SessionOptions) =
+type internal Session(composition: Composition, folder: RunFolder, journal: Journal, options: SessionOptions) =
     let run = composition.Run
     let recipe = composition.Recipe
     let reports = Reports()
@@ -49,6 +49,7 @@ type internal Session(composition: Composition, folder: RunFolder, events: Event
     let mutable stepBegan = clock.GetTimestamp()
     let mutable stageSamples = 0L
     let mutable stageSeconds = 0.0
+    let mutable waitedBefore = 0.0
 
     let tell (action: IRunObserver -> unit) =
         if not (isNull options.Observer) then
@@ -60,6 +61,7 @@ type internal Session(composition: Composition, folder: RunFolder, events: Event
 
     let save (progress: Progress) (stageEnd: bool) =
         use _ = torch.NewDisposeScope()
+        cursor.NotePeakMemory()
         let content = Snapshot.take composition cursor bests stageEnd
         let info = Checkpoint.Save(folder, content, composition.Identity, keep)
         lastSave <- clock.GetTimestamp()
@@ -68,12 +70,7 @@ type internal Session(composition: Composition, folder: RunFolder, events: Event
     let evaluate (progress: Progress) (role: string) (source: string) (samples: int64) =
         use _ = torch.NewDisposeScope()
         let found = Evaluator.evaluate run progress role source samples
-        let values = Dictionary<string, double>()
-
-        for value in found.Values do
-            values[$"{role}.{source}.{value.Key}"] <- value.Value
-
-        events.Append("evaluation", stageName (), cursor.RunStep, values)
+        journal.Evaluated(stageName (), cursor.RunStep, found)
         tell _.Evaluated(progress, found)
         found
 
@@ -84,7 +81,7 @@ type internal Session(composition: Composition, folder: RunFolder, events: Event
             for trainable in (stage ()).Trainables do
                 values[$"lr.{trainable.Name}"] <- run.Optimisers.Rate(trainable, progress)
 
-            events.Append("step", stageName (), cursor.RunStep, values)
+            journal.Means(stageName (), cursor.RunStep, values)
 
             let rate =
                 if stageSeconds > 0.0 then
@@ -105,6 +102,9 @@ type internal Session(composition: Composition, folder: RunFolder, events: Event
         let samples = context.Drawn |> Seq.sumBy _.Count
         cursor.Seconds <- cursor.Seconds + took
         cursor.Samples <- cursor.Samples + samples
+        let waited = run.Feeds.Values |> Seq.sumBy _.Waited.TotalSeconds
+        cursor.WaitSeconds <- cursor.WaitSeconds + waited - waitedBefore
+        waitedBefore <- waited
         stageSeconds <- stageSeconds + took
         stageSamples <- stageSamples + samples
 
@@ -188,6 +188,10 @@ type internal Session(composition: Composition, folder: RunFolder, events: Event
         run.Losses <- current.Losses
         run.Optimisers <- current.Optimisers
 
+        // Networks that augmentations consult are trained by now.
+        if cursor.Phase = composition.Phases.Count - 1 then
+            SampleViews.write composition folder.Path journal.Warn
+
     let finishStage () =
         let current = stage ()
         let name = stageName ()
@@ -198,7 +202,7 @@ type internal Session(composition: Composition, folder: RunFolder, events: Event
                 Bests.Load(m.Value, run.Modules[m.Key])
         | _ -> ()
 
-        events.Append("stage", name, cursor.RunStep, null)
+        journal.StageDone(name, cursor.RunStep)
         cursor.Stage <- cursor.Stage + 1
         cursor.Step <- 0L
         run.Cursors.Clear()

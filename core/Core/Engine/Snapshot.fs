@@ -2,6 +2,7 @@ namespace KdPlugins.Core
 
 open System
 open System.Collections.Generic
+open System.Diagnostics
 open System.Text.Json.Nodes
 open TorchSharp
 open KdPlugins.Torch.Optim
@@ -31,6 +32,14 @@ type internal Cursor() =
 
     /// Samples that went through steps.
     member val Samples = 0L with get, set
+
+    /// The largest working set of any sitting so far, in bytes.
+    member val PeakMemory = 0L with get, set
+
+    /// Takes this process's largest working set into account.
+    member this.NotePeakMemory() =
+        use me = Process.GetCurrentProcess()
+        this.PeakMemory <- max this.PeakMemory me.PeakWorkingSet64
 
 /// A run's state as a checkpoint holds it, and back.
 module internal Snapshot =
@@ -90,6 +99,7 @@ module internal Snapshot =
         content.Counters["samples"] <- cursor.Samples
         content.Facts["best"] <- scores
         content.Facts["seconds"] <- JsonValue.Create cursor.Seconds
+        content.Facts["peak-memory"] <- JsonValue.Create cursor.PeakMemory
         content.Facts["wait-seconds"] <- JsonValue.Create cursor.WaitSeconds
         content
 
@@ -137,6 +147,12 @@ module internal Snapshot =
         cursor.Samples <- saved.Counter "samples"
         cursor.Seconds <- saved.Facts["seconds"].GetValue<float>()
         cursor.WaitSeconds <- saved.Facts["wait-seconds"].GetValue<float>()
+
+        // Earlier releases did not write it.
+        match saved.Facts["peak-memory"] with
+        | null -> ()
+        | peak -> cursor.PeakMemory <- peak.GetValue<int64>()
+
         loadModules composition saved
         composition.Registry.Import saved
 

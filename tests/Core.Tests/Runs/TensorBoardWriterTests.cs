@@ -200,7 +200,7 @@ public sealed class TensorBoardWriterTests : IDisposable
         return 16 + BinaryPrimitives.ReadInt32LittleEndian(file.AsSpan(first));
     }
 
-    private static List<Event> Decode(string path)
+    internal static List<Event> Decode(string path)
     {
         // The writer may still have it open.
         using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);

@@ -1,0 +1,115 @@
+namespace KdPlugins.Core
+
+open System
+open System.Collections.Generic
+
+/// A phase of a run: a strategy with its losses and stages.
+[<Sealed>]
+type internal Phase
+    (
+        name: string,
+        strategy: IDistillationStrategy,
+        training: TrainingPlan,
+        accumulate: int,
+        losses: Lazy<IReadOnlyList<WeightedLoss>>
+    ) =
+
+    /// Unique within the run; empty for the main phase.
+    member _.Name = name
+
+    /// The plan's author.
+    member _.Strategy = strategy
+
+    /// How it trains.
+    member _.Training = training
+
+    /// How many times an objective is computed per update.
+    member _.Accumulate = accumulate
+
+    /// Its objective, bound when it is first needed.
+    member _.Losses = losses.Value
+
+    /// Its stages, in order.
+    member val Stages: IReadOnlyList<Stage> = [||] with get, set
+
+    /// Its optimisers.
+    member val Optimisers = new Optimisers(training)
+
+    /// A stage's name within the run.
+    member _.StageName(stage: Stage) = if name = "" then stage.Name else $"{name}/{stage.Name}"
+
+/// A plugin that a run uses.
+[<Sealed>]
+type internal UsedPlugin(descriptor: PluginDescriptor) =
+    // The descriptor itself would hold the plugin's types.
+    let kind, id, version = descriptor.Kind, descriptor.Id, descriptor.Version
+
+    let paper, assembly, sha256 =
+        descriptor.Paper, descriptor.Assembly, descriptor.Sha256
+
+    member _.Kind = kind
+    member _.Id = id
+    member _.Version = version
+    member _.Paper = paper
+    member _.Assembly = assembly
+    member _.Sha256 = sha256
+
+/// A run in memory, composed from a recipe and ready for its first step.
+[<Sealed>]
+type internal Composition
+    (
+        recipe: Recipe,
+        seed: int64,
+        run: LiveRun,
+        data: IDataset,
+        phases: IReadOnlyList<Phase>,
+        registry: StateRegistry,
+        exports: IReadOnlyList<Export>,
+        identity: RunIdentity,
+        plugins: IReadOnlyList<UsedPlugin>,
+        owned: IReadOnlyList<IDisposable>
+    ) =
+
+    /// What it was made from.
+    member _.Recipe = recipe
+
+    /// The seed of this run among the recipe's.
+    member _.Seed = seed
+
+    /// Roles, feeds and the rest.
+    member _.Run = run
+
+    /// The main data set.
+    member _.Data = data
+
+    /// In order; the main one is last.
+    member _.Phases = phases
+
+    /// All state but the optimisers'.
+    member _.Registry = registry
+
+    /// What strategies write at the end.
+    member _.Exports = exports
+
+    /// What a checkpoint belongs to.
+    member _.Identity = identity
+
+    /// The plugins it uses, by kind and id.
+    member _.Plugins = plugins
+
+    /// The role whose network is the result.
+    member _.Result = phases[phases.Count - 1].Strategy.Result
+
+    interface IDisposable with
+        member _.Dispose() =
+            for feed in run.Feeds.Values do
+                feed.Reset()
+
+            for phase in phases do
+                (phase.Optimisers :> IDisposable).Dispose()
+
+            for role in run.Roles.Values do
+                role.Network.Module.Dispose()
+
+            for thing in Seq.rev owned do
+                thing.Dispose()
