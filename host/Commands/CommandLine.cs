@@ -51,6 +51,7 @@ internal static class CommandLine
             CheckCommand.Make(screen),
             EvalCommand.Make(screen),
             CompareCommand.Make(screen),
+            ReportCommand.Make(screen),
             PluginsCommand.Make(screen),
             DescribeCommand.Make(screen),
             ProbeCommand.Make(screen),

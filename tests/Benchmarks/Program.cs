@@ -1,6 +1,5 @@
 using BenchmarkDotNet.Running;
 using KdPlugins.Benchmarks.Operators;
-using KdPlugins.Benchmarks.RidgeStep;
 using KdPlugins.Benchmarks.Step;
 using KdPlugins.Torch;
 
@@ -12,8 +11,6 @@ switch (args.FirstOrDefault())
     case "kernels":
         KernelTable.Print(StepOptions.Parse(args[1..]));
         return 0;
-    case "ridge":
-        return RidgeCommand.Run(args[1..]);
     case "operators":
         BenchmarkSwitcher.FromTypes([typeof(SmallOperators)]).Run(args[1..]);
         return 0;
@@ -21,7 +18,6 @@ switch (args.FirstOrDefault())
         Console.Error.WriteLine(
             "usage: step [--rounds 8] [--seconds 4] [--threads 2] [--variants a,b] [--python] [--profile]\n"
                 + "       kernels [--threads 2] [--rounds 8]\n"
-                + "       ridge [--images 250] [--batch 256] [--rounds 3] [--threads 1]\n"
                 + "       operators [BenchmarkDotNet's arguments]"
         );
         return 2;

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using KdPlugins.Host.Reports;
 
 namespace KdPlugins.Host.Commands.Run;
 
@@ -12,7 +13,7 @@ internal static class ResultTable
     /// <summary>The roles of a report: teacher, baseline, the others, the result last.</summary>
     internal static IReadOnlyList<string> Roles(JsonObject report)
     {
-        var result = report["result"]?.GetValue<string>();
+        var result = Json.Text(report, "result");
         return
         [
             .. report
@@ -34,11 +35,11 @@ internal static class ResultTable
     /// <summary>A state's value; over several seeds the mean and the deviation.</summary>
     internal static string Value(JsonObject role, string metric, string state)
     {
-        if (role[metric] is not JsonObject pair || pair[state] is not { } value)
+        if (role[metric] is not JsonObject pair || Json.Number(pair, state) is not { } value)
             return "";
-        var text = RunText.Metric(metric, value.GetValue<double>());
-        var deviation = pair[state == "last" ? "std" : "best_std"];
-        return deviation is null ? text : $"{text} ± {RunText.Metric(metric, deviation.GetValue<double>())}";
+        var text = RunText.Metric(metric, value);
+        var deviation = Json.Number(pair, state == "last" ? "std" : "best_std");
+        return deviation is { } d ? $"{text} ± {RunText.Metric(metric, d)}" : text;
     }
 
     internal static string Of(JsonObject report)

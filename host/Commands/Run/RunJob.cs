@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using KdPlugins.Core;
+using KdPlugins.Host.Reports;
 using KdPlugins.Torch;
 
 namespace KdPlugins.Host.Commands.Run;
@@ -30,12 +31,14 @@ internal sealed record RunJob(Recipe Recipe, string Folder, long MaxStepsPerStag
     /// <summary>Shows the report of a run that is complete.</summary>
     internal int Done(Screen screen, JsonObject report)
     {
+        var page = RunReport.TryWrite(Folder, message => Warn(screen, message));
         screen.Tell(
             () =>
                 new()
                 {
                     ["event"] = "done",
                     ["folder"] = Folder,
+                    ["page"] = page,
                     ["report"] = report.DeepClone(),
                 },
             () => $"\n{ResultTable.Of(report)}\n\n{Files(report)}"
@@ -61,10 +64,13 @@ internal sealed record RunJob(Recipe Recipe, string Folder, long MaxStepsPerStag
     private string Files(JsonObject report)
     {
         var student = $"{report["result"]?.GetValue<string>() ?? Roles.Student}.safetensors";
-        string[] names = Recipe.Seeds.Count == 1 ? ["report.json", student] : ["report.json"];
+        string[] names = [RunReport.FileName, "report.json", .. Recipe.Seeds.Count == 1 ? [student] : (string[])[]];
         var files = names.Where(n => File.Exists(Path.Combine(Folder, n)));
         return $"The run is in {Folder}: {string.Join(", ", files)}.";
     }
+
+    private static void Warn(Screen screen, string message) =>
+        screen.Tell(() => new() { ["event"] = "warning", ["message"] = message }, () => $"warning: {message}");
 
     private static void Stopping(Screen screen)
     {

@@ -45,6 +45,9 @@ public sealed class RunTests(RunTests.TinyRun tiny) : IClassFixture<RunTests.Tin
         Assert.InRange(accuracy["last"]!.GetValue<double>(), 0, 1);
         var onDisk = JsonNode.Parse(File.ReadAllText(Path.Combine(tiny.Folder, "report.json")))!;
         Assert.True(JsonNode.DeepEquals(onDisk, lines[^1]["report"]));
+        var page = lines[^1]["page"]!.GetValue<string>();
+        Assert.Equal(Path.Combine(tiny.Folder, "report.html"), page);
+        Assert.Contains("student, distilled", File.ReadAllText(page));
         var step = lines.Last(l => l["event"]!.GetValue<string>() == "step");
         Assert.True(double.IsFinite(step["values"]!["loss"]!.GetValue<double>()));
         Assert.Equal(step["totalSteps"]!.GetValue<long>(), step["step"]!.GetValue<long>());
@@ -90,6 +93,7 @@ public sealed class RunTests(RunTests.TinyRun tiny) : IClassFixture<RunTests.Tin
         Assert.Equal(0, result.ExitCode);
         Assert.Matches(@"teacher\s+\d+\.\d\d %", result.Output);
         Assert.Matches(@"student\s+\d+\.\d\d %", result.Output);
+        Assert.Contains("report.html, report.json, student.safetensors", result.Output);
         Assert.Equal(before, Sha(Path.Combine(tiny.Folder, "student.safetensors")));
     }
 
@@ -173,6 +177,8 @@ public sealed class RunTests(RunTests.TinyRun tiny) : IClassFixture<RunTests.Tin
         Assert.Equal(0, Kd.Call("resume", folder).ExitCode);
         Assert.Equal(before, Sha(Path.Combine(folder, "seed-2", "student.safetensors")));
         Assert.Equal(2, Kd.Call("eval", folder, "--json").Lines.Count);
+        foreach (var page in (string[])["report.html", "seed-1/report.html", "seed-2/report.html"])
+            Assert.True(File.Exists(Path.Combine(folder, page)), page);
     }
 
     [Fact]

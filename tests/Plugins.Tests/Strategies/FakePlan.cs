@@ -28,11 +28,7 @@ internal sealed class FakePlan(params string[] roles) : IPlanContext
 
     public void AddRole(string role, INetwork network) => throw new NotSupportedException();
 
-    public void AddRole(string role, INetwork network, string viewsLike) => throw new NotSupportedException();
-
     public IGenerator Generator(string name) => throw new NotSupportedException();
-
-    public DataInfo SourceData(string source) => Data;
 
     public long SourceCount(string source) => 4;
 

@@ -1,0 +1,101 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using KdPlugins.Core;
+using KdPlugins.Host.Commands.Results;
+using KdPlugins.Host.Commands.Run;
+using KdPlugins.Host.Reports.Images;
+using KdPlugins.Torch;
+
+namespace KdPlugins.Host.Reports;
+
+/// <summary>
+/// What a run's folder holds for its page. Whatever is missing or damaged is left out and said in
+/// <see cref="Problems"/>: a run that failed needs its page most.
+/// </summary>
+internal sealed class RunMaterial
+{
+    private readonly List<string> _problems = [];
+
+    private RunMaterial(string folder)
+    {
+        Folder = folder;
+        Report = ReadJson(ReportFile.Name);
+        Provenance = ReadJson("provenance.json");
+        Origin = ReadJson(RunOrigin.FileName);
+        Recipe = ReadJson("recipe.json");
+        Status = Try("status.json", () => RunFolder.ReadStatus(folder));
+        History = Try("events.jsonl", () => EventLog.Read(folder)) ?? new EventHistory([], 0);
+        if (History.Unreadable > 0)
+            _problems.Add($"events.jsonl: {History.Unreadable} lines are no events and were left out.");
+        Samples = Try(SampleImages.FileName, () => SampleImages.Read(folder));
+        DataSets = Try("outputs", () => DataSetSheet.Of(folder)) ?? [];
+        Seeds = Try("seeds", () => SeedFolders(folder).Select(Read).ToList()) ?? [];
+    }
+
+    internal string Folder { get; }
+
+    /// <summary>report.json; null where the run is not complete.</summary>
+    internal JsonObject? Report { get; }
+
+    /// <summary>provenance.json; null where the run has not begun, and above several seeds.</summary>
+    internal JsonObject? Provenance { get; }
+
+    internal JsonObject? Origin { get; }
+
+    internal JsonObject? Recipe { get; }
+
+    internal RunStatus? Status { get; }
+
+    internal EventHistory History { get; }
+
+    internal SampleImages? Samples { get; }
+
+    internal IReadOnlyList<DataSetSheet> DataSets { get; }
+
+    /// <summary>The runs of the seeds below this one; none for a run of one seed.</summary>
+    internal IReadOnlyList<RunMaterial> Seeds { get; }
+
+    /// <summary>What could not be read.</summary>
+    internal IReadOnlyList<string> Problems => _problems;
+
+    /// <summary>What is known of the run as such, complete or not.</summary>
+    internal JsonObject? Facts => Report ?? Provenance ?? Seeds.FirstOrDefault()?.Facts;
+
+    internal string Name => Json.Text(Facts, "name") ?? Json.Text(Recipe, "name") ?? Path.GetFileName(Folder);
+
+    internal IReadOnlyList<string> ClassNames => Json.Texts(Json.Object(Facts, "data"), "class_names");
+
+    internal static RunMaterial Read(string folder) => new(Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder)));
+
+    private static IEnumerable<string> SeedFolders(string folder) =>
+        Directory
+            .EnumerateDirectories(folder, "seed-*")
+            .Where(RunFolder.Exists)
+            .OrderBy(f => f.Length)
+            .ThenBy(f => f, StringComparer.Ordinal);
+
+    private JsonObject? ReadJson(string name) =>
+        Try(
+            name,
+            () =>
+                File.Exists(Path.Combine(Folder, name))
+                    ? JsonNode.Parse(File.ReadAllText(Path.Combine(Folder, name))) as JsonObject
+                        ?? throw new JsonException("it is no object")
+                    : null
+        );
+
+    private T? Try<T>(string what, Func<T?> read)
+        where T : class
+    {
+        try
+        {
+            return read();
+        }
+        catch (Exception e)
+            when (e is KdException or JsonException or IOException or UnauthorizedAccessException or ArgumentException)
+        {
+            _problems.Add($"{what}: {e.Message}");
+            return null;
+        }
+    }
+}
