@@ -31,7 +31,7 @@ type CoreErrors private () =
         entry "KDP0304" "a target is of another kind" "Use a data set, or a loss, of the kind named above."
 
     static let sourceMissing =
-        entry "KDP0305" "a data source is missing" "Add the source under \"data\" in the recipe."
+        entry "KDP0305" "a data source is missing" "Add the source under \"sources\" in the recipe."
 
     static let wrongCombination =
         entry "KDP0306" "a combination has no meaning" "Change one of the parts named above."

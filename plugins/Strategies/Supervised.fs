@@ -14,6 +14,14 @@ type SupervisedOptions() =
     [<Required; MinLength(1)>]
     member val Role = Roles.Student with get, set
 
+    /// The source that it learns from: train, or one of the recipe's sources (a teacher of another domain). Default: train.
+    [<Required; MinLength(1)>]
+    member val Source = "train" with get, set
+
+    /// The source that it is evaluated on after every epoch. Default: validation.
+    [<Required; MinLength(1)>]
+    member val Validation = "validation" with get, set
+
 /// Trains one network on the data set's targets with the phase's losses; nobody teaches. One stage, "train", of as many
 /// epochs as the recipe says. Serves to make teachers and baselines.
 [<Sealed; KdStrategy("supervised", Description = "Trains one role on the data set's targets, without a teacher")>]
@@ -26,9 +34,11 @@ type SupervisedStrategy() =
 
     override this.Result = this.Options.Role
 
-    /// Raises KDP0306 where a loss of the recipe needs a teacher.
+    /// Raises KDP0306 where a loss of the recipe needs a teacher, KDP0305 where the recipe has no such source.
     override this.Plan context =
         let role = this.Options.Role
+        let source = this.Options.Source
+        let validation = this.Options.Validation
 
         if context.TeacherLosses.Count > 0 then
             let losses = String.Join(", ", context.TeacherLosses)
@@ -41,11 +51,17 @@ type SupervisedStrategy() =
                 )
             )
 
+        context.SourceCount source |> ignore
+
+        // A recipe may do without validation data, but a source that it names has to be there.
+        if validation <> "validation" then
+            context.SourceCount validation |> ignore
+
         let trainable = context.TrainableOf role
 
         let step (s: IStepContext) =
             let objective () =
-                let view = s.View(role, s.Next "train")
+                let view = s.View(role, s.Next source)
                 s.Objective(s.Forward(role, view, null), null, view)
 
             s.Update([| trainable |], objective) |> ignore
@@ -55,6 +71,8 @@ type SupervisedStrategy() =
                 "train",
                 StageLength.Epochs context.Training.Epochs,
                 step,
+                Source = source,
+                Validation = validation,
                 Trainables = [| trainable |],
                 Trains = [| role |],
                 Evaluates = [| role |]

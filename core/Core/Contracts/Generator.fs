@@ -26,3 +26,15 @@ type IGenerator =
 
     /// New samples, with graph to its parameters. labels: int64 [count], the classes wanted; null to leave them open.
     abstract Sample: count: int64 * labels: Tensor * context: IPartContext -> Batch
+
+/// A generator whose samples are functions of a latent vector, so that a method can choose or learn the vector.
+[<AllowNullLiteral>]
+type ILatentGenerator =
+    inherit IGenerator
+
+    /// The length of the latent vector; its entries are drawn from N(0, 1).
+    abstract Latent: int64
+
+    /// The samples' inputs for latent vectors [B, Latent], see Batch.Input; with graph to the vectors and to the module's
+    /// parameters.
+    abstract Decode: latent: Tensor -> Tensor

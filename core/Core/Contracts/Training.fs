@@ -185,6 +185,12 @@ type IStepContext =
     /// Evaluates a role's network on a source. samples: at most so many, 0 for all.
     abstract Evaluate: role: string * source: string * samples: int64 -> Evaluation
 
+    /// Goes through a source once, in order, as an evaluation does: batches of the recipe's evaluation.batchSize, of the
+    /// shared augmentations only those that belong to evaluations, float32, no graph, no draw from the source's order.
+    /// For scores that are no accuracy. Tensors made in the action die after it. samples: at most so many, 0 for all.
+    /// Raises KDP0305 for an unknown source.
+    abstract Visit: source: string * samples: int64 * action: Action<Batch> -> unit
+
     /// Ends the stage after this step.
     abstract EndStage: reason: string -> unit
 
@@ -205,6 +211,9 @@ type Stage(name: string, length: StageLength, step: Action<IStepContext>) =
     /// The source whose length is an epoch.
     member val Source = "train" with get, set
 
+    /// The steps of an epoch where the stage counts its own, as one without data does; 0 for the source's length.
+    member val StepsPerEpoch = 0L with get, set
+
     /// Everything that this stage trains.
     member val Trainables: IReadOnlyList<Trainable> = Array.Empty<Trainable>() with get, set
 
@@ -213,6 +222,9 @@ type Stage(name: string, length: StageLength, step: Action<IStepContext>) =
 
     /// The roles evaluated on the validation source after every epoch.
     member val Evaluates: IReadOnlyCollection<string> = Array.Empty<string>() with get, set
+
+    /// The source that they are evaluated on.
+    member val Validation = "validation" with get, set
 
     /// The stage's own score for choosing its best state, higher is better, computed after every epoch; null for the
     /// validation accuracy of the first evaluated role.

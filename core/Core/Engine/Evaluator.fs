@@ -196,6 +196,15 @@ module internal Evaluator =
 
             action (BatchTensors.toDevice run.Device batch)
 
+    /// Goes through a source in order; see IStepContext.Visit.
+    let visit (run: LiveRun) (progress: Progress) (source: string) (samples: int64) (action: Action<Batch>) =
+        let data = (run.Feed source).Source
+        let count = if samples > 0L then min samples data.Count else data.Count
+        let context = context run progress :> IPartContext
+        use _ = torch.no_grad ()
+        use _ = Autocast.Disabled()
+        eachBatch run data count (fun batch -> batch |> Pipeline.apply run.Shared context |> action.Invoke)
+
     /// Evaluates a role's network on a source. samples: at most so many, 0 for all.
     let evaluate (run: LiveRun) (progress: Progress) (role: string) (source: string) (samples: int64) : Evaluation =
         let state = run.Role role

@@ -119,7 +119,7 @@ type internal Trial(composition: Composition, options: PreflightOptions) =
         | n -> clock.GetElapsedTime(stamps[0], stamps[n - 1]).TotalSeconds / float (n - 1)
 
     let evaluationSeconds (stage: Stage) (epochs: int64) =
-        match run.Feeds.TryGetValue "validation" with
+        match run.Feeds.TryGetValue stage.Validation with
         | true, validation ->
             let count = validation.Source.Count
             let sample = min count options.Samples
@@ -129,7 +129,7 @@ type internal Trial(composition: Composition, options: PreflightOptions) =
             stage.Evaluates
             |> Seq.sumBy (fun role ->
                 let began = clock.GetTimestamp()
-                evaluate role "validation" sample |> ignore
+                evaluate role stage.Validation sample |> ignore
                 since began * float count / float sample * float times)
         | _ -> 0.0
 

@@ -112,12 +112,14 @@ type internal Session(composition: Composition, folder: RunFolder, journal: Jour
         let current = stage ()
         let every = recipe.Evaluation.EveryEpochs
 
-        if
-            (last || (every > 0L && progress.Epoch % every = 0L))
-            && run.Feeds.ContainsKey "validation"
-        then
+        if last || (every > 0L && progress.Epoch % every = 0L) then
             let found =
-                [| for role in current.Evaluates -> evaluate progress role "validation" 0L |]
+                if run.Feeds.ContainsKey current.Validation then
+                    [|
+                        for role in current.Evaluates -> evaluate progress role current.Validation 0L
+                    |]
+                else
+                    [||]
 
             let score =
                 if not (isNull current.Score) then

@@ -50,6 +50,7 @@ type internal StepContext
         reports: Reports,
         scope: DisposeScope,
         evaluate: Func<string, string, int64, Evaluation>,
+        visit: Action<string, int64, Action<Batch>>,
         cancellation: CancellationToken
     ) =
     inherit PartContext(progress, key, run.Device, false)
@@ -287,4 +288,5 @@ type internal StepContext
 
         member _.Publish(name, value) = values[name] <- value
         member _.Evaluate(role, source, samples) = evaluate.Invoke(role, source, samples)
+        member _.Visit(source, samples, action) = visit.Invoke(source, samples, action)
         member _.EndStage reason = ended <- reason

@@ -34,7 +34,9 @@ module internal TrainingLoop =
     /// The number of steps of a stage and of its epochs.
     let lengthOf (run: LiveRun) (stage: Stage) : struct (int64 * int64) =
         let perEpoch =
-            if run.Feeds.ContainsKey stage.Source then
+            if stage.StepsPerEpoch > 0L then
+                stage.StepsPerEpoch
+            elif run.Feeds.ContainsKey stage.Source then
                 run.Feeds[stage.Source].PerEpoch
             else
                 1L
@@ -63,9 +65,10 @@ module internal TrainingLoop =
             let progress = Progress(name, step, total, perEpoch)
             let stepKey = key.Derive(step)
             let evaluate role source samples = hooks.Evaluate(progress, role, source, samples)
+            let visit source samples action = Evaluator.visit run progress source samples action
 
             let context =
-                StepContext(run, stage, progress, stepKey, reports, memory.Scope, evaluate, hooks.Cancellation)
+                StepContext(run, stage, progress, stepKey, reports, memory.Scope, evaluate, visit, hooks.Cancellation)
 
             // Dropout and the like draw from the default generators: they start anew in every step, so that a resumed
             // run draws what the uninterrupted one would have drawn.

@@ -1,4 +1,5 @@
 using KdPlugins.Core;
+using KdPlugins.Torch;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 
@@ -13,7 +14,7 @@ internal sealed class FakePlan(params string[] roles) : IPlanContext
     public DataInfo Data { get; } = Make.Data([3, 8, 8], 10);
     public IReadOnlyDictionary<string, string> Origin { get; } = new Dictionary<string, string>();
     public IReadOnlyCollection<string> Roles => roles;
-    public IReadOnlyCollection<string> Sources => ["train"];
+    public IReadOnlyCollection<string> Sources { get; init; } = ["train"];
     public IStateRegistry State => throw new NotSupportedException();
     public RandomKey Random => new(1);
 
@@ -30,7 +31,8 @@ internal sealed class FakePlan(params string[] roles) : IPlanContext
 
     public IGenerator Generator(string name) => throw new NotSupportedException();
 
-    public long SourceCount(string source) => 4;
+    public long SourceCount(string source) =>
+        Sources.Contains(source) ? 4 : throw new KdException(CoreErrors.SourceMissing, $"No source '{source}'.");
 
     public void AddSource(string name, IDataSource source) => throw new NotSupportedException();
 
@@ -92,6 +94,8 @@ internal sealed class FakeStep : FakePart, IStepContext
     public void Report(string name, Tensor value) { }
 
     public void Publish(string name, double value) { }
+
+    public void Visit(string source, long samples, Action<Batch> action) => throw new NotSupportedException();
 
     public Evaluation Evaluate(string role, string source, long samples) => throw new NotSupportedException();
 

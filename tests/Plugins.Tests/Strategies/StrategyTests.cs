@@ -45,6 +45,35 @@ public class StrategyTests
     }
 
     [Fact]
+    public void Supervised_learns_from_a_source_of_the_recipe_and_is_evaluated_on_one()
+    {
+        using var scope = NewDisposeScope();
+        var options = new SupervisedOptions { Source = "photos", Validation = "photos-test" };
+        var strategy = Make.Plugin<SupervisedStrategy>(options);
+        var plan = new FakePlan("student") { Sources = ["train", "photos", "photos-test"] };
+        var stage = Assert.Single(strategy.Plan(plan));
+        Assert.Equal("photos", stage.Source);
+        Assert.Equal("photos-test", stage.Validation);
+        var step = new FakeStep();
+        stage.Step.Invoke(step);
+        Assert.Contains("next photos", step.Calls);
+        Assert.DoesNotContain("next train", step.Calls);
+    }
+
+    [Theory]
+    [InlineData("fotos", "validation")]
+    [InlineData("train", "fotos")]
+    public void Supervised_refuses_a_source_that_the_recipe_does_not_have(string source, string validation)
+    {
+        var strategy = Make.Plugin<SupervisedStrategy>(
+            new SupervisedOptions { Source = source, Validation = validation }
+        );
+        var failure = Assert.Throws<KdException>(() => strategy.Plan(new FakePlan("student")));
+        Assert.Equal(CoreErrors.SourceMissing, failure.Code);
+        Assert.Contains("fotos", failure.Message);
+    }
+
+    [Fact]
     public void Offline_gives_teacher_and_student_their_views_of_one_batch_and_trains_the_student()
     {
         using var scope = NewDisposeScope();
