@@ -1,0 +1,99 @@
+using TorchSharp;
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+
+namespace KdPlugins.AugKd;
+
+/// <summary>
+/// (latent vector, class) -> the anchor's latent vector: a mask, which depends on the class alone, says how much of each
+/// entry may change, and a small convolutional body says into what. Parameters are named as in the authors' code.
+/// </summary>
+public sealed class AnchorNet : nn.Module
+{
+    private readonly Linear embed_class;
+    private readonly Sequential mask;
+    private readonly Sequential module;
+
+    private readonly Linear[] _mask;
+    private readonly BatchNorm1d _maskNorm;
+    private readonly (Conv1d Convolution, BatchNorm1d Norm)[] _body;
+    private readonly Linear _last;
+    private readonly long _classes;
+
+    /// <summary>
+    /// Makes the network with weights from TorchSharp's global generator: linear layers U(-0.08, 0.08) with biases 0.
+    /// </summary>
+    /// <param name="latent">The length of the latent vector.</param>
+    /// <param name="classes">The number of classes.</param>
+    public AnchorNet(long latent, long classes)
+        : base(nameof(AnchorNet))
+    {
+        _classes = classes;
+        embed_class = nn.Linear(classes, latent);
+        _mask = [nn.Linear(latent, latent), nn.Linear(latent, latent), nn.Linear(latent, latent)];
+        _maskNorm = nn.BatchNorm1d(latent);
+        mask = nn.Sequential(("0", _mask[0]), ("1", _mask[1]), ("2", _mask[2]), ("3", _maskNorm));
+        _body = [Layer(1, 4), Layer(4, 8), Layer(8, 4)];
+        _last = nn.Linear(4 * latent, latent);
+        module = nn.Sequential(
+            ("1", _body[0].Convolution),
+            ("2", _body[0].Norm),
+            ("4", _body[1].Convolution),
+            ("5", _body[1].Norm),
+            ("7", _body[2].Convolution),
+            ("8", _body[2].Norm),
+            ("11", _last)
+        );
+        RegisterComponents();
+        UniformWeights.Set(this);
+    }
+
+    private static (Conv1d, BatchNorm1d) Layer(long inputs, long outputs) =>
+        (nn.Conv1d(inputs, outputs, 3, padding: 1), nn.BatchNorm1d(outputs));
+
+    /// <summary>z' = m body(z m) + (1 - m) z.</summary>
+    /// <param name="z">Latent vectors <c>[batch, latent]</c>.</param>
+    /// <param name="y">Classes, int64 <c>[batch]</c>.</param>
+    /// <returns>The anchors' vectors and the masks (in [0, 1/3)), each <c>[batch, latent]</c>.</returns>
+    public (Tensor Anchor, Tensor Mask) Move(Tensor z, Tensor y)
+    {
+        var e = embed_class.call(nn.functional.one_hot(y, _classes).to(z.dtype));
+        foreach (var linear in _mask)
+            e = linear.call(e);
+        var m = Mask(_maskNorm.call(e));
+        return (Blend(m, Body(z * m), z), m);
+    }
+
+    /// <summary>ReLU(softsign(sigmoid(u) - 1/2)): 0 for u at most 0, below 1/3 above.</summary>
+    /// <param name="u">What goes into the sigmoid, any shape.</param>
+    public static Tensor Mask(Tensor u)
+    {
+        var half = u.sigmoid() - 0.5;
+        return (half / (1 + half.abs())).relu();
+    }
+
+    /// <summary>m v + (1 - m) z: exactly z where the mask is 0.</summary>
+    /// <param name="m">The mask, any shape.</param>
+    /// <param name="v">What the body makes of the masked vector, of the same shape.</param>
+    /// <param name="z">The latent vector, of the same shape.</param>
+    public static Tensor Blend(Tensor m, Tensor v, Tensor z) => m * v + (1 - m) * z;
+
+    private Tensor Body(Tensor v)
+    {
+        var h = v.unsqueeze(1);
+        foreach (var (convolution, norm) in _body)
+            h = nn.functional.leaky_relu(norm.call(Convolve(convolution, h)), 0.01);
+        return _last.call(h.flatten(1));
+    }
+
+    // A convolution of three taps along the vector, as a linear layer over its windows: libtorch's own backward pass of
+    // such a small convolution multiplies memory that nobody has written by zero, which gives NaN where it holds one.
+    private static Tensor Convolve(Conv1d convolution, Tensor v)
+    {
+        var (batch, channels, length) = (v.shape[0], v.shape[1], v.shape[2]);
+        var windows = nn.functional.pad(v, [1, 1]).unfold(2, 3, 1); // [batch, channels, length, 3]
+        var rows = windows.permute(0, 2, 1, 3).reshape(batch * length, channels * 3);
+        var weight = convolution.weight.view(-1, channels * 3);
+        return nn.functional.linear(rows, weight, convolution.bias).view(batch, length, -1).transpose(1, 2);
+    }
+}

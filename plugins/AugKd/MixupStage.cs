@@ -1,0 +1,88 @@
+using KdPlugins.Core;
+using KdPlugins.Sdk;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace KdPlugins.AugKd;
+
+/// <summary>
+/// Module 3: the student learns by the recipe's losses on real images and on those mixed from their anchors, with a share s
+/// that goes from the teacher's domain to the student's. The state that is best on the validation data stays.
+/// </summary>
+internal sealed class MixupStage(IPlanContext context, AugKdOptions options, AugKdParts parts)
+{
+    // PyTorch's ConstantLR with its defaults, which the published code steps per batch.
+    private const double PublishedFactor = 1.0 / 3;
+    private const int PublishedSteps = 5;
+
+    private readonly Trainable _student = Student(context, options);
+
+    public Stage Plan() =>
+        new("mixup", StageLength.Epochs(context.Training.Epochs), Step)
+        {
+            Trainables = [_student],
+            Trains = [Roles.Student],
+            Evaluates = [Roles.Student],
+            KeepBest = true,
+        };
+
+    private static Trainable Student(IPlanContext context, AugKdOptions options)
+    {
+        var all = context.TrainableOf(Roles.Student);
+        return options.PublishedSchedules
+            ? new(all.Name, all.Parameters, null, p => p.Step < PublishedSteps ? PublishedFactor : 1)
+            : all;
+    }
+
+    private void Step(IStepContext step)
+    {
+        AugKdParts.Fix(parts.Generator.Module);
+        AugKdParts.Fix(parts.Encoder);
+        AugKdParts.Fix(parts.Anchor);
+        var epochs = Math.Max(1, step.Progress.TotalEpochs);
+        var s = Mix.Share(options.Schedule, step.Progress.Epoch, epochs, options.A, options.B);
+        step.Publish("mix", s);
+        long n = 0;
+        step.Update(
+            [_student],
+            () =>
+            {
+                var real = step.Next("train");
+                var mixed = Mixed(s, real, step.Random.Derive("eps").Derive(n++));
+                return options.RawRealHalf ? Raw(step, real, mixed) : Viewed(step, Mix.Both(real, mixed));
+            }
+        );
+    }
+
+    private Tensor Mixed(double s, Batch real, RandomKey key)
+    {
+        // What G and A would make has no part in it.
+        if (s >= 1)
+            return real.Input;
+        using var none = no_grad();
+        var labels = TargetReader.As<ClassIndexTarget>(real.Target, AugKdStrategy.Name).Labels;
+        var z = parts.Encode(real.Input, labels, key).Z;
+        var anchor = options.Anchors ? AugKdLosses.Wide(parts.Anchor.Move(z, labels).Anchor) : z;
+        return Mix.Images(s, real.Input, z, anchor, v => AugKdLosses.Wide(parts.Generator.Decode(v)));
+    }
+
+    // Both halves through the views: normalised, augmented as the recipe says.
+    private Tensor Viewed(IStepContext step, Batch both) =>
+        Objective(step, step.View(Roles.Student, both), () => step.View(Roles.Teacher, both));
+
+    private Tensor Raw(IStepContext step, Batch real, Tensor mixed)
+    {
+        Batch Half(string role) => Mix.Both(real, step.View(role, real.WithInput(mixed)).Input);
+        return Objective(step, Half(Roles.Student), () => Half(Roles.Teacher));
+    }
+
+    private Tensor Objective(IStepContext step, Batch student, Func<Batch> teacher)
+    {
+        var answered = step.Forward(Roles.Student, student, null);
+        // The published code asks the student a second time where the teacher is meant, with graph.
+        var taught = options.SelfTarget
+            ? step.Forward(Roles.Student, student, null)
+            : step.Forward(Roles.Teacher, teacher(), null);
+        return step.Objective(answered, taught, student);
+    }
+}
