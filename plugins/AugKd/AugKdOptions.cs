@@ -1,4 +1,5 @@
 using System.ComponentModel.DataAnnotations;
+using KdPlugins.Core;
 
 namespace KdPlugins.AugKd;
 
@@ -58,6 +59,16 @@ public enum LastStage
 /// <summary>The options of <c>aug-kd</c>. Length, optimiser and schedule of the third stage are the recipe's.</summary>
 public sealed record AugKdOptions
 {
+    /// <summary>The role whose network knows the other domain; its weights do not change.</summary>
+    /// <value>A role; default <c>teacher</c>.</value>
+    [Required, MinLength(1)]
+    public string Teacher { get; init; } = Roles.Teacher;
+
+    /// <summary>The role that learns, and the run's result.</summary>
+    /// <value>A role; default <c>student</c>.</value>
+    [Required, MinLength(1)]
+    public string Student { get; init; } = Roles.Student;
+
     /// <summary>The generator of the recipe that makes the teacher domain's images; it needs a latent vector.</summary>
     /// <value>A name under "generators"; default <c>main</c>.</value>
     [Required, MinLength(1)]

@@ -16,7 +16,7 @@ internal sealed class AugKdParts
     public AugKdParts(IPlanContext context, AugKdOptions options)
     {
         (_context, _options) = (context, options);
-        _teacher = context.Network(Roles.Teacher);
+        _teacher = context.Network(options.Teacher);
         Generator =
             context.Generator(options.Generator) as ILatentGenerator
             ?? throw new KdException(
@@ -72,7 +72,7 @@ internal sealed class AugKdParts
     /// </summary>
     public Tensor Teach(IStepContext step, Tensor images) =>
         AugKdLosses.Wide(
-            _teacher.Forward(step.View(Roles.Teacher, Generated(images)).Input, mask: null!, taps: []).Logits
+            _teacher.Forward(step.View(_options.Teacher, Generated(images)).Input, mask: null!, taps: []).Logits
         );
 
     /// <summary>The run's precision, for what a stage computes outside an update.</summary>

@@ -22,6 +22,12 @@ public sealed class AugKdStrategy : DistillationStrategy<AugKdOptions>
         "Tang et al.: AuG-KD: Anchor-Based Mixup Generation for Out-of-Domain Knowledge Distillation, ICLR 2024";
 
     /// <inheritdoc/>
+    public override IReadOnlyCollection<string> Needs => [Options.Teacher, Options.Student];
+
+    /// <inheritdoc/>
+    public override string Result => Options.Student;
+
+    /// <inheritdoc/>
     /// <exception cref="KdException">
     /// <c>KDP0301</c>: the generator is missing; <c>KDP0303</c>: the data, or the networks' classes, do not fit;
     /// <c>KDP0304</c>: the targets are no classes; <c>KDP0306</c>: the generator has no latent vector, no loss needs the
@@ -59,9 +65,9 @@ public sealed class AugKdStrategy : DistillationStrategy<AugKdOptions>
             );
     }
 
-    private static void CheckClasses(IPlanContext context)
+    private void CheckClasses(IPlanContext context)
     {
-        var (teacher, student) = (context.Network(Roles.Teacher).Shape, context.Network(Roles.Student).Shape);
+        var (teacher, student) = (context.Network(Options.Teacher).Shape, context.Network(Options.Student).Shape);
         if (teacher.Classes != context.Data.Classes || student.Classes != context.Data.Classes)
             throw new KdException(
                 CoreErrors.ShapesDiffer,

@@ -13,7 +13,7 @@ internal sealed class DataFreeStage(IPlanContext context, AugKdOptions options, 
 {
     private const int ScoredBatches = 10;
 
-    private readonly INetwork _student = context.Network(Roles.Student);
+    private readonly INetwork _student = context.Network(options.Student);
     private readonly Trainable _generator = Trainable.Of(
         "generator",
         parts.Generator.Module,
@@ -28,7 +28,7 @@ internal sealed class DataFreeStage(IPlanContext context, AugKdOptions options, 
     );
     private readonly Trainable _warmUp = Trainable.Of(
         "warm-up",
-        context.Network(Roles.Student).Module,
+        context.Network(options.Student).Module,
         AugKdParts.Adam(options.WarmUpRate, decay: 1e-4),
         PerEpoch(options)
     );
@@ -38,8 +38,8 @@ internal sealed class DataFreeStage(IPlanContext context, AugKdOptions options, 
         {
             StepsPerEpoch = options.StepsPerEpoch,
             Trainables = [_generator, _warmUp, _encoder],
-            Trains = [Roles.Student],
-            Evaluates = [Roles.Student],
+            Trains = [options.Student],
+            Evaluates = [options.Student],
             Score = Score,
             KeepBest = true,
         };
@@ -79,7 +79,7 @@ internal sealed class DataFreeStage(IPlanContext context, AugKdOptions options, 
 
     private GeneratorTerms Terms(IStepContext step, Tensor images)
     {
-        var view = step.View(Roles.Student, AugKdParts.Generated(images));
+        var view = step.View(options.Student, AugKdParts.Generated(images));
         var student = AugKdLosses.Wide(_student.Forward(view.Input, mask: null!, taps: []).Logits);
         if (parts.Norms is null)
             return AugKdLosses.Generator(parts.Teach(step, images), student, null, null);
@@ -95,16 +95,16 @@ internal sealed class DataFreeStage(IPlanContext context, AugKdOptions options, 
         using (no_grad())
         using (parts.Precision())
             fake = AugKdParts.Generated(AugKdLosses.Wide(parts.Generator.Decode(z)));
-        var taught = step.Forward(Roles.Teacher, step.View(Roles.Teacher, fake), null).Logits;
-        var view = step.View(Roles.Student, fake);
+        var taught = step.Forward(options.Teacher, step.View(options.Teacher, fake), null).Logits;
+        var view = step.View(options.Student, fake);
         step.Update([_warmUp], () => StudentLoss(step, view, taught));
         step.Update([_encoder], () => EncoderLoss(step, fake.Input, taught.argmax(1), z, i));
     }
 
     // L_S = KL(p_T || p_S) / B at temperature 1.
-    private static Tensor StudentLoss(IStepContext step, Batch view, Tensor taught)
+    private Tensor StudentLoss(IStepContext step, Batch view, Tensor taught)
     {
-        var answered = step.Forward(Roles.Student, view, null).Logits;
+        var answered = step.Forward(options.Student, view, null).Logits;
         var loss = AugKdLosses.Divergences(answered, taught, 1).mean();
         step.Report("warm-up.loss", loss);
         return loss;

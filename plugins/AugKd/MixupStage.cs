@@ -21,14 +21,14 @@ internal sealed class MixupStage(IPlanContext context, AugKdOptions options, Aug
         new("mixup", StageLength.Epochs(context.Training.Epochs), Step)
         {
             Trainables = [_student],
-            Trains = [Roles.Student],
-            Evaluates = [Roles.Student],
+            Trains = [options.Student],
+            Evaluates = [options.Student],
             KeepBest = true,
         };
 
     private static Trainable Student(IPlanContext context, AugKdOptions options)
     {
-        var all = context.TrainableOf(Roles.Student);
+        var all = context.TrainableOf(options.Student);
         return options.PublishedSchedules
             ? new(all.Name, all.Parameters, null, p => p.Step < PublishedSteps ? PublishedFactor : 1)
             : all;
@@ -68,21 +68,22 @@ internal sealed class MixupStage(IPlanContext context, AugKdOptions options, Aug
 
     // Both halves through the views: normalised, augmented as the recipe says.
     private Tensor Viewed(IStepContext step, Batch both) =>
-        Objective(step, step.View(Roles.Student, both), () => step.View(Roles.Teacher, both));
+        Objective(step, step.View(options.Student, both), () => step.View(options.Teacher, both));
 
     private Tensor Raw(IStepContext step, Batch real, Tensor mixed)
     {
         Batch Half(string role) => Mix.Both(real, step.View(role, real.WithInput(mixed)).Input);
-        return Objective(step, Half(Roles.Student), () => Half(Roles.Teacher));
+        return Objective(step, Half(options.Student), () => Half(options.Teacher));
     }
 
     private Tensor Objective(IStepContext step, Batch student, Func<Batch> teacher)
     {
-        var answered = step.Forward(Roles.Student, student, null);
+        var answered = step.Forward(options.Student, student, null);
         // The published code asks the student a second time where the teacher is meant, with graph.
         var taught = options.SelfTarget
-            ? step.Forward(Roles.Student, student, null)
-            : step.Forward(Roles.Teacher, teacher(), null);
-        return step.Objective(answered, taught, student);
+            ? step.Forward(options.Student, student, null)
+            : step.Forward(options.Teacher, teacher(), null);
+        var outputs = new Dictionary<string, ModelOutput> { [options.Student] = answered, [options.Teacher] = taught };
+        return step.Objective(outputs, options.Student, options.Teacher, student);
     }
 }

@@ -88,6 +88,18 @@ public sealed class RunTests : IDisposable
     }
 
     [Fact]
+    public void Teacher_and_student_may_have_any_names()
+    {
+        var recipe = SmallRun
+            .Recipe(""", "STUDENT": "small" """)
+            .Replace("\"student\":", "\"small\":")
+            .Replace("STUDENT", "student");
+        var report = _runs.Whole(recipe, "run");
+        Assert.Equal("small", (string)report["result"]!);
+        Assert.Equal(SmallRun.Steps.Values.Sum(), (long)report["steps"]!);
+    }
+
+    [Fact]
     public void A_teacher_without_batch_norms_does_where_they_are_not_asked_for()
     {
         var report = _runs.Whole(SmallRun.Recipe(""", "norms": 0""", teacher: """{ "id": "plain" }"""), "run");
