@@ -14,8 +14,13 @@ type PluginDescriptor
         paper: string,
         assembly: string,
         sha256: string,
-        optionsType: Type
+        optionsType: Type,
+        folder: string
     ) =
+
+    /// A plugin that comes from no folder.
+    new(kind, id, version, description, paper, assembly, sha256, optionsType) =
+        PluginDescriptor(kind, id, version, description, paper, assembly, sha256, optionsType, "")
 
     /// What it is.
     member _.Kind = kind
@@ -40,6 +45,9 @@ type PluginDescriptor
 
     /// The type of its options. Hold it no longer than the catalog: it belongs to the plugin's load context.
     member _.OptionsType = optionsType
+
+    /// The folder of its files, documentation among them; empty where it comes from none.
+    member _.Folder = folder
 
 /// An instance of a plugin. Disposing it releases what the composition holds for it.
 [<AllowNullLiteral>]

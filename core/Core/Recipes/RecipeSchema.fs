@@ -12,7 +12,8 @@ open KdPlugins.Torch
 [<Sealed>]
 type private SchemaParts(catalog: IPluginCatalog) as this =
     let definitions = SortedDictionary<string, JsonObject>(StringComparer.Ordinal)
-    let types = SchemaTypes(SchemaTexts(), Func<_, _>(fun m -> this.Special m))
+    let texts = SchemaTexts()
+    let types = SchemaTypes(texts, Func<_, _>(fun m -> this.Special m))
 
     let reference (name: string) =
         let schema = JsonObject()
@@ -36,6 +37,8 @@ type private SchemaParts(catalog: IPluginCatalog) as this =
     /// The options of one plugin. One whose type cannot be described takes any object.
     let options (plugin: PluginDescriptor) =
         define $"{kindName plugin.Kind}.{plugin.Id}" (fun () ->
+            texts.Folder <- plugin.Folder
+
             try
                 types.Of(plugin.OptionsType, null, 0)
             with

@@ -49,10 +49,11 @@ type internal SchemaTexts() =
             let texts = Dictionary<string, string>()
 
             for m in XDocument.Load(reader).Descendants "member" do
-                match m.Attribute "name", m.Element "summary" with
-                | null, _
-                | _, null -> ()
-                | name, summary -> texts[name.Value] <- plain summary
+                match m.Attribute "name", m.Element "summary", m.Element "value" with
+                | null, _, _
+                | _, null, _ -> ()
+                | name, summary, null -> texts[name.Value] <- plain summary
+                | name, summary, value -> texts[name.Value] <- $"{plain summary} {plain value}"
 
             texts
         with
@@ -60,12 +61,18 @@ type internal SchemaTexts() =
         | :? UnauthorizedAccessException
         | :? XmlException -> empty
 
-    let fileOf (assembly: Assembly) =
-        if assembly.Location = "" then
+    let fileOf (assembly: Assembly) (folder: string) =
+        let path =
+            if assembly.Location <> "" then
+                Path.ChangeExtension(assembly.Location, ".xml")
+            elif folder <> "" then
+                Path.Combine(folder, assembly.GetName().Name + ".xml")
+            else
+                ""
+
+        if path = "" then
             empty
         else
-            let path = Path.ChangeExtension(assembly.Location, ".xml")
-
             match files.TryGetValue path with
             | true, known -> known
             | _ ->
@@ -73,8 +80,11 @@ type internal SchemaTexts() =
                 files[path] <- texts
                 texts
 
+    /// Where the documentation of assemblies lies that were loaded from memory, as plugins are.
+    member val Folder = "" with get, set
+
     /// One sentence or two; empty where nobody wrote any.
-    member _.Of(p: PropertyInfo) : string =
+    member this.Of(p: PropertyInfo) : string =
         let owner = p.DeclaringType
 
         let name =
@@ -83,7 +93,7 @@ type internal SchemaTexts() =
             else
                 owner.FullName
 
-        match (fileOf owner.Assembly).TryGetValue("P:" + name.Replace('+', '.') + "." + p.Name) with
+        match (fileOf owner.Assembly this.Folder).TryGetValue("P:" + name.Replace('+', '.') + "." + p.Name) with
         | true, text -> text
         | _ ->
             match p.GetCustomAttribute<DescriptionAttribute>(), p.GetCustomAttribute<DisplayAttribute>() with

@@ -187,7 +187,8 @@ internal sealed class PluginFolder
             fact.Paper,
             Report.Entry!.Facts.Name,
             Report.Entry.Sha256,
-            optionsType
+            optionsType,
+            Report.Folder
         );
     }
 

@@ -57,6 +57,28 @@ public sealed class Kd : IDisposable
 
     internal string TinyRecipe() => Write("tiny.json", Recipe);
 
+    /// <summary>A folder with the shipped plugins that the tiny recipe needs, to add others to.</summary>
+    internal string CopyPlugins()
+    {
+        var target = At("plugins");
+        foreach (var name in (string[])["Datasets", "Losses", "Models", "Strategies"])
+            Copy(Path.Combine(Plugins, name), Path.Combine(target, name));
+        return target;
+    }
+
+    /// <summary>Copies a folder with all that is in it.</summary>
+    internal static void Copy(string from, string to)
+    {
+        Directory.CreateDirectory(to);
+        foreach (var folder in Directory.EnumerateDirectories(from, "*", SearchOption.AllDirectories))
+            Directory.CreateDirectory(Path.Combine(to, Path.GetRelativePath(from, folder)));
+        foreach (var file in Directory.EnumerateFiles(from, "*", SearchOption.AllDirectories))
+            File.Copy(file, Path.Combine(to, Path.GetRelativePath(from, file)));
+    }
+
+    /// <summary>The program itself, for scripts that start it.</summary>
+    internal static string Program { get; } = Path.Combine(HostOutput(), "kd.dll");
+
     /// <summary>Runs a command in this process.</summary>
     internal static KdResult Call(params string[] args)
     {
@@ -69,7 +91,7 @@ public sealed class Kd : IDisposable
     internal static Process Start(params string[] args)
     {
         var start = new ProcessStartInfo("dotnet") { RedirectStandardOutput = true, RedirectStandardError = true };
-        start.ArgumentList.Add(Path.Combine(HostOutput(), "kd.dll"));
+        start.ArgumentList.Add(Program);
         foreach (var arg in args)
             start.ArgumentList.Add(arg);
         return Process.Start(start)!;

@@ -51,6 +51,31 @@ public sealed class PluginCommandTests : IDisposable
     }
 
     [Fact]
+    public void Options_are_described_in_their_authors_words_with_bounds_and_default()
+    {
+        var text = Kd.Call("describe", "kd", "--plugins", Kd.Plugins).Output;
+        Assert.Contains("What both logits are divided by before the softmax", text);
+        Assert.Contains("0.01 to 1000; default 4.", text);
+        var schema = System.Text.Json.Nodes.JsonNode.Parse(Kd.Call("schema", "--plugins", Kd.Plugins).Output)!;
+        using var host = Host.Commands.PluginHost.Load(Kd.Plugins);
+        foreach (var plugin in host.Catalog.Plugins)
+            Assert.All(
+                schema["$defs"]![$"{plugin.Kind}.{plugin.Id}".ToLowerInvariant()]!["properties"]!.AsObject(),
+                option => Assert.True(option.Value!["description"] is not null, $"{plugin.Id}: {option.Key}")
+            );
+    }
+
+    [Fact]
+    public void A_folder_that_is_not_there_cannot_be_approved()
+    {
+        using var root = new PluginRoot();
+        var result = Kd.Call("plugins", "verify", "--plugins", root.Path, "--approve", "Nobody");
+        Assert.Equal(ExitCodes.PluginRefused, result.ExitCode);
+        Assert.StartsWith("KDP0101 ", result.Error);
+        Assert.Contains("Nobody", result.Error);
+    }
+
+    [Fact]
     public void Verify_makes_every_shipped_plugin_and_unloads_it()
     {
         var result = Kd.Call("plugins", "verify", "--plugins", Kd.Plugins, "--json");
