@@ -1,5 +1,6 @@
 using BenchmarkDotNet.Running;
 using KdPlugins.Benchmarks.Operators;
+using KdPlugins.Benchmarks.Recipes;
 using KdPlugins.Benchmarks.Step;
 using KdPlugins.Torch;
 
@@ -8,6 +9,8 @@ switch (args.FirstOrDefault())
 {
     case "step":
         return StepCommand.Run(StepOptions.Parse(args[1..]));
+    case "recipes":
+        return RecipesCommand.Run(RecipesOptions.Parse(args[1..]));
     case "kernels":
         KernelTable.Print(StepOptions.Parse(args[1..]));
         return 0;
@@ -17,6 +20,7 @@ switch (args.FirstOrDefault())
     default:
         Console.Error.WriteLine(
             "usage: step [--rounds 8] [--seconds 4] [--threads 2] [--variants a,b] [--python] [--profile]\n"
+                + "       recipes A.json B.json ... [--rounds 8] [--seconds 4] [--threads 1] [--set PATH=VALUE] [--wall]\n"
                 + "       kernels [--threads 2] [--rounds 8]\n"
                 + "       operators [BenchmarkDotNet's arguments]"
         );
