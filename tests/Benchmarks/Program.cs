@@ -1,6 +1,7 @@
 using BenchmarkDotNet.Running;
 using KdPlugins.Benchmarks.Operators;
 using KdPlugins.Benchmarks.Recipes;
+using KdPlugins.Benchmarks.RidgeStep;
 using KdPlugins.Benchmarks.Step;
 using KdPlugins.Torch;
 
@@ -14,6 +15,8 @@ switch (args.FirstOrDefault())
     case "kernels":
         KernelTable.Print(StepOptions.Parse(args[1..]));
         return 0;
+    case "ridge":
+        return RidgeCommand.Run(args[1..]);
     case "operators":
         BenchmarkSwitcher.FromTypes([typeof(SmallOperators)]).Run(args[1..]);
         return 0;
@@ -22,6 +25,7 @@ switch (args.FirstOrDefault())
             "usage: step [--rounds 8] [--seconds 4] [--threads 2] [--variants a,b] [--python] [--profile]\n"
                 + "       recipes A.json B.json ... [--rounds 8] [--seconds 4] [--threads 1] [--set PATH=VALUE] [--wall]\n"
                 + "       kernels [--threads 2] [--rounds 8]\n"
+                + "       ridge [--images 250] [--batch 256] [--rounds 3] [--threads 1]\n"
                 + "       operators [BenchmarkDotNet's arguments]"
         );
         return 2;

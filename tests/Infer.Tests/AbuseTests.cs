@@ -171,6 +171,10 @@ public sealed class AbuseTests : IDisposable
 
         public void AddRole(string role, INetwork network) => throw new NotSupportedException();
 
+        public void AddRole(string role, INetwork network, string viewsLike) => throw new NotSupportedException();
+
+        public DataInfo SourceData(string source) => throw new NotSupportedException();
+
         public IGenerator Generator(string name) => throw new NotSupportedException();
 
         public long SourceCount(string source) => throw new NotSupportedException();

@@ -106,11 +106,17 @@ type IPlanContext =
     /// device and keeps it in the checkpoint.
     abstract AddRole: role: string * network: INetwork -> unit
 
+    /// The same, and the role's views are made as another role's are, in evaluations too.
+    abstract AddRole: role: string * network: INetwork * viewsLike: string -> unit
+
     /// A generator that the recipe names. Raises KDP0301 where it names none.
     abstract Generator: name: string -> IGenerator
 
     /// The number of samples of a source. Raises KDP0305 where the recipe has none of that name.
     abstract SourceCount: source: string -> int64
+
+    /// What the data set of a source holds. Raises KDP0305 where the recipe has none of that name.
+    abstract SourceData: source: string -> DataInfo
 
     /// The sources that the recipe fills: train, validation, test and whatever it names besides.
     abstract Sources: IReadOnlyCollection<string>

@@ -65,7 +65,9 @@ type internal Composer(recipe: Recipe, catalog: IPluginCatalog, clock: TimeProvi
 
     let info = dataset.Info
 
-    let addFeed (name: string) (source: IDataSource) =
+    let addFeed (name: string) (data: DataInfo) (source: IDataSource) =
+        run.Infos[name] <- data
+
         run.Feeds[name] <- Feed(name, source, recipe.Training.BatchSize, key.Derive("order").Derive(name), clock, false)
 
     let augmentation (choice: PluginChoice) =
@@ -109,13 +111,13 @@ type internal Composer(recipe: Recipe, catalog: IPluginCatalog, clock: TimeProvi
             | v when v.Count.HasValue -> fraction (float v.Count.Value / float training.Count)
             | v -> fraction (v.Fraction.GetValueOrDefault 0.1)
 
-        addFeed "train" train
+        addFeed "train" info train
 
         if not (isNull validation) then
-            addFeed "validation" validation
+            addFeed "validation" info validation
 
         if Seq.contains "test" dataset.Splits then
-            addFeed "test" (dataset.Open "test")
+            addFeed "test" info (dataset.Open "test")
 
         let data = SortedDictionary<string, string>(StringComparer.Ordinal)
         data["dataset"] <- dataset.Fingerprint
@@ -129,7 +131,7 @@ type internal Composer(recipe: Recipe, catalog: IPluginCatalog, clock: TimeProvi
             if section.Name = SourceSection.Validation || section.Name = SourceSection.Test then
                 checkStandIn section.Name opened.Info
 
-            addFeed section.Name (opened.Open section.Split)
+            addFeed section.Name opened.Info (opened.Open section.Split)
             data[section.Name] <- opened.Fingerprint
 
         data

@@ -84,11 +84,11 @@ type internal Finish(composition: Composition, folder: RunFolder, session: Sessi
             else
                 RoleResult(role, parameters, last, evaluate role, Nullable best.Epoch))
 
-    let card (result: RoleResult) (weights: string) =
+    let card (role: string) (weights: string) =
         let info = composition.Data.Info
         let metadata = Dictionary<string, string>()
         metadata["format"] <- "pt"
-        metadata["kd.role"] <- result.Role
+        metadata["kd.role"] <- role
         metadata["kd.recipe"] <- composition.Recipe.Name
         metadata["kd.method"] <- composition.Recipe.Strategy.Id
         metadata["kd.weights"] <- weights
@@ -105,10 +105,15 @@ type internal Finish(composition: Composition, folder: RunFolder, session: Sessi
 
         metadata
 
+    let pathOf (role: string) (suffix: string) = Path.Combine(folder.Path, $"{role}{suffix}.safetensors")
+
+    let saveLast (role: string) =
+        ModuleWeights.Save((run.Role role).Network.Module, pathOf role "-last", card role "last")
+        |> ignore
+
     let save (result: RoleResult) =
         let network = (run.Role result.Role).Network.Module
-        let path suffix = Path.Combine(folder.Path, $"{result.Role}{suffix}.safetensors")
-        ModuleWeights.Save(network, path "-last", card result "last") |> ignore
+        saveLast result.Role
 
         withBest result.Role (fun best ->
             let which =
@@ -117,7 +122,7 @@ type internal Finish(composition: Composition, folder: RunFolder, session: Sessi
                 else
                     $"best on validation, epoch {best.Epoch}"
 
-            ModuleWeights.Save(network, path "", card result which))
+            ModuleWeights.Save(network, pathOf result.Role "", card result.Role which))
 
     let metric (result: RoleResult) (name: string) =
         let pair = JsonObject()
@@ -164,6 +169,14 @@ type internal Finish(composition: Composition, folder: RunFolder, session: Sessi
         for role in reported do
             let result = measure role
             report[role] <- describe result (save result)
+
+        // What a phase has made and no evaluation judges, such as a self-supervised network: other runs begin with it.
+        for role in
+            composition.Recipe.Prepare
+            |> Seq.map _.Role
+            |> Seq.distinct
+            |> Seq.except reported do
+            saveLast role
 
         exportFiles ()
 

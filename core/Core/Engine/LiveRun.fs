@@ -51,6 +51,9 @@ type internal LiveRun(device: torch.Device, training: TrainingPlan, key: RandomK
     /// The feeds by source.
     member _.Feeds = feeds
 
+    /// What the data set of a source holds; nothing for sources that a strategy added.
+    member val Infos = Dictionary<string, DataInfo>() with get
+
     /// How many batches each source has given in the present stage.
     member val Cursors = Dictionary<string, int64>() with get
 

@@ -69,6 +69,11 @@ type internal PlanContext
         member _.Network role = (run.Role role).Network
         member _.NewNetwork(role, key, classes) = factory.Make(role, key, classes)
 
+        member this.AddRole(role, network, viewsLike) =
+            let augmentations = (run.Role viewsLike).Augmentations
+            (this :> IPlanContext).AddRole(role, network)
+            run.Roles[role].Augmentations <- augmentations
+
         member _.AddRole(role, network) =
             if run.Roles.ContainsKey role then
                 Fail.error
@@ -90,6 +95,15 @@ type internal PlanContext
 
         member _.SourceCount source = (run.Feed source).Source.Count
         member _.Sources = run.Feeds.Keys
+
+        member _.SourceData source =
+            match run.Infos.TryGetValue source with
+            | true, info -> info
+            | _ ->
+                Fail.error
+                    CoreErrors.SourceMissing
+                    $"The strategy of phase '{phase}' asks what the source '{source}' holds; the recipe has: {known run.Infos.Keys}."
+
 
         member _.AddSource(name, source) =
             if run.Feeds.ContainsKey name then

@@ -29,7 +29,11 @@ internal sealed class FakePlan(params string[] roles) : IPlanContext
 
     public void AddRole(string role, INetwork network) => throw new NotSupportedException();
 
+    public void AddRole(string role, INetwork network, string viewsLike) => throw new NotSupportedException();
+
     public IGenerator Generator(string name) => throw new NotSupportedException();
+
+    public DataInfo SourceData(string source) => Data;
 
     public long SourceCount(string source) =>
         Sources.Contains(source) ? 4 : throw new KdException(CoreErrors.SourceMissing, $"No source '{source}'.");

@@ -1,0 +1,74 @@
+namespace KdPlugins.KrrSt
+
+open System
+open System.Collections.Generic
+open TorchSharp
+open KdPlugins.Core
+open KdPlugins.Torch
+
+/// The stage that learns the set: a network of the pool, a batch of real images, one step on images and targets by the
+/// outer objective, then one step of the network on the set.
+[<Sealed>]
+type internal Distilling
+    (context: IPlanContext, options: KrrStOptions, set: SyntheticSet, pool: ModelPool, pixels: Pixels) =
+    let distil = options.Distil
+
+    let trainable =
+        set.Trainable(
+            OptimiserSettings(Name = "adamw", LearningRate = distil.LearningRate, WeightDecay = 0.0),
+            Distilling.Schedule distil.LastRate
+        )
+
+    let batches =
+        let size = min context.Training.BatchSize (context.SourceCount options.Source)
+        (int64 distil.Batch + size - 1L) / size
+
+    // Real images as the base's views show them: the same tensor for the target model and the pool.
+    let draw (step: IStepContext) : Batch =
+        let views =
+            [|
+                for _ in 1L .. batches do
+                    let batch = step.Next options.Source
+                    pixels.RequireRaw batch
+                    step.View(options.Base, batch)
+            |]
+
+        let input = torch.cat (views |> Array.map _.Input, 0L)
+        let numbers = torch.cat (views |> Array.map _.Indices, 0L)
+        let count = min (int64 distil.Batch) input.shape[0]
+        let cut (t: torch.Tensor) = t.narrow (0L, 0L, count)
+        pixels.RequireView input
+        Batch((cut input).ToChannelsLast(), NoTarget count, cut numbers)
+
+    let outer (step: IStepContext) (k: int) () : torch.Tensor =
+        let real = draw step
+        let taught = step.Forward(options.Target, real, null).Embedding // Y_r = g(X_r)
+        let synthetic = pool.Features(k, set.Input) // f(X_s), with graph to X_s
+
+        let features =
+            use _ = torch.no_grad ()
+            pool.Features(k, real.Input) // f(X_r)
+
+        use _ = Autocast.Disabled()
+        Ridge.Loss(synthetic, features, set.Targets, taught.to_type torch.ScalarType.Float32, distil.Ridge)
+
+    let distilStep (step: IStepContext) =
+        let k = int (step.Random.Derive("network").Value % uint64 pool.Size)
+        pool.Thaw(k, false)
+        step.Update([| trainable |], Func<torch.Tensor>(outer step k)) |> ignore
+        pool.Thaw(k, true)
+        pool.Advance(step, k)
+
+    /// From 1 to the last multiplier, linearly over the stage.
+    static member Schedule(last: float) : Func<Progress, double> =
+        Func<Progress, double>(fun p -> 1.0 - (1.0 - last) * float p.Step / float (max 1L p.TotalSteps))
+
+    /// The stage.
+    member _.Stage =
+        Stage(
+            "distil",
+            StageLength.Steps(int64 distil.Steps),
+            Action<IStepContext> distilStep,
+            Source = options.Source,
+            Trainables = Array.append [| trainable |] pool.Trainables
+        )

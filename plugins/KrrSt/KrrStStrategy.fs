@@ -1,0 +1,74 @@
+namespace KdPlugins.KrrSt
+
+open System
+open System.Collections.Generic
+open KdPlugins.Core
+open KdPlugins.Sdk
+open KdPlugins.Torch
+
+/// KRR-ST: a small set of images and targets is learned so that kernel ridge regression on it says of real images what a
+/// self-supervised target model says. Stages: "collect", "pool", "distil"; then, as far as the options say, "pre-train"
+/// and "free-kd" on the set, and "fine-tune" on the main data set. Writes the set to "outputs/distilled".
+[<Sealed;
+  KdStrategy("krr-st",
+             Description = "Distils unlabelled data into a set for pre-training, by kernel ridge regression",
+             Paper =
+                 "Lee, Lee, Ko, Kawaguchi, Lee, Hwang: Self-Supervised Dataset Distillation for Transfer Learning, ICLR 2024")>]
+type KrrStStrategy() =
+    inherit DistillationStrategy<KrrStOptions>()
+
+    /// The source under which later stages find the set.
+    static member internal SetSource = "krr-st-set"
+
+    override this.Needs =
+        let o = this.Options
+        let teacher = if o.FreeKd.Epochs > 0 then [| o.Teacher |] else [||]
+        Array.append [| o.Target; o.Student; o.Base |] teacher |> Array.distinct :> IReadOnlyCollection<string>
+
+    override this.Result = this.Options.Student
+
+    /// Raises KDP0305 for a source that is not there, KDP0306 where the parts do not go together.
+    override this.Plan context =
+        let options = this.Options
+        Transfer.requireNoTeacherLoss "krr-st" context
+        let target = context.Network(options.Target).Shape
+
+        if target.Embedding < 1L then
+            raise (
+                KdException(
+                    CoreErrors.WrongCombination,
+                    $"Strategy 'krr-st' learns the target model's embeddings; the network of role '{options.Target}' has none."
+                )
+            )
+
+        let set = SyntheticSet(context, int64 options.Images, target.Embedding)
+        let pixels = Pixels(context.Data, options.Normalised)
+        let collecting = Collecting(context, options, set, pixels)
+        context.AddSource(KrrStStrategy.SetSource, set)
+
+        context.Export(
+            "distilled",
+            Action<string>(fun folder -> set.Write(folder, context.Data, context.Origin, pixels))
+        )
+
+        let transfer: Transfer.Plan =
+            {
+                Context = context
+                Source = KrrStStrategy.SetSource
+                Width = target.Embedding
+                ToInput = id
+                Student = options.Student
+                Teacher = options.Teacher
+                PreTrain = options.PreTrain
+                FreeKd = options.FreeKd
+            }
+
+        // Without distillation nothing is learned through the pool.
+        let learned =
+            if options.Distil.Steps = 0 then
+                []
+            else
+                let pool = ModelPool(context, options, set)
+                [ pool.Stage; Distilling(context, options, set, pool, pixels).Stage ]
+
+        [| collecting.Stage; yield! learned; yield! Transfer.stages transfer |] :> IReadOnlyList<Stage>

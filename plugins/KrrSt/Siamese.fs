@@ -1,0 +1,114 @@
+/// The differentiable augmentations of distilled images (Zhao and Bilen 2021), with the numbers that the released code of
+/// KRR-ST uses. Images are float [B, C, H, W] of any range; u is float [B] in [0, 1), one draw per image.
+module KdPlugins.KrrSt.Siamese
+
+open System
+open TorchSharp
+open KdPlugins.Core
+
+let private each (u: torch.Tensor) = u.view [| -1L; 1L; 1L; 1L |]
+let private plus (t: torch.Tensor) (by: float) = t.add (by.ToScalar())
+let private times (t: torch.Tensor) (by: float) = t.mul (by.ToScalar())
+
+/// Adds u - 0.5.
+let Brightness (x: torch.Tensor, u: torch.Tensor) : torch.Tensor = x.add (plus (each u) -0.5)
+
+/// Multiplies every pixel's distance from its mean over the channels by 2 u.
+let Saturation (x: torch.Tensor, u: torch.Tensor) : torch.Tensor =
+    let mean = x.mean ([| 1L |], keepdim = true)
+    x.sub(mean).mul(times (each u) 2.0).add mean
+
+/// Multiplies every value's distance from the image's mean by u + 0.5.
+let Contrast (x: torch.Tensor, u: torch.Tensor) : torch.Tensor =
+    let mean = x.mean ([| 1L; 2L; 3L |], keepdim = true)
+    x.sub(mean).mul(plus (each u) 0.5).add mean
+
+/// Mirrors the images whose u is below 0.5.
+let Flip (x: torch.Tensor, u: torch.Tensor) : torch.Tensor = torch.where ((each u).lt((0.5).ToScalar()), x.flip 3L, x)
+
+// The images seen through a linear map of coordinates, theta [B, 2, 2] by rows; zero outside.
+let private warp (x: torch.Tensor) (rows: torch.Tensor list) =
+    let none = torch.zeros_like rows.Head
+    let theta = torch.stack ([| rows[0]; rows[1]; none; rows[2]; rows[3]; none |], 1L)
+
+    let grid =
+        torch.nn.functional.affine_grid (theta.view [| -1L; 2L; 3L |], x.shape, false)
+
+    torch.nn.functional.grid_sample (x, grid, align_corners = Nullable false)
+
+/// Scales each axis by a factor from 1 / 1.2 to 1.2.
+let Scale (x: torch.Tensor, u: torch.Tensor, v: torch.Tensor) : torch.Tensor =
+    let factor t = plus (times t (1.2 - 1.0 / 1.2)) (1.0 / 1.2)
+    let none = torch.zeros_like u
+    warp x [ factor u; none; none; factor v ]
+
+/// Turns by -15 to 15 degrees.
+let Rotate (x: torch.Tensor, u: torch.Tensor) : torch.Tensor =
+    let angle = times (plus u -0.5) (2.0 * 15.0 / 180.0 * Math.PI)
+    let cos, sin = angle.cos (), angle.sin ()
+    warp x [ cos; sin.neg (); sin; cos ]
+
+// int64 [B]: from -reach to reach.
+let private shifts (u: torch.Tensor) (reach: int64) =
+    (times u (float (2L * reach + 1L))).floor().to_type(torch.ScalarType.Int64).sub(reach.ToScalar())
+
+/// Moves by up to an eighth of the side along each axis; zero where nothing comes from.
+let Crop (x: torch.Tensor, u: torch.Tensor, v: torch.Tensor) : torch.Tensor =
+    let count, channels, height, width = x.shape[0], x.shape[1], x.shape[2], x.shape[3]
+
+    // [B, size] source places along an axis, counted in the padded image.
+    let places (draws: torch.Tensor) (size: int64) =
+        let reach = int64 (float size * 0.125 + 0.5)
+        let line = torch.arange (size, dtype = torch.ScalarType.Int64, device = x.device)
+        reach, line.add(reach.ToScalar()).add((shifts draws reach).unsqueeze 1L)
+
+    let reachY, rows = places u height
+    let reachX, columns = places v width
+    let padded = torch.nn.functional.pad (x, [| reachX; reachX; reachY; reachY |])
+
+    let flat =
+        rows.mul(padded.shape[3].ToScalar()).unsqueeze(2L).add(columns.unsqueeze 1L)
+
+    let index =
+        flat.flatten(1L).unsqueeze(1L).expand [| count; channels; height * width |]
+
+    padded.flatten(2L).gather(2L, index).view [| count; channels; height; width |]
+
+/// Blackens a square of half the side around a place in the image.
+let Cutout (x: torch.Tensor, u: torch.Tensor, v: torch.Tensor) : torch.Tensor =
+    let inside (draws: torch.Tensor) (size: int64) =
+        let side = int64 (float size * 0.5 + 0.5)
+
+        let first =
+            (times draws (float (size + 1L - side % 2L))).floor().sub((side / 2L).ToScalar())
+
+        let line = torch.arange (size, dtype = first.dtype, device = x.device)
+        let from = line.sub (first.unsqueeze 1L)
+        from.ge((0).ToScalar()).logical_and(from.lt (side.ToScalar()))
+
+    let rows, columns = inside u x.shape[2], inside v x.shape[3]
+    let hole = rows.unsqueeze(2L).logical_and(columns.unsqueeze 1L)
+    x.masked_fill (hole.unsqueeze 1L, (0.0).ToScalar())
+
+/// The augmentations that a batch's one is chosen from.
+let Kinds: string[] = [| "colour"; "crop"; "cutout"; "flip"; "scale"; "rotate" |]
+
+/// One augmentation for the whole batch, drawn from the kinds, with draws per image.
+/// x: float [B, C, H, W]. key: the place of the draws. kinds: at least one of Kinds.
+let Apply (x: torch.Tensor, key: RandomKey, kinds: string[]) : torch.Tensor =
+    let draws (purpose: string) =
+        use generator = key.Derive(purpose).NewGenerator torch.CPU
+
+        torch.rand([| x.shape[0] |], dtype = torch.ScalarType.Float32, generator = generator).``to``(x.device).to_type
+            x.dtype
+
+    let chosen = kinds[int (key.Derive("kind").Value % uint64 kinds.Length)]
+    let u, v = draws "u", draws "v"
+
+    match chosen with
+    | "colour" -> Contrast(Saturation(Brightness(x, u), v), draws "w")
+    | "crop" -> Crop(x, u, v)
+    | "cutout" -> Cutout(x, u, v)
+    | "flip" -> Flip(x, u)
+    | "scale" -> Scale(x, u, v)
+    | _ -> Rotate(x, u)

@@ -1,0 +1,194 @@
+namespace KdPlugins.KrrSt
+
+open System
+open System.Collections.Generic
+open TorchSharp
+open KdPlugins.Core
+open KdPlugins.Torch
+
+/// What is done with a set: a network learns it by regression, then the student takes over all but the last layer.
+module internal Transfer =
+
+    /// What all stages after distillation need to know.
+    type Plan =
+        {
+            Context: IPlanContext
+
+            /// The source that gives the set, with soft targets.
+            Source: string
+
+            /// The number of target values per image.
+            Width: int64
+
+            /// Brings the source's images into the space of inputs.
+            ToInput: torch.Tensor -> torch.Tensor
+
+            Student: string
+            Teacher: string
+            PreTrain: PreTrainOptions
+            FreeKd: FreeKdOptions
+        }
+
+    let private constant = Func<Progress, double>(fun _ -> 1.0)
+
+    /// The prefix of the last layer's parameters: the last weight with a row per output.
+    let headOf (network: INetwork) : string =
+        let isHead (p: torch.Tensor) = p.dim () = 2L && p.shape[0] = network.Shape.Classes
+
+        let weights =
+            network.Module.named_parameters ()
+            |> Seq.filter (fun struct (name, p) -> name.EndsWith("weight", StringComparison.Ordinal) && isHead p)
+            |> Seq.map (fun struct (name, _) -> name.Substring(0, name.Length - "weight".Length))
+
+        match Seq.tryLast weights with
+        | Some prefix -> prefix
+        | None ->
+            raise (
+                KdException(
+                    CoreErrors.WrongCombination,
+                    "The student's last layer is not a linear one, so that it cannot be exchanged after pre-training."
+                )
+            )
+
+    /// Copies parameters and buffers, all but the last layer's.
+    let copyFeatures (source: INetwork) (target: INetwork) =
+        use _ = torch.no_grad ()
+        let head = headOf target
+        let values = source.Module.state_dict ()
+
+        for entry in target.Module.state_dict () do
+            if not (entry.Key.StartsWith(head, StringComparison.Ordinal)) then
+                entry.Value.copy_ values[entry.Key] |> ignore
+
+    let private draw (plan: Plan) (step: IStepContext) : Batch =
+        let batch = step.Next plan.Source
+        batch.WithInput((plan.ToInput batch.Input).ToChannelsLast())
+
+    /// L_in by a new network with an output per target value.
+    let preTrain (plan: Plan) : Stage =
+        let context = plan.Context
+        let student = context.Network plan.Student
+        headOf student |> ignore
+
+        let network =
+            context.NewNetwork(plan.Student, context.Random.Derive "pre-train", plan.Width)
+
+        context.State.Register("pre-trained", network.Module)
+
+        let sgd =
+            OptimiserSettings(
+                Name = "sgd",
+                LearningRate = plan.PreTrain.LearningRate,
+                Momentum = plan.PreTrain.Momentum,
+                WeightDecay = plan.PreTrain.WeightDecay
+            )
+
+        let trainable = Trainable.Of("pre-trained", network.Module, sgd, constant)
+
+        let objective (step: IStepContext) () =
+            let batch = draw plan step
+
+            let target =
+                TargetReader.As<SoftTarget>(batch.Target, "Pre-training on a distilled set").Values
+
+            let said = network.Forward(batch.Input, null, Array.empty<string>).Logits
+            Ridge.Regression(said.to_type torch.ScalarType.Float32, target)
+
+        let learn (step: IStepContext) =
+            network.Module.train ()
+            step.Update([| trainable |], Func<torch.Tensor>(objective step)) |> ignore
+
+        Stage(
+            "pre-train",
+            StageLength.Epochs(int64 plan.PreTrain.Epochs),
+            Action<IStepContext> learn,
+            Source = plan.Source,
+            Trainables = [| trainable |],
+            End = Action<IStepContext>(fun _ -> copyFeatures network student)
+        )
+
+    /// Distillation on the set's images alone, each batch under one augmentation; their targets are not used.
+    let freeKd (plan: Plan) : Stage =
+        let context = plan.Context
+        let teacher, student = context.Network plan.Teacher, context.Network plan.Student
+
+        if teacher.Shape.Classes <> student.Shape.Classes then
+            raise (
+                KdException(
+                    CoreErrors.ShapesDiffer,
+                    $"The stage 'free-kd' compares '{plan.Teacher}' of {teacher.Shape.Classes} classes with '{plan.Student}' of {student.Shape.Classes}."
+                )
+            )
+
+        let adam =
+            OptimiserSettings(Name = "adamw", LearningRate = plan.FreeKd.LearningRate, WeightDecay = 0.0)
+
+        // Per epoch, as the released code.
+        let cosine =
+            Func<Progress, double>(fun p ->
+                0.5 * (1.0 + Math.Cos(Math.PI * float p.Epoch / float (max 1L p.TotalEpochs))))
+
+        let trainable = Trainable.Of(plan.Student, student.Module, adam, cosine)
+
+        let objective (step: IStepContext) () =
+            let batch = draw plan step
+            let seen = Siamese.Apply(batch.Input, step.Random.Derive "siamese", Siamese.Kinds)
+            let view = batch.WithInput(seen.ToChannelsLast())
+            let taught = step.Forward(plan.Teacher, view, null).Logits
+            let said = step.Forward(plan.Student, view, null).Logits
+            // mean_i -sum_c softmax(z_T)_c log softmax(z_S)_c
+            KdMath.SoftCrossEntropy(said, KdMath.LogProbabilities(taught, 1.0).exp())
+
+        Stage(
+            "free-kd",
+            StageLength.Epochs(int64 plan.FreeKd.Epochs),
+            Action<IStepContext>(fun step -> step.Update([| trainable |], Func<torch.Tensor>(objective step)) |> ignore),
+            Source = plan.Source,
+            Trainables = [| trainable |],
+            Trains = [| plan.Student |],
+            Evaluates = [| plan.Student |]
+        )
+
+    /// Ordinary training of the whole student on the main data set, with the recipe's losses and training section.
+    let fineTune (plan: Plan) : Stage =
+        let context = plan.Context
+        let trainable = context.TrainableOf plan.Student
+
+        let objective (step: IStepContext) () =
+            let view = step.View(plan.Student, step.Next "train")
+            let outputs = Dictionary<string, ModelOutput>()
+            outputs[plan.Student] <- step.Forward(plan.Student, view, null)
+            step.Objective(outputs, plan.Student, null, view)
+
+        Stage(
+            "fine-tune",
+            StageLength.Epochs context.Training.Epochs,
+            Action<IStepContext>(fun step -> step.Update([| trainable |], Func<torch.Tensor>(objective step)) |> ignore),
+            Trainables = [| trainable |],
+            Trains = [| plan.Student |],
+            Evaluates = [| plan.Student |]
+        )
+
+    /// The stages that are longer than nothing.
+    let stages (plan: Plan) : Stage list =
+        [
+            if plan.PreTrain.Epochs > 0 then
+                preTrain plan
+            if plan.FreeKd.Epochs > 0 then
+                freeKd plan
+            if plan.Context.Training.Epochs > 0L then
+                fineTune plan
+        ]
+
+    /// Raises KDP0306 where a loss of the recipe needs a teacher: fine-tuning has none.
+    let requireNoTeacherLoss (strategy: string) (context: IPlanContext) =
+        if context.TeacherLosses.Count > 0 && context.Training.Epochs > 0L then
+            let losses = String.Join(", ", context.TeacherLosses)
+
+            raise (
+                KdException(
+                    CoreErrors.WrongCombination,
+                    $"Strategy '{strategy}' fine-tunes without a teacher, and these losses need one: {losses}.",
+                    "Use losses that need none, such as 'cross-entropy'; distil from a teacher in a phase of its own."
+                )
+            )

@@ -1,0 +1,58 @@
+using KdPlugins.Core;
+using KdPlugins.Sdk;
+using KdPlugins.Torch;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace KdPlugins.SelfSupervised;
+
+/// <summary>What losses of two views share: a projector on the embedding of the role that learns.</summary>
+/// <typeparam name="TOptions">The loss's options.</typeparam>
+public abstract class TwoViewLoss<TOptions> : DistillationLoss<TOptions>
+    where TOptions : class, new()
+{
+    private Projector? _projector;
+
+    /// <inheritdoc/>
+    public sealed override bool NeedsTeacher => false;
+
+    /// <inheritdoc/>
+    public sealed override nn.Module? Module => _projector;
+
+    private protected abstract string Id { get; }
+
+    private protected abstract string Role { get; }
+
+    private protected abstract Projector NewProjector(long embedding);
+
+    private protected abstract Tensor Compare(Tensor first, Tensor second);
+
+    /// <inheritdoc/>
+    /// <exception cref="KdException">
+    /// <c>KDP0301</c>: there is no such role; <c>KDP0306</c>: its network has no embedding.
+    /// </exception>
+    public sealed override void Bind(LossBinding binding)
+    {
+        var embedding = binding.Shape(Role).Embedding;
+        if (embedding < 1)
+            throw new KdException(
+                CoreErrors.WrongCombination,
+                $"Loss '{Id}' compares embeddings; the network of role '{Role}' has none."
+            );
+        _projector = NewProjector(embedding);
+    }
+
+    /// <inheritdoc/>
+    /// <exception cref="KdException">
+    /// <c>KDP0301</c>: the strategy gives no second view; <c>KDP0303</c>: fewer than two samples.
+    /// </exception>
+    public sealed override Tensor Compute(ILossContext context)
+    {
+        var projector = _projector ?? throw new KdException(CoreErrors.NotConfigured, $"Loss '{Id}' was not bound.");
+        var first = projector.call(context.Student.Embedding);
+        var second = projector.call(context.Output(Views.Second).Embedding);
+        // Sums over a batch of products: bfloat16 would lose what the objective is about.
+        using var exact = Autocast.Disabled();
+        return Compare(first, second);
+    }
+}
