@@ -16,6 +16,10 @@ internal static class Zoo
         ["resnet18-zero"] = (() => new ResNetPlugin(), new ResNetOptions { ZeroInitResidual = true }),
         ["resnet18-narrow"] = (() => new ResNetPlugin(), new ResNetOptions { Width = 8 }),
         ["resnet18-imagenet"] = (() => new ResNetPlugin(), new ResNetOptions { Stem = ResNetStem.Imagenet }),
+        ["resnet18-imagenet-narrow"] = (
+            () => new ResNetPlugin(),
+            new ResNetOptions { Stem = ResNetStem.Imagenet, Width = 8 }
+        ),
         ["resnet18-distiller"] = (() => new ResNetPlugin(), new ResNetOptions { Naming = ResNetNaming.Distiller }),
         ["resnet34"] = (() => new ResNetPlugin(), new ResNetOptions { Depth = 34 }),
         ["resnet50"] = (() => new ResNetPlugin(), new ResNetOptions { Depth = 50 }),

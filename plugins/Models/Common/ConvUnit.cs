@@ -1,3 +1,4 @@
+using KdPlugins.Torch;
 using TorchSharp;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
@@ -7,12 +8,16 @@ namespace KdPlugins.Models;
 /// <summary>A convolution and the norm behind it, where there is one.</summary>
 /// <param name="Conv">The convolution.</param>
 /// <param name="Norm">Null for none.</param>
-/// <param name="Every">Of the input's rows and columns only every so manieth goes in.</param>
-internal sealed record ConvUnit(Conv2d Conv, nn.Module<Tensor, Tensor>? Norm, int Every = 1)
+/// <remarks>
+/// On a CPU, 1x1 convolutions of channels_last images are computed as matrix products, past the module's own forward (and
+/// its hooks). libtorch 2.10 computes some of them wrongly with AVX-512 (off by 14 % at 256 to 512 channels of 8x8 pixels),
+/// and ends the process in the backward pass of others.
+/// </remarks>
+internal sealed record ConvUnit(Conv2d Conv, nn.Module<Tensor, Tensor>? Norm)
 {
-    // libtorch 2.10 on CPUs with AVX-512 ends the process in the backward pass of a channels_last 1x1 convolution with a
-    // stride and fewer input channels than this.
-    private const int ChannelsForStride = 16;
+    private readonly bool _isPointwise = Conv.kernel_size.All(k => k == 1);
+    private readonly long _stride = Conv.stride![0];
+    private readonly long _groups = Conv.groups;
 
     /// <summary>A convolution with padding that keeps the size (over the stride) and a batch norm, under two paths.</summary>
     internal static ConvUnit Add(
@@ -26,29 +31,41 @@ internal sealed record ConvUnit(Conv2d Conv, nn.Module<Tensor, Tensor>? Norm, in
         int groups = 1,
         int? padding = null,
         bool bias = false
-    )
-    {
-        var every = kernel == 1 && inputs < ChannelsForStride ? stride : 1;
-        return new(
+    ) =>
+        new(
             tree.Add(
                 conv,
-                nn.Conv2d(inputs, outputs, kernel, stride / every, padding ?? kernel / 2, groups: groups, bias: bias)
+                nn.Conv2d(inputs, outputs, kernel, stride, padding ?? kernel / 2, groups: groups, bias: bias)
             ),
-            tree.Add(norm, nn.BatchNorm2d(outputs)),
-            every
+            tree.Add(norm, nn.BatchNorm2d(outputs))
         );
-    }
 
     /// <summary>Before the activation, signed.</summary>
     internal Tensor Run(Tensor input)
     {
-        using var seen =
-            Every == 1 ? input.alias() : input[.., .., TensorIndex.Slice(step: Every), TensorIndex.Slice(step: Every)];
-        var convolved = Conv.call(seen);
+        var convolved = Convolve(input);
         if (Norm is null)
             return convolved;
         using (convolved)
             return Norm.call(convolved);
+    }
+
+    private Tensor Convolve(Tensor input)
+    {
+        if (!_isPointwise || input.device_type != DeviceType.CPU || !input.IsChannelsLast())
+            return Conv.call(input);
+        using var scope = NewDisposeScope();
+        var every = TensorIndex.Slice(step: _stride);
+        var rows = (_stride == 1 ? input : input[.., .., every, every]).permute(0, 2, 3, 1);
+        var weight = Conv.weight.reshape(Conv.weight.shape[0], -1);
+        var products =
+            _groups == 1
+                ? nn.functional.linear(rows, weight, Conv.bias)
+                : cat(
+                    [.. rows.chunk(_groups, -1).Zip(weight.chunk(_groups, 0), (r, w) => nn.functional.linear(r, w))],
+                    -1
+                );
+        return products.permute(0, 3, 1, 2).MoveToOuterDisposeScope();
     }
 
     /// <summary>After ReLU.</summary>

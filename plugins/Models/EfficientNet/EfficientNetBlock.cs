@@ -1,5 +1,4 @@
 using TorchSharp;
-using TorchSharp.Modules;
 using static TorchSharp.torch;
 
 namespace KdPlugins.Models;
@@ -9,8 +8,8 @@ internal sealed class EfficientNetBlock
 {
     private readonly ConvUnit? _expand;
     private readonly ConvUnit _each;
-    private readonly Conv2d _squeeze;
-    private readonly Conv2d _excite;
+    private readonly ConvUnit _squeeze;
+    private readonly ConvUnit _excite;
     private readonly ConvUnit _project;
     private readonly bool _skips;
     private readonly double _drop;
@@ -41,8 +40,8 @@ internal sealed class EfficientNetBlock
         _expand = expansion == 1 ? null : expand;
         _each = ConvUnit.Add(tree, $"{path}.conv2", $"{path}.bn2", inner, inner, kernel, stride, groups: inner);
         // A quarter of the block's input, not of its inner width.
-        _squeeze = tree.Add($"{path}.se.se1", nn.Conv2d(inner, inputs / 4, 1));
-        _excite = tree.Add($"{path}.se.se2", nn.Conv2d(inputs / 4, inner, 1));
+        _squeeze = new ConvUnit(tree.Add($"{path}.se.se1", nn.Conv2d(inner, inputs / 4, 1)), null);
+        _excite = new ConvUnit(tree.Add($"{path}.se.se2", nn.Conv2d(inputs / 4, inner, 1)), null);
         _project = ConvUnit.Add(tree, $"{path}.conv3", $"{path}.bn3", inner, outputs, 1);
         _skips = stride == 1 && inputs == outputs;
         _drop = drop;
@@ -56,7 +55,7 @@ internal sealed class EfficientNetBlock
         var result = _project.Run(gated);
         if (!_skips)
             return result;
-        if (_drop > 0 && _squeeze.training)
+        if (_drop > 0 && _squeeze.Conv.training)
             DropSamples(result);
         return result.add_(x);
     }
@@ -64,8 +63,8 @@ internal sealed class EfficientNetBlock
     private Tensor Gate(Tensor x)
     {
         using var mean = x.mean([2, 3], keepdim: true);
-        using var squeezed = EfficientNetB0.Swish(_squeeze.call(mean));
-        using var excited = _excite.call(squeezed);
+        using var squeezed = EfficientNetB0.Swish(_squeeze.Run(mean));
+        using var excited = _excite.Run(squeezed);
         using var gate = excited.sigmoid();
         return x * gate;
     }

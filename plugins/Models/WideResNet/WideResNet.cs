@@ -86,7 +86,10 @@ internal static class WideResNet
         var shortcut =
             inputs == outputs
                 ? null
-                : tree.Add($"{path}.convShortcut", nn.Conv2d(inputs, outputs, 1, stride, bias: false));
+                : new ConvUnit(
+                    tree.Add($"{path}.convShortcut", nn.Conv2d(inputs, outputs, 1, stride, bias: false)),
+                    null
+                );
         return (x, taps) =>
         {
             var before = norm1.call(x);
@@ -100,7 +103,7 @@ internal static class WideResNet
             if (shortcut is null)
                 sum.add_(x);
             else
-                using (var other = shortcut.call(active))
+                using (var other = shortcut.Run(active))
                     sum.add_(other);
             taps.Release(active);
             return sum;
