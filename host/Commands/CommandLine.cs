@@ -7,6 +7,7 @@ using KdPlugins.Core;
 using KdPlugins.Host.Commands.Check;
 using KdPlugins.Host.Commands.Plugins;
 using KdPlugins.Host.Commands.Probe;
+using KdPlugins.Host.Commands.Rank;
 using KdPlugins.Host.Commands.Results;
 using KdPlugins.Host.Commands.Run;
 using KdPlugins.Torch;
@@ -52,6 +53,7 @@ internal static class CommandLine
             EvalCommand.Make(screen),
             CompareCommand.Make(screen),
             ReportCommand.Make(screen),
+            RankCommand.Make(screen),
             PluginsCommand.Make(screen),
             DescribeCommand.Make(screen),
             ProbeCommand.Make(screen),

@@ -87,6 +87,8 @@ internal sealed class StepStub : PartContextStub, IStepContext
         Batch batch
     ) => throw new NotSupportedException();
 
+    public Tensor Guidance(ModelOutput student, ModelOutput teacher, Batch batch) => throw new NotSupportedException();
+
     public Tensor Update(IReadOnlyList<Trainable> trainables, Func<Tensor> objective)
     {
         Updated = objective().item<double>();

@@ -3,7 +3,7 @@ namespace KdPlugins.Core
 open System.Collections.Generic
 open System.Collections.ObjectModel
 open TorchSharp
-
+open KdPlugins.Torch
 
 /// Samples on their way through a step: what goes into a network, what ought to come out, and which samples they are.
 /// Immutable; the With methods return a changed copy that shares the rest.
@@ -35,20 +35,32 @@ type Batch
     /// The number of samples.
     member _.Count = input.shape[0]
 
+    /// The batch whose rows the input is, in the order of PickedRows; null where it was not picked.
+    member val internal PickedFrom: Batch = null with get, set
+
+    /// int64 [B], on the input's device; null where it was not picked.
+    member val internal PickedRows: Tensor = null with get, set
+
+    member private this.Keeping(changed: Batch) =
+        changed.PickedFrom <- this.PickedFrom
+        changed.PickedRows <- this.PickedRows
+        changed
+
     /// The same samples with another input.
     member this.WithInput(changed: Tensor) = Batch(changed, mask, target, indices, parameters)
 
     /// The same samples with another target.
-    member this.WithTarget(changed: Target) = Batch(input, mask, changed, indices, parameters)
+    member this.WithTarget(changed: Target) = this.Keeping(Batch(input, mask, changed, indices, parameters))
 
     /// The same samples with one more drawn parameter.
     member this.WithParameter(name: string, value: Tensor) =
         let all = Dictionary<string, Tensor>(this.Parameters)
         all[name] <- value
-        Batch(input, mask, target, indices, all)
+        this.Keeping(Batch(input, mask, target, indices, all))
 
-    /// The rows that an int64 tensor of row numbers [K] picks; drawn parameters are dropped.
-    member _.Select(rows: Tensor) =
+    /// The rows that an int64 tensor of row numbers [K] picks, in the input's layout; drawn parameters are dropped.
+    /// In a step, what a frozen network has answered to this batch also answers the picked one: nothing runs again.
+    member this.Select(rows: Tensor) =
         let onDevice = rows.``to`` input.device
 
         let mask =
@@ -57,13 +69,20 @@ type Batch
             else
                 mask.index_select (0L, onDevice)
 
-        Batch(
-            input.index_select (0L, onDevice),
-            mask,
-            target.Select onDevice,
-            indices.index_select (0L, rows.cpu ()),
-            null
-        )
+        let picked = input.index_select (0L, onDevice)
+
+        let inLayout =
+            if input.dim () = 4L && input.IsChannelsLast() then
+                picked.ToChannelsLast()
+            else
+                picked
+
+        let batch =
+            Batch(inLayout, mask, target.Select onDevice, indices.index_select (0L, rows.cpu ()), null)
+
+        batch.PickedFrom <- this
+        batch.PickedRows <- onDevice
+        batch
 
     /// The same batch on a device.
     member _.To(device: torch.Device) =

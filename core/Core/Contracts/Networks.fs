@@ -66,15 +66,20 @@ type ModelOutput(logits: Tensor, embedding: Tensor, features: IReadOnlyDictionar
             let known = String.concat ", " features.Keys
             Fail.error CoreErrors.TapMissing $"The tap '{name}' was not asked for; this output has: {known}."
 
-    /// The same values cut off from the graph.
-    member _.Detach() =
-        let cut (t: Tensor) = if isNull t then null else t.detach ()
+    member private _.Each(change: Tensor -> Tensor) =
+        let changed (t: Tensor) = if isNull t then null else change t
         let kept = Dictionary<string, Tensor>()
 
         for entry in features do
-            kept[entry.Key] <- cut entry.Value
+            kept[entry.Key] <- changed entry.Value
 
-        ModelOutput(cut logits, cut embedding, kept)
+        ModelOutput(changed logits, changed embedding, kept)
+
+    /// The same values cut off from the graph.
+    member this.Detach() = this.Each(fun t -> t.detach ())
+
+    /// The rows that an int64 tensor of row numbers [K], on the values' device, picks.
+    member this.Select(rows: Tensor) = this.Each(fun t -> t.index_select (0L, rows))
 
 /// A network in a role. The engine owns device, precision and mode; an implementation only computes.
 [<AllowNullLiteral>]

@@ -164,6 +164,10 @@ type IStepContext =
         outputs: IReadOnlyDictionary<string, ModelOutput> * studentRole: string * teacherRole: string * batch: Batch ->
             Tensor
 
+    /// The same by those losses alone that need a teacher, each reported as "<loss id>.guided": for batches whose own
+    /// targets mean nothing (mixed, picked, synthesised). Raises KDP0306 where no loss of the recipe needs a teacher.
+    abstract Guidance: student: ModelOutput * teacher: ModelOutput * batch: Batch -> Tensor
+
     /// One update: clears the gradients of the trainables, computes the objective (under the run's precision), goes
     /// backward, clips, steps the optimisers at their schedules' rate. The objective's value comes back, detached.
     /// With gradient accumulation the objective is computed several times; it draws its own batches then.

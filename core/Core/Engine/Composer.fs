@@ -70,10 +70,23 @@ type internal Composer(recipe: Recipe, catalog: IPluginCatalog, clock: TimeProvi
 
         run.Feeds[name] <- Feed(name, source, recipe.Training.BatchSize, key.Derive("order").Derive(name), clock, false)
 
+    let consulting = List<struct (string * IAugmentation)>()
+
     let augmentation (choice: PluginChoice) =
         let made: IAugmentation = create PluginKind.Augmentation choice
         made.Bind info
+        consulting.Add(struct (choice.Id, made))
         made
+
+    let checkConsults () =
+        for struct (id, made) in consulting do
+            for role in made.Consults do
+                if not (run.Roles.ContainsKey role) then
+                    let known = String.Join(", ", run.Roles.Keys)
+
+                    Fail.error
+                        CoreErrors.RoleMissing
+                        $"Augmentation '{id}' consults the role '{role}'; the recipe has: {known}."
 
     // Networks that are made for the main data set are evaluated on these.
     let checkStandIn (name: string) (other: DataInfo) =
@@ -300,12 +313,50 @@ type internal Composer(recipe: Recipe, catalog: IPluginCatalog, clock: TimeProvi
 
         phase
 
+    let openData () =
+        run.Shared <- recipe.AugmentationsOf Recipe.Shared |> Seq.map augmentation |> Seq.toArray
+        run.EvaluationBatch <- recipe.Evaluation.BatchSize
+        openSources ()
+
+    let composed (phases: IReadOnlyList<Phase>) exports networks data =
+        checkConsults ()
+
+        let identity =
+            RunIdentity(
+                FileHash.text (recipe.ToResolvedJson()),
+                plugins,
+                networks,
+                data,
+                Build.version,
+                Build.libtorch device
+            )
+
+        new Composition(
+            recipe,
+            seed,
+            run,
+            dataset,
+            phases,
+            registry,
+            exports,
+            identity,
+            Seq.toArray used.Values,
+            owned
+        )
+
+    let guarded (compose: unit -> Composition) =
+        try
+            compose ()
+        with _ ->
+            for thing in Seq.rev owned do
+                thing.Dispose()
+
+            reraise ()
+
     /// Composes the run.
     member _.Compose() : Composition =
-        try
-            run.Shared <- recipe.AugmentationsOf Recipe.Shared |> Seq.map augmentation |> Seq.toArray
-            run.EvaluationBatch <- recipe.Evaluation.BatchSize
-            let data = openSources ()
+        guarded (fun () ->
+            let data = openData ()
 
             let result =
                 (create PluginKind.Strategy recipe.Strategy: IDistillationStrategy).Result
@@ -315,48 +366,23 @@ type internal Composer(recipe: Recipe, catalog: IPluginCatalog, clock: TimeProvi
             let exports = List<Export>()
             let origin = originOf data
 
+            let phase name strategy training losses = makePhase name origin strategy training losses generators exports
+
             let prepared =
                 [|
                     for section in recipe.Prepare ->
-                        makePhase
-                            section.Name
-                            origin
-                            section.Strategy
-                            section.Training
-                            section.Losses
-                            generators
-                            exports
+                        phase section.Name section.Strategy section.Training section.Losses
                 |]
 
-            let main =
-                makePhase "" origin recipe.Strategy recipe.Training recipe.Losses generators exports
+            let main = phase "" recipe.Strategy recipe.Training recipe.Losses
+            composed (Array.append prepared [| main |]) exports networks data)
 
-            let phases = Array.append prepared [| main |]
+    /// Composes data, networks and augmentations alone: no phase, no loss, no generator.
+    member _.ComposeNetworks() : Composition =
+        guarded (fun () ->
+            let data = openData ()
+            let networks = addRoles ""
+            composed [||] [||] networks data)
 
-            let identity =
-                RunIdentity(
-                    FileHash.text (recipe.ToResolvedJson()),
-                    plugins,
-                    networks,
-                    data,
-                    Build.version,
-                    Build.libtorch device
-                )
-
-            new Composition(
-                recipe,
-                seed,
-                run,
-                dataset,
-                phases,
-                registry,
-                exports,
-                identity,
-                Seq.toArray used.Values,
-                owned
-            )
-        with _ ->
-            for thing in Seq.rev owned do
-                thing.Dispose()
-
-            reraise ()
+    /// A further augmentation, bound to the composed data; it lives as long as the composition.
+    member _.Augmentation(choice: PluginChoice) = augmentation choice

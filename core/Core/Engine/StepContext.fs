@@ -102,21 +102,35 @@ type internal StepContext
 
         ModelOutput(toFloat32 output.Logits, toFloat32 output.Embedding, features)
 
-    let withoutGraph (role: RoleState) (batch: Batch) (taps: HashSet<string>) =
+    // What a role has answered already: to this input, or to the batch that it was picked from. Null where it has not.
+    let rec answered (role: RoleState) (batch: Batch) (taps: HashSet<string>) : ModelOutput =
         let place = struct (role.Name, batch.Input.Handle)
 
         match kept.TryGetValue place with
         | true, struct (have, output) when taps.IsSubsetOf have -> output
+        | _ when isNull batch.PickedFrom || role.IsTrained -> null
         | _ ->
+            match answered role batch.PickedFrom taps with
+            | null -> null
+            | whole ->
+                use _ = torch.no_grad ()
+                let output = whole.Select batch.PickedRows
+                kept[place] <- struct (HashSet output.Features.Keys, output)
+                output
+
+    let withoutGraph (role: RoleState) (batch: Batch) (taps: HashSet<string>) =
+        match answered role batch taps with
+        | null ->
             use _ = torch.no_grad ()
             use _ = run.PrecisionScope()
             let network = role.Inference(run.Device, run.Training.Precision)
             let output = network.Forward(batch.Input, batch.Mask, taps) |> widen
 
             if not role.IsTrained then
-                kept[place] <- struct (taps, output)
+                kept[struct (role.Name, batch.Input.Handle)] <- struct (taps, output)
 
             output
+        | output -> output
 
     let explainNotFinite (total: float) =
         let bad =
@@ -165,17 +179,28 @@ type internal StepContext
     member private this.Context(purpose: string, name: string) : IPartContext =
         DerivedContext(this, key.Derive(purpose).Derive(name).Derive(nth $"{purpose}/{name}"))
 
-    member private this.Sum(outputs: IReadOnlyDictionary<string, ModelOutput>, student, teacher, batch: Batch) =
+    // suffix: of the names that the losses are reported under.
+    member private this.Sum
+        (
+            losses: WeightedLoss seq,
+            suffix: string,
+            outputs: IReadOnlyDictionary<string, ModelOutput>,
+            student,
+            teacher,
+            batch: Batch
+        ) =
         let mutable total: Tensor = null
 
-        for weighted in run.Losses do
-            let report =
-                Action<string, Tensor>(fun name value -> (this :> IStepContext).Report($"{weighted.Id}.{name}", value))
+        for weighted in losses do
+            let id = weighted.Id + suffix
 
-            let random = key.Derive("loss").Derive(weighted.Id)
+            let report =
+                Action<string, Tensor>(fun name value -> (this :> IStepContext).Report($"{id}.{name}", value))
+
+            let random = key.Derive("loss").Derive(id)
             let context = LossContext(this, random, outputs, student, teacher, batch, report)
             let value = weighted.Loss.Compute context
-            (this :> IStepContext).Report(weighted.Id, value)
+            (this :> IStepContext).Report(id, value)
 
             let part =
                 if weighted.Weight = 1.0 then
@@ -188,9 +213,18 @@ type internal StepContext
         if isNull total then
             Fail.error
                 CoreErrors.WrongCombination
-                $"Stage '{stage.Name}' asks for the recipe's losses, but it has none."
+                $"Stage '{stage.Name}' asks for losses of the recipe, but it has none that serve."
 
         total
+
+    member private _.Outputs(student: ModelOutput, teacher: ModelOutput) =
+        let outputs = Dictionary<string, ModelOutput>()
+        outputs[Roles.Student] <- student
+
+        if not (isNull teacher) then
+            outputs[Roles.Teacher] <- teacher
+
+        outputs
 
     interface IStepContext with
         member _.Cancellation = cancellation
@@ -234,18 +268,16 @@ type internal StepContext
                 withoutGraph state batch wanted
 
         member this.Objective(student: ModelOutput, teacher: ModelOutput, batch: Batch) =
-            let outputs = Dictionary<string, ModelOutput>()
-            outputs[Roles.Student] <- student
-
-            if not (isNull teacher) then
-                outputs[Roles.Teacher] <- teacher
-
-            this.Sum(outputs, Roles.Student, Roles.Teacher, batch)
+            this.Sum(run.Losses, "", this.Outputs(student, teacher), Roles.Student, Roles.Teacher, batch)
 
         member this.Objective
             (outputs: IReadOnlyDictionary<string, ModelOutput>, studentRole, teacherRole, batch: Batch)
             =
-            this.Sum(outputs, studentRole, teacherRole, batch)
+            this.Sum(run.Losses, "", outputs, studentRole, teacherRole, batch)
+
+        member this.Guidance(student, teacher, batch) =
+            let guiding = run.Losses |> Seq.filter _.Loss.NeedsTeacher
+            this.Sum(guiding, ".guided", this.Outputs(student, teacher), Roles.Student, Roles.Teacher, batch)
 
         member this.Update(trainables, objective) =
             for trainable in trainables do

@@ -85,6 +85,8 @@ internal sealed class FakeStep : FakePart, IStepContext
         Batch batch
     ) => throw new NotSupportedException();
 
+    public Tensor Guidance(ModelOutput student, ModelOutput teacher, Batch batch) => throw new NotSupportedException();
+
     public Tensor Update(IReadOnlyList<Trainable> trainables, Func<Tensor> objective)
     {
         Calls.Add($"update {string.Join(' ', trainables.Select(t => t.Name))}");

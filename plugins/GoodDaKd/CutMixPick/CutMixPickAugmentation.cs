@@ -1,0 +1,78 @@
+using KdPlugins.Core;
+using KdPlugins.Sdk;
+using KdPlugins.Torch;
+using static TorchSharp.torch;
+
+namespace KdPlugins.GoodDaKd;
+
+/// <summary>
+/// CutMixes the batch several times and keeps the samples that the teacher finds hardest. The teacher's answers to the pool
+/// are also its answers to what is picked: nobody who asks again in the same step makes it run twice. Its input has to be
+/// what the network is to see, so it stands behind <c>normalise</c>.
+/// </summary>
+[KdAugmentation(
+    "cut-mix-pick",
+    Description = "CutMixes several times, keeps what the teacher is least sure of",
+    Paper = "Wang, Lohit, Jones, Fu: What Makes a \"Good\" Data Augmentation in Knowledge Distillation, NeurIPS 2022"
+)]
+public sealed class CutMixPickAugmentation : Augmentation<CutMixPickOptions>
+{
+    private const string Id = "cut-mix-pick";
+    private const string Asker = $"Augmentation '{Id}'";
+    private long _classes;
+
+    /// <inheritdoc/>
+    public override IReadOnlyCollection<string> Consults => Picker.Consults(Options);
+
+    /// <inheritdoc/>
+    /// <exception cref="KdException">
+    /// <c>KDP0306</c>: targets of this kind cannot be mixed, or the data set does not say how many classes it has.
+    /// </exception>
+    public override void Bind(DataInfo data)
+    {
+        if (data.Kind != InputKind.Image || data.Target is TargetKind.Boxes or TargetKind.Tokens)
+            throw new KdException(
+                CoreErrors.WrongCombination,
+                $"{Asker} mixes images with classes, soft values, class maps or no targets; the data set gives "
+                    + $"{data.Kind} with {data.Target}."
+            );
+        if (data.Target == TargetKind.ClassIndex && data.Classes < 1)
+            throw new KdException(
+                CoreErrors.WrongCombination,
+                $"{Asker} turns labels into shares of classes; the data set does not say how many it has."
+            );
+        _classes = data.Classes;
+    }
+
+    /// <inheritdoc/>
+    /// <returns>The picked samples, by ascending worth; a batch of one sample, which has no partner, as it is.</returns>
+    /// <exception cref="KdException"><c>KDP0303</c>: the input is not a batch of images.</exception>
+    public override Batch Apply(Batch batch, IPartContext context)
+    {
+        if (batch.Input.dim() != 4)
+            throw new KdException(
+                CoreErrors.ShapesDiffer,
+                $"{Asker} needs images [batch, channels, height, width], got {TensorText.Describe(batch.Input)}."
+            );
+        if (batch.Count < 2)
+            return batch;
+        var (height, width) = (batch.Input.shape[2], batch.Input.shape[3]);
+        var (boxes, partners) = (new CutMixBox[Options.Rounds], new Tensor[Options.Rounds]);
+        for (var r = 0; r < Options.Rounds; r++)
+        {
+            var random = new SeededRandom(context.Random.Derive(r).Value);
+            boxes[r] = CutMix.Draw(random, height, width);
+            partners[r] = CutMix.Partners(random, batch.Count);
+        }
+        var pool = Pool.Join(
+            [.. boxes.Zip(partners, (box, other) => CutMix.Apply(batch, box, other, _classes, Asker))],
+            Asker
+        );
+        var rows = Picker.Rows(Options, pool, batch, context);
+        long[] corners = [.. boxes.SelectMany(b => new[] { b.Top, b.Left, b.Bottom, b.Right })];
+        return pool.Select(rows)
+            .WithParameter($"{Id}.rectangles", tensor(corners).view(-1, 4))
+            .WithParameter($"{Id}.partners", stack(partners))
+            .WithParameter($"{Id}.picked", rows.cpu());
+    }
+}

@@ -1,0 +1,224 @@
+using KdPlugins.Core;
+using KdPlugins.GoodDaKd.Tests.Maths;
+using KdPlugins.Models;
+using KdPlugins.Testing;
+using KdPlugins.Torch;
+using KdPlugins.Torch.Weights;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace KdPlugins.GoodDaKd.Tests;
+
+public sealed class RankingTests : IDisposable
+{
+    private readonly RecipeRun _run = new(Recipes.Catalog);
+
+    public RankingTests()
+    {
+        using var random = RandomScope.Use(6);
+        var plugin = Stubs.Plugin<CifarResNetPlugin>(new CifarResNetOptions { Depth = 8 });
+        var data = Stubs.Data([3, 8, 8], 3);
+        using var network = plugin.Create(new ModelRequest([3, 8, 8], 3, data)).Module;
+        // Sharper than new weights are.
+        using (no_grad())
+            foreach (var (name, parameter) in network.named_parameters())
+                if (name.EndsWith("fc.weight") || name.EndsWith("linear.weight"))
+                    parameter.mul_(20);
+        ModuleWeights.Save(network, _run.Path("teacher.safetensors"), new Dictionary<string, string>());
+    }
+
+    public void Dispose() => _run.Dispose();
+
+    private static PluginChoice Choice(string id, string options = "{}") => new(id, options);
+
+    private static RankingCandidate Candidate(string name, params PluginChoice[] chain) => new(name, chain);
+
+    private string Text(string teacher = "teacher.safetensors") =>
+        Recipes
+            .Shapes("""{ "id": "offline" }""")
+            .Replace(
+                "\"options\": { \"depth\": 8 } },",
+                $$"""
+                "options": { "depth": 8 }, "weights": "{{teacher}}" },
+                """
+            );
+
+    private Ranking Rank(Recipe recipe, RankingOptions options, params RankingCandidate[] candidates) =>
+        AugmentationRanking.Run(recipe, Recipes.Catalog, candidates, options);
+
+    private static RankingOptions Small => new() { Samples = 480, GroupSamples = 48 };
+
+    [Fact]
+    public void Candidates_come_back_in_order_with_intervals_and_the_same_each_time()
+    {
+        var recipe = _run.Read(Text());
+        RankingCandidate[] candidates =
+        [
+            Candidate("identity"),
+            Candidate("cutmix", Choice("cutmix")),
+            Candidate("pick", Choice("cut-mix-pick")),
+            Candidate("row", Choice("random-crop"), Choice("cutout")),
+        ];
+        var first = Rank(recipe, Small, candidates);
+        var again = Rank(recipe, Small, [.. candidates.Reverse()]);
+        Assert.Equal(10, first.Groups);
+        Assert.Equal(96, first.GroupRows);
+        Assert.Equal(480, first.Samples);
+        Assert.Equal(4, first.Candidates.Count);
+        Assert.Equal(first.Candidates.Select(c => c.Deviation).Order(), first.Candidates.Select(c => c.Deviation));
+        Assert.Equal(
+            first.Candidates.Select(c => (c.Name, c.Deviation, c.Lower, c.Upper, c.Ratio, c.Entropy)),
+            again.Candidates.Select(c => (c.Name, c.Deviation, c.Lower, c.Upper, c.Ratio, c.Entropy))
+        );
+        Assert.All(first.Candidates, c => Assert.True(0 < c.Lower && c.Lower < c.Upper, c.Name));
+        Assert.True(double.IsNaN(first.Candidates[0].Ratio));
+        Assert.All(first.Candidates.Skip(1), c => Assert.InRange(c.Ratio, c.RatioLower, c.RatioUpper));
+        Assert.Equal(0, Recipes.Catalog.Live);
+    }
+
+    [Fact]
+    public void It_agrees_with_a_plain_loop_over_the_teachers_answers()
+    {
+        // Without anything random before it, "identity" sees every sample twice: the mean of a group is that of its batches.
+        var text = Text().Replace("{ \"id\": \"horizontal-flip\" }, ", "");
+        var recipe = _run.Read(text);
+        var found = Assert.Single(Rank(recipe, Small, Candidate("identity")).Candidates);
+        var expected = new List<double[]>();
+        using var run = new RecipeRun(Recipes.Catalog.With(typeof(SpyStrategy)));
+        File.Copy(_run.Path("teacher.safetensors"), run.Path("teacher.safetensors"));
+        SpyStrategy.Seen.Value = expected;
+        run.Whole(text.Replace("\"offline\"", "\"spy\""), "spy");
+        var groups = expected.Chunk(3).Select(steps => Mean([.. steps])).Take(10).ToArray();
+        Assert.Equal(GroupDeviation.Value(groups), found.Deviation, 7);
+
+        static double[] Mean(double[][] steps) => [.. Enumerable.Range(0, 3).Select(c => steps.Average(s => s[c]))];
+    }
+
+    [Fact]
+    public void What_changes_nothing_deviates_as_nothing_does()
+    {
+        var found = Rank(
+            _run.Read(Text()),
+            Small,
+            Candidate("none"),
+            Candidate("zero", Choice("mark", """{"by":0}"""))
+        );
+        Assert.Equal(found.Candidates[0].Deviation, found.Candidates[1].Deviation, 9);
+        Assert.Equal(1, found.Candidates[1].Ratio, 6);
+        Assert.False(found.Candidates[1].RatioLower > 1 + 1e-6);
+    }
+
+    [Fact]
+    public void Who_asks_a_network_sees_what_the_network_sees()
+    {
+        // With the teacher's view alone normalising, the candidate that asks comes behind it and finds what it finds where
+        // normalising is shared; a candidate that asks nobody comes before it.
+        var shared = Text().Replace("{ \"id\": \"horizontal-flip\" }, ", "");
+        var own = shared.Replace(
+            "\"shared\": [ { \"id\": \"normalise\" } ]",
+            "\"teacher\": [ { \"id\": \"normalise\" } ]"
+        );
+        Assert.NotEqual(shared, own);
+        var pick = Candidate("pick", Choice("cut-mix-pick"));
+        var (one, two) = (Rank(_run.Read(shared), Small, pick), Rank(_run.Read(own), Small, pick));
+        Assert.Equal(one.Candidates[0].Deviation, two.Candidates[0].Deviation, 9);
+        var mark = Candidate("mark", Choice("mark"));
+        (one, two) = (Rank(_run.Read(shared), Small, mark), Rank(_run.Read(own), Small, mark));
+        Assert.NotEqual(one.Candidates[0].Deviation, two.Candidates[0].Deviation, 6);
+    }
+
+    [Fact]
+    public void What_cannot_be_ranked_is_refused_and_says_why()
+    {
+        var recipe = _run.Read(Text());
+        Refused(
+            CoreErrors.WrongCombination,
+            "no weights",
+            () => Rank(_run.Read(Recipes.Shapes("""{ "id": "offline" }""")), Small, Candidate("a"))
+        );
+        Refused(CoreErrors.RoleMissing, "'master'", () => Rank(recipe, new() { Teacher = "master" }, Candidate("a")));
+        Refused(CoreErrors.WrongCombination, "at least one", () => Rank(recipe, Small));
+        Refused(CoreErrors.WrongCombination, "2 times", () => Rank(recipe, Small, Candidate("a"), Candidate("a")));
+        Refused(
+            CoreErrors.WrongCombination,
+            "at least 10, so 480 samples",
+            () => Rank(recipe, new() { Samples = 479, GroupSamples = 48 }, Candidate("a"))
+        );
+        Refused(
+            RecipeErrors.PluginUnknown,
+            "cut-mix-pick",
+            () => Rank(recipe, Small, Candidate("a", Choice("cut-mix-pack")))
+        );
+        // A student that is asked has to be trained as well.
+        var byStudent = Choice("cut-mix-pick", """{"criterion":"student-entropy"}""");
+        Refused(CoreErrors.WrongCombination, "'student'", () => Rank(recipe, Small, Candidate("a", byStudent)));
+        Assert.Equal(0, Recipes.Catalog.Live);
+    }
+
+    [Fact]
+    public void A_candidate_that_needs_classes_is_refused_where_there_are_none()
+    {
+        const string weights = "table.safetensors";
+        using (var network = new TableModelMaker().Make())
+            ModuleWeights.Save(network, _run.Path(weights), new Dictionary<string, string>());
+        var text = Recipes
+            .Table("{}", "{}", """{ "id": "offline" }""", "{}")
+            .Replace(
+                "\"id\": \"constant\"",
+                "\"id\": \"constant\", \"options\": { \"unlabelled\": true, \"count\": 500 }"
+            )
+            .Replace(
+                "\"teacher\": { \"id\": \"table\", \"options\": {} }",
+                $$"""
+                "teacher": { "id": "table", "options": {}, "weights": "{{weights}}" }
+                """
+            );
+        var recipe = _run.Read(text);
+        Refused(CoreErrors.WrongCombination, "mixup", () => Rank(recipe, Small, Candidate("a", Choice("mixup"))));
+        // One that needs none is not.
+        Assert.Single(Rank(recipe, Small, Candidate("a", Choice("cut-mix-pick"))).Candidates);
+    }
+
+    [Fact]
+    public void Ranking_again_and_again_leaves_no_tensor_behind()
+    {
+        var recipe = _run.Read(Text());
+        long Live()
+        {
+            Rank(recipe, Small, Candidate("pick", Choice("cut-mix-pick")));
+            return LiveTensors.Count;
+        }
+        Live();
+        // Reads ahead end a moment after the ranking: the smallest of several rounds counts.
+        var before = Enumerable.Range(0, 3).Min(_ => Live());
+        var after = Enumerable.Range(0, 3).Min(_ => Live());
+        Assert.True(after <= before, $"{before} live tensors became {after}");
+    }
+
+    [Fact]
+    public void It_can_be_cancelled()
+    {
+        using var stop = new CancellationTokenSource();
+        stop.Cancel();
+        var options = new RankingOptions
+        {
+            Samples = 480,
+            GroupSamples = 48,
+            Cancellation = stop.Token,
+        };
+        Assert.Throws<OperationCanceledException>(() => Rank(_run.Read(Text()), options, Candidate("a")));
+    }
+
+    private static void Refused(ErrorCode code, string text, Action action) =>
+        GroupDeviationTests.Refused(code, text, action);
+}
+
+/// <summary>Makes a network that answers by a table, outside of a run.</summary>
+internal sealed class TableModelMaker
+{
+    public nn.Module Make() =>
+        Stubs
+            .Plugin<TableModel>(new TableOptions())
+            .Create(new ModelRequest([1, 4, 4], 2, Stubs.Data([1, 4, 4], 2)))
+            .Module;
+}
