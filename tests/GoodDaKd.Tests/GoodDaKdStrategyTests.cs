@@ -64,17 +64,18 @@ public sealed class GoodDaKdStrategyTests : IDisposable
     }
 
     [Theory]
-    // The batch and a pool of twice its size; what is picked asks nothing more.
-    [InlineData("""{ "id": "good-da-kd" }""", """{ "student": [ { "id": "cut-mix-pick" } ] }""", "4 8 4 8 4 8")]
+    // The batch and a pool of twice its size; what is picked asks nothing more. Before the first step the sheet of
+    // sample images of the run has a pool too, of twice its eight samples.
+    [InlineData("""{ "id": "good-da-kd" }""", """{ "student": [ { "id": "cut-mix-pick" } ] }""", "16 4 8 4 8 4 8")]
     // The same with the picking in the strategy.
     [InlineData("""{ "id": "good-da-kd", "options": { "rounds": 2 } }""", Mark, "4 8 4 8 4 8")]
     // Teacher and student share what was picked.
-    [InlineData("""{ "id": "offline" }""", """{ "shared": [ { "id": "cut-mix-pick" } ] }""", "8 8 8")]
+    [InlineData("""{ "id": "offline" }""", """{ "shared": [ { "id": "cut-mix-pick" } ] }""", "16 8 8 8")]
     // What comes behind changes the samples, so that the teacher has to see them again.
     [InlineData(
         """{ "id": "good-da-kd" }""",
         """{ "student": [ { "id": "cut-mix-pick" }, { "id": "mark" } ] }""",
-        "4 8 4 4 8 4 4 8 4"
+        "16 4 8 4 4 8 4 4 8 4"
     )]
     public void The_teacher_answers_every_sample_once(string strategy, string augmentations, string calls)
     {

@@ -16,14 +16,22 @@ let private check (groups: IReadOnlyList<double[]>) =
                 CoreErrors.ShapesDiffer
                 $"Group {i} has {groups[i].Length} classes, group 0 has {groups[0].Length}."
 
+// A class's (x_g - mean)^2 by group; counted from the first group, so that equal groups deviate by nothing at all.
+let private squares (groups: IReadOnlyList<double[]>) (c: int) : double[] =
+    let from = groups[0][c]
+    let mean = (groups |> Seq.sumBy (fun g -> g[c] - from)) / float groups.Count
+
+    [|
+        for g in groups do
+            let away = g[c] - from - mean
+            away * away
+    |]
+
 let Value (groups: IReadOnlyList<double[]>) =
     check groups
-    let count = float groups.Count
 
     let deviation (c: int) =
-        let mean = (groups |> Seq.sumBy (fun g -> g[c])) / count
-        let squares = groups |> Seq.sumBy (fun g -> (g[c] - mean) * (g[c] - mean))
-        Math.Sqrt(squares / (count - 1.0))
+        Math.Sqrt(Array.sum (squares groups c) / (float groups.Count - 1.0))
 
     if groups.Count = 1 then
         nan
@@ -37,11 +45,7 @@ let private without (groups: IReadOnlyList<double[]>) : double[] =
     let classes = groups[0].Length
 
     for c in 0 .. classes - 1 do
-        let mean = (groups |> Seq.sumBy (fun g -> g[c])) / count
-
-        let parts =
-            groups |> Seq.map (fun g -> (g[c] - mean) * (g[c] - mean)) |> Seq.toArray
-
+        let parts = squares groups c
         let all = Array.sum parts
 
         for i in 0 .. parts.Length - 1 do

@@ -68,7 +68,7 @@ public sealed class TeacherDeviationStrategy : DistillationStrategy<TeacherDevia
         steps.Append(
             new Dictionary<string, Tensor>
             {
-                ["p"] = log.exp().sum(0).unsqueeze(0).cpu(),
+                ["p"] = log.exp().sum(dim: 0).unsqueeze(0).cpu(),
                 ["entropy"] = log.exp().mul(log).sum().neg().view(1).cpu(),
                 ["rows"] = tensor(new[] { log.shape[0] }),
             }
