@@ -26,9 +26,13 @@ internal sealed class PlanStub : IPlanContext
 
     public void AddRole(string role, INetwork network) => throw new NotSupportedException();
 
+    public void AddRole(string role, INetwork network, string viewsLike) => throw new NotSupportedException();
+
     public IGenerator Generator(string name) => throw new NotSupportedException();
 
     public long SourceCount(string source) => 4;
+
+    public DataInfo SourceData(string source) => Data;
 
     public void AddSource(string name, IDataSource source) => throw new NotSupportedException();
 
@@ -99,6 +103,14 @@ internal sealed class StepStub : PartContextStub, IStepContext
     public double Updated { get; private set; }
 
     public void Apply(Trainable trainable) => throw new NotSupportedException();
+
+    public void Restart(Trainable trainable) => throw new NotSupportedException();
+
+    public Batch Read(string source, ReadOnlyMemory<long> indices) => throw new NotSupportedException();
+
+    public Batch EvaluationView(string role, Batch batch) => throw new NotSupportedException();
+
+    public void Visit(string source, long samples, Action<Batch> action) => throw new NotSupportedException();
 
     public void Report(string name, Tensor value) { }
 
