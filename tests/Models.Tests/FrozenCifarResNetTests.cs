@@ -1,3 +1,4 @@
+using KdPlugins.Tests;
 using KdPlugins.Torch;
 using TorchSharp;
 using Xunit;
@@ -65,9 +66,10 @@ public class FrozenCifarResNetTests
         Assert.Equal(ScalarType.Float32, output.Logits.dtype);
     }
 
-    [Fact]
+    [SkippableFact]
     public void Only_the_taps_asked_for_are_kept_and_they_are_the_same()
     {
+        LibTorchFaults.SkipWhereConvolutionsAreWrong();
         using var scope = NewDisposeScope();
         using var noGrad = no_grad();
         var net = Trained("resnet14");

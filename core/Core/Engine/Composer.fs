@@ -331,18 +331,7 @@ type internal Composer(recipe: Recipe, catalog: IPluginCatalog, clock: TimeProvi
                 Build.libtorch device
             )
 
-        new Composition(
-            recipe,
-            seed,
-            run,
-            dataset,
-            phases,
-            registry,
-            exports,
-            identity,
-            Seq.toArray used.Values,
-            owned
-        )
+        new Composition(recipe, seed, run, dataset, phases, registry, exports, identity, Seq.toArray used.Values, owned)
 
     let guarded (compose: unit -> Composition) =
         try

@@ -200,7 +200,12 @@ type AugmentationRanking private () =
         let before, after = Array.splitAt (defaultArg first chain.Length) chain
         [| before; view; after |]
 
-    static let step (teacher: string) (parts: IReadOnlyList<IAugmentation>[]) (meter: CandidateMeter) (s: IStepContext) =
+    static let step
+        (teacher: string)
+        (parts: IReadOnlyList<IAugmentation>[])
+        (meter: CandidateMeter)
+        (s: IStepContext)
+        =
         let batch = s.Next "train"
         let original = s.View(teacher, batch)
         let key = s.Random.Derive "candidate"

@@ -30,8 +30,7 @@ let private squares (groups: IReadOnlyList<double[]>) (c: int) : double[] =
 let Value (groups: IReadOnlyList<double[]>) =
     check groups
 
-    let deviation (c: int) =
-        Math.Sqrt(Array.sum (squares groups c) / (float groups.Count - 1.0))
+    let deviation (c: int) = Math.Sqrt(Array.sum (squares groups c) / (float groups.Count - 1.0))
 
     if groups.Count = 1 then
         nan

@@ -111,7 +111,7 @@ public sealed partial class ProbeTests : IDisposable
             ["target.labels"] = tensor([0L, 2, 1, 2]),
             ["indices"] = tensor([3L, 0, 1, 2]),
         };
-        foreach (var role in (string[])["student", "teacher"])
+        foreach (var role in (string[])["student", "teacher", "second-view"])
         {
             all[$"{role}.logits"] = Draw(generator, 4, 3);
             all[$"{role}.embedding"] = Draw(generator, 4, 6);

@@ -1,3 +1,4 @@
+using KdPlugins.Tests;
 using TorchSharp;
 using TorchSharp.Modules;
 using Xunit;
@@ -26,10 +27,11 @@ public class FrozenConv2dTests
             new Case(3, 4, Kernel: 2, Padding: 0, Batch: 1)
         );
 
-    [Theory]
+    [SkippableTheory]
     [MemberData(nameof(Cases))]
     public void It_computes_what_convolution_norm_residual_and_relu_compute(Case c)
     {
+        LibTorchFaults.SkipWhereConvolutionsAreWrong();
         using var scope = NewDisposeScope();
         using var noGrad = no_grad();
         random.manual_seed(3);

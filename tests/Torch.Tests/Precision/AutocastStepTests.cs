@@ -1,4 +1,5 @@
 using System.Text.Json;
+using KdPlugins.Tests;
 using TorchSharp;
 using TorchSharp.Modules;
 using Xunit;
@@ -94,9 +95,10 @@ public class AutocastStepTests
     // bfloat16 keeps eight bits: one rounding moves a value by up to 2^-8 of itself. Both sides round at the same
     // places but sum in different orders, so single values differ by one rounding in the forward pass and, after the
     // three layers of the backward pass, by a few. Float32 is ten to forty times as far away in the gradients.
-    [Fact]
+    [SkippableFact]
     public void With_autocast_three_steps_are_PyTorchs_to_a_few_bfloat16_roundings()
     {
+        LibTorchFaults.SkipWhereConvolutionsAreWrong();
         const double rounding = 1.0 / 256;
         using var scope = NewDisposeScope();
         var run = Steps(autocast: true);
