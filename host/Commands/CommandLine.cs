@@ -10,6 +10,7 @@ using KdPlugins.Host.Commands.Probe;
 using KdPlugins.Host.Commands.Rank;
 using KdPlugins.Host.Commands.Results;
 using KdPlugins.Host.Commands.Run;
+using KdPlugins.Host.Commands.Service;
 using KdPlugins.Torch;
 
 namespace KdPlugins.Host.Commands;
@@ -59,6 +60,9 @@ internal static class CommandLine
             ProbeCommand.Make(screen),
             SchemaCommand.Make(screen),
         };
+        root.Add(ServeCommand.Make(screen));
+        foreach (var command in QueueCommands.Make(screen))
+            root.Add(command);
         // Read from the raw arguments, so that failures to parse follow them as well.
         root.Add(Everywhere("--json", "Writes every line as a JSON object, for programs."));
         root.Add(Everywhere("--verbose", "Shows stack traces of failures."));

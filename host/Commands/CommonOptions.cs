@@ -14,6 +14,13 @@ internal static class CommonOptions
             HelpName = "DIR",
         };
 
+    internal static Option<bool> Supervised() =>
+        new("--supervised")
+        {
+            Description = "Stops as after SIGTERM when standard input is closed: for whoever starts it as a child.",
+            Hidden = true,
+        };
+
     internal static Option<string[]> Set() =>
         new("--set")
         {

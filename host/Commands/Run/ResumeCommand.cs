@@ -18,18 +18,21 @@ internal static class ResumeCommand
         {
             Description = "Stops where the newest checkpoint is damaged, instead of taking the newest intact one.",
         };
+        var supervised = CommonOptions.Supervised();
         var (steps, plugins, threads) = (CommonOptions.MaxSteps(), CommonOptions.Plugins(), CommonOptions.Threads());
         var command = new Command("resume", "Goes on with a run that was stopped, failed or killed.")
         {
             run,
             changes,
             strict,
+            supervised,
             steps,
             plugins,
             threads,
         };
         command.SetAction(parsed =>
         {
+            using var supervisor = parsed.GetValue(supervised) ? Supervisor.Watch() : null;
             var folder = Path.TrimEndingDirectorySeparator(Path.GetFullPath(parsed.GetRequiredValue(run)));
             var origin = RunOrigin.Read(folder);
             origin = origin with

@@ -15,12 +15,21 @@ internal static class RunCommand
             Description = "The run's folder, new or empty. Default: runs/<name>-<time>.",
             HelpName = "DIR",
         };
+        // For the service: a queued recipe lies elsewhere than its author kept it.
+        var recipeFolder = new Option<string?>("--recipe-folder")
+        {
+            Description = "What relative paths in the recipe start at. Default: the recipe's own folder.",
+            HelpName = "DIR",
+        };
+        var supervised = CommonOptions.Supervised();
         var (set, steps) = (CommonOptions.Set(), CommonOptions.MaxSteps());
         var (plugins, threads) = (CommonOptions.Plugins(), CommonOptions.Threads());
         var command = new Command("run", "Carries out a recipe from its beginning to the report.")
         {
             recipe,
             output,
+            recipeFolder,
+            supervised,
             set,
             steps,
             plugins,
@@ -28,10 +37,13 @@ internal static class RunCommand
         };
         command.SetAction(parsed =>
         {
+            using var supervisor = parsed.GetValue(supervised) ? Supervisor.Watch() : null;
             using var host = PluginHost.Load(parsed.GetValue(plugins));
             var origin = new RunOrigin(
                 Path.GetFullPath(parsed.GetRequiredValue(recipe)),
-                Path.GetDirectoryName(Path.GetFullPath(parsed.GetRequiredValue(recipe)))!,
+                parsed.GetValue(recipeFolder) is { } from
+                    ? Path.GetFullPath(from)
+                    : Path.GetDirectoryName(Path.GetFullPath(parsed.GetRequiredValue(recipe)))!,
                 "",
                 parsed.GetValue(plugins) is { } named ? Path.GetFullPath(named) : null,
                 parsed.GetValue(steps) ?? 0,

@@ -1,0 +1,104 @@
+using System.Net;
+using System.Security.Cryptography;
+using System.Text;
+using KdPlugins.Torch;
+using Microsoft.AspNetCore.Http;
+
+namespace KdPlugins.Host.Service.Api;
+
+/// <summary>
+/// Who may ask: whoever is on this machine, or has the token. A page of another origin is refused, and a request that
+/// names a host which is not this one, so that a foreign name that resolves to loopback (DNS rebinding) gains nothing.
+/// </summary>
+internal sealed class Guards
+{
+    private const int ShortestToken = 16;
+    private readonly HashSet<string> _hosts;
+    private readonly byte[]? _tokenHash;
+
+    /// <exception cref="KdException"><c>KDP0902</c>: an address beyond this machine, and no token.</exception>
+    internal Guards(ServiceOptions options)
+    {
+        _tokenHash = ReadToken(options.TokenFile);
+        var named = options.Urls.Split(';').Select(u => new Uri(u.Replace("*", "any").Replace("+", "any"))).ToList();
+        foreach (var uri in named.Where(u => !IsLoopback(u.Host)))
+            if (_tokenHash is null)
+                throw new KdException(
+                    ServiceErrors.TokenNeeded,
+                    $"The service is to listen on {uri.Host}, without a token."
+                );
+        _hosts = new(
+            ["localhost", "127.0.0.1", "[::1]", .. named.Select(u => u.Host), .. options.AllowedHosts],
+            StringComparer.OrdinalIgnoreCase
+        );
+    }
+
+    /// <summary>Lets a request through or answers it.</summary>
+    internal async Task Check(HttpContext context, RequestDelegate next)
+    {
+        var request = context.Request;
+        var (status, why) =
+            !_hosts.Contains(request.Host.Host)
+                ? (StatusCodes.Status421MisdirectedRequest, "This service has another name.")
+            : IsForeign(request) ? (StatusCodes.Status403Forbidden, "Requests of other origins are refused.")
+            : !HasToken(request)
+                ? (StatusCodes.Status401Unauthorized, "A token is needed: Authorization: Bearer <token>.")
+            : (0, "");
+        var headers = context.Response.Headers;
+        headers.ContentSecurityPolicy =
+            "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; frame-ancestors 'none'";
+        headers.XContentTypeOptions = "nosniff";
+        headers["Referrer-Policy"] = "no-referrer";
+        if (status == 0)
+        {
+            await next(context);
+            return;
+        }
+        context.Response.StatusCode = status;
+        await context.Response.WriteAsJsonAsync(new { code = ServiceErrors.Refused.Id, message = why });
+    }
+
+    private static bool IsForeign(HttpRequest request)
+    {
+        if (request.Headers["Sec-Fetch-Site"].ToString() is "cross-site" or "same-site")
+            return true;
+        return request.Headers.Origin is [{ Length: > 0 } origin]
+            && (!Uri.TryCreate(origin, UriKind.Absolute, out var from) || from.Authority != request.Host.Value);
+    }
+
+    private bool HasToken(HttpRequest request)
+    {
+        if (_tokenHash is null || request.Path.StartsWithSegments("/health"))
+            return true;
+        var header = request.Headers.Authorization.ToString();
+        return header.StartsWith("Bearer ", StringComparison.Ordinal)
+            && CryptographicOperations.FixedTimeEquals(Hash(header["Bearer ".Length..].Trim()), _tokenHash);
+    }
+
+    private static byte[]? ReadToken(string file)
+    {
+        if (file.Length == 0)
+            return null;
+        string token;
+        try
+        {
+            token = File.ReadAllText(file).Trim();
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new KdException(ServiceErrors.TokenNeeded, $"The token file cannot be read: {e.Message}", null, e);
+        }
+        return token.Length >= ShortestToken
+            ? Hash(token)
+            : throw new KdException(
+                ServiceErrors.TokenNeeded,
+                $"The token in '{file}' has fewer than {ShortestToken} characters."
+            );
+    }
+
+    private static byte[] Hash(string token) => SHA256.HashData(Encoding.UTF8.GetBytes(token));
+
+    private static bool IsLoopback(string host) =>
+        host == "localhost"
+        || (IPAddress.TryParse(host.Trim('[', ']'), out var address) && IPAddress.IsLoopback(address));
+}

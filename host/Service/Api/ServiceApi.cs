@@ -1,0 +1,128 @@
+using System.Text.Json.Nodes;
+using KdPlugins.Core;
+using KdPlugins.Host.Commands.Plugins;
+using KdPlugins.Host.Service.Plugins;
+using KdPlugins.Host.Service.Queue;
+using KdPlugins.Host.Service.Workers;
+using KdPlugins.Torch;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Diagnostics;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
+
+namespace KdPlugins.Host.Service.Api;
+
+/// <summary>The rest of the interface: plugins, devices, schema, health; and failures as they are told.</summary>
+internal static class ServiceApi
+{
+    internal static void Map(IEndpointRouteBuilder routes)
+    {
+        routes
+            .MapGet("/api/plugins", Plugins)
+            .WithTags("plugins")
+            .WithSummary("Every plugin, usable or not, with the reason.");
+        routes
+            .MapGet("/api/plugins/{id}", Explain)
+            .WithTags("plugins")
+            .WithSummary("Where a plugin and all it needs come from.");
+        routes
+            .MapGet(
+                "/api/schema",
+                (PluginSets sets) => TypedResults.Text(sets.Use(c => RecipeSchema.Make(c)), "application/schema+json")
+            )
+            .WithTags("plugins")
+            .WithSummary("The JSON Schema of recipes with the plugins in use.");
+        routes.MapGet("/api/devices", Devices).WithTags("service").WithSummary("The devices, and what works on them.");
+        routes
+            .MapGet("/api/counts", (JobQueue queue) => queue.Counts())
+            .WithTags("service")
+            .WithSummary("Runs by state.");
+        routes.MapGet("/health/live", () => TypedResults.Ok(new { status = "live" })).WithTags("service");
+        routes.MapGet("/health/ready", Ready).WithTags("service");
+    }
+
+    /// <summary>Failures as JSON: a code, a message, and for recipes every failure with its place.</summary>
+    internal static async Task Tell(HttpContext context)
+    {
+        var error = context.Features.Get<IExceptionHandlerFeature>()?.Error;
+        var known = error as KdException;
+        context.Response.StatusCode = error switch
+        {
+            RecipeException => StatusCodes.Status422UnprocessableEntity,
+            BadHttpRequestException bad => bad.StatusCode,
+            { } when known?.Code == ServiceErrors.JobMissing => StatusCodes.Status404NotFound,
+            { } when known?.Code == RecipeErrors.PluginUnknown => StatusCodes.Status404NotFound,
+            { } when known?.Code == ServiceErrors.JobState => StatusCodes.Status409Conflict,
+            { } when known?.Code == ServiceErrors.QueueUnavailable => StatusCodes.Status503ServiceUnavailable,
+            KdException => StatusCodes.Status400BadRequest,
+            _ => StatusCodes.Status500InternalServerError,
+        };
+        var body = new JsonObject
+        {
+            ["code"] = known?.Code.Id ?? (error is BadHttpRequestException ? ServiceErrors.Refused.Id : "KDP0800"),
+            ["message"] =
+                known?.Message
+                ?? (error as BadHttpRequestException)?.Message
+                ?? "The service failed unexpectedly; its log says more.",
+        };
+        if (error is RecipeException recipe)
+            body["failures"] = new JsonArray([
+                .. recipe.Failures.Select(f =>
+                    (JsonNode)
+                        new JsonObject
+                        {
+                            ["code"] = f.Code.Id,
+                            ["path"] = f.Path,
+                            ["line"] = f.Line,
+                            ["message"] = f.Sentence,
+                        }
+                ),
+            ]);
+        await context.Response.WriteAsJsonAsync(body);
+    }
+
+    private static JsonObject Plugins(PluginSets sets)
+    {
+        var found = sets.Use(PluginReport.Json);
+        found["set"] = sets.CurrentName;
+        found["troubles"] = new JsonArray([
+            .. sets.Troubles.Select(t =>
+                (JsonNode)
+                    new JsonObject
+                    {
+                        ["folder"] = t.Folder,
+                        ["reason"] = t.Reason,
+                        ["keptOld"] = t.KeptOld,
+                    }
+            ),
+        ]);
+        return found;
+    }
+
+    private static JsonObject Explain(string id, PluginSets sets) => sets.Use(c => PluginReport.Json(c.Explain(id)));
+
+    private static JsonArray Devices(WorkerPool pool)
+    {
+        var now = pool.Now;
+        return new([
+            .. pool.Devices.Select(d =>
+                (JsonNode)new JsonObject { ["device"] = d, ["run"] = now.TryGetValue(d, out var at) ? at.Job : null }
+            ),
+        ]);
+    }
+
+    private static IResult Ready(PluginSets sets, DiskGuard disk, WorkerPool pool)
+    {
+        var ready = sets.IsReady && disk.HasRoom;
+        var state = new
+        {
+            status = ready ? "ready" : "not ready",
+            plugins = sets.IsReady,
+            diskFreeMegabytes = disk.FreeMegabytes,
+            lastWord = pool.LastWord,
+        };
+        return ready
+            ? TypedResults.Ok(state)
+            : TypedResults.Json(state, statusCode: StatusCodes.Status503ServiceUnavailable);
+    }
+}

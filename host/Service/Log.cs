@@ -1,0 +1,56 @@
+using Microsoft.Extensions.Logging;
+
+namespace KdPlugins.Host.Service;
+
+/// <summary>What the service logs. The numbers are stable.</summary>
+internal static partial class Log
+{
+    [LoggerMessage(1, LogLevel.Information, "Run {Job} was submitted by {Source}.")]
+    internal static partial void Submitted(ILogger log, string job, string source);
+
+    [LoggerMessage(2, LogLevel.Information, "Run {Job}: attempt {Attempt} begins on {Device}.")]
+    internal static partial void AttemptBegins(ILogger log, string job, int attempt, string device);
+
+    [LoggerMessage(3, LogLevel.Information, "Run {Job} is {State}. {Message}")]
+    internal static partial void AttemptEnded(ILogger log, string job, string state, string message);
+
+    [LoggerMessage(4, LogLevel.Warning, "{Message}")]
+    internal static partial void QueueRepaired(ILogger log, string message);
+
+    [LoggerMessage(5, LogLevel.Error, "The worker of {Device} could not go on; it tries again.")]
+    internal static partial void WorkerTrouble(ILogger log, string device, Exception error);
+
+    [LoggerMessage(6, LogLevel.Warning, "Only {Free} MB are free below {Folder}: runs wait.")]
+    internal static partial void DiskLow(ILogger log, long free, string folder);
+
+    [LoggerMessage(7, LogLevel.Information, "Plugins: {Active} in use from {Folders} folders, set {Set}.")]
+    internal static partial void PluginsComposed(ILogger log, int active, int folders, string set);
+
+    [LoggerMessage(8, LogLevel.Warning, "Plugin folder {Folder} is refused: {Reason}")]
+    internal static partial void PluginRefused(ILogger log, string folder, string reason);
+
+    [LoggerMessage(
+        9,
+        LogLevel.Warning,
+        "Plugin folder {Folder}: the new version is refused, the old one stays in use. {Reason}"
+    )]
+    internal static partial void PluginRolledBack(ILogger log, string folder, string reason);
+
+    [LoggerMessage(10, LogLevel.Information, "Plugin set {Set} is unloaded.")]
+    internal static partial void PluginsUnloaded(ILogger log, string set);
+
+    [LoggerMessage(11, LogLevel.Warning, "Plugin set {Set} did not unload: {Holders}")]
+    internal static partial void PluginsLeaked(ILogger log, string set, string holders);
+
+    [LoggerMessage(12, LogLevel.Warning, "Inbox: {File} was refused: {Reason}")]
+    internal static partial void InboxRefused(ILogger log, string file, string reason);
+
+    [LoggerMessage(13, LogLevel.Warning, "An orphaned worker (process {Process}) of run {Job} was ended.")]
+    internal static partial void OrphanEnded(ILogger log, int process, string job);
+
+    [LoggerMessage(14, LogLevel.Error, "The plugin folder could not be looked at; the plugins stay as they are.")]
+    internal static partial void PluginTrouble(ILogger log, Exception error);
+
+    [LoggerMessage(15, LogLevel.Information, "Listening on {Urls}, data in {Data}.")]
+    internal static partial void Listening(ILogger log, string urls, string data);
+}

@@ -1,0 +1,274 @@
+using System.Runtime.CompilerServices;
+using KdPlugins.Core;
+using KdPlugins.Host.Loading;
+using KdPlugins.Host.Service.Queue;
+using KdPlugins.Torch;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
+
+namespace KdPlugins.Host.Service.Plugins;
+
+/// <summary>
+/// The plugins in use. A change of the watched folder makes a new set beside the old one; only what can be loaded comes
+/// into it, a folder whose new version cannot keeps its old one, and the old set is unloaded when the new one serves.
+/// </summary>
+internal sealed class PluginSets : IDisposable
+{
+    private readonly string _source;
+    private readonly string _store;
+    private readonly ServiceOptions _options;
+    private readonly JobQueue _queue;
+    private readonly IsolatedCheck _check;
+    private readonly ServiceMetrics _metrics;
+    private readonly ILogger<PluginSets> _log;
+    private readonly ReaderWriterLockSlim _use = new();
+    private readonly Dictionary<string, int> _leases = [];
+    private readonly Lock _gate = new();
+    private SortedDictionary<string, string>? _seen;
+    private PluginSet? _current;
+
+    public PluginSets(
+        IOptions<ServiceOptions> options,
+        JobQueue queue,
+        IsolatedCheck check,
+        ServiceMetrics metrics,
+        ILogger<PluginSets> log
+    )
+    {
+        (_options, _queue, _check, _metrics, _log) = (options.Value, queue, check, metrics, log);
+        _source = Path.GetFullPath(_options.Plugins.Length > 0 ? _options.Plugins : Commands.PluginHost.DefaultFolder);
+        _store = Path.Combine(Path.GetFullPath(_options.Data), "plugin-sets");
+        if (Directory.Exists(Staging))
+            Directory.Delete(Staging, recursive: true);
+        Directory.CreateDirectory(_store);
+    }
+
+    /// <summary>The watched folder.</summary>
+    internal string Source => _source;
+
+    /// <summary>Whether a set is in use.</summary>
+    internal bool IsReady => Volatile.Read(ref _current) is not null;
+
+    /// <summary>What the latest change left out.</summary>
+    internal IReadOnlyList<PluginTrouble> Troubles { get; private set; } = [];
+
+    /// <summary>The name of the set in use; null before the first.</summary>
+    internal string? CurrentName => Volatile.Read(ref _current)?.Name;
+
+    private string Staging => Path.Combine(_store, ".new");
+
+    /// <summary>Works with the plugins in use; they stay loaded for as long. Keep nothing of them.</summary>
+    /// <exception cref="KdException"><c>KDP0907</c>: the plugins are not loaded yet.</exception>
+    internal T Use<T>(Func<FolderPluginCatalog, T> work)
+    {
+        _use.EnterReadLock();
+        try
+        {
+            var current =
+                _current
+                ?? throw new KdException(ServiceErrors.Refused, "The plugins are being loaded; ask again soon.");
+            return work(current.Catalog);
+        }
+        finally
+        {
+            _use.ExitReadLock();
+        }
+    }
+
+    /// <summary>Keeps a set for a run: the one it began with, where that still exists, else the one in use.</summary>
+    internal PluginLease Lease(string? name)
+    {
+        lock (_gate)
+        {
+            var set = name is not null && Directory.Exists(Folder(name)) ? name : _current!.Name;
+            _leases[set] = _leases.GetValueOrDefault(set) + 1;
+            return new(set, Folder(set), () => Release(set));
+        }
+    }
+
+    /// <summary>Brings the sets up to date with the watched folder. One call at a time.</summary>
+    /// <returns>Whether another set is in use now.</returns>
+    internal async Task<bool> Refresh(CancellationToken stop)
+    {
+        var found = PluginScan.Folders(_source);
+        if (_seen is not null && _seen.SequenceEqual(found))
+            return false;
+        Directory.CreateDirectory(Staging);
+        try
+        {
+            var (chosen, troubles) = await Choose(found, stop);
+            var name = PluginScan.SetName(chosen.Select(c => KeyValuePair.Create(c.Key, c.Value.Hash)));
+            Troubles = troubles;
+            var changed = name != _current?.Name;
+            if (changed)
+                Swap(Make(name, chosen));
+            _seen = found;
+            return changed;
+        }
+        finally
+        {
+            Directory.Delete(Staging, recursive: true);
+        }
+    }
+
+    public void Dispose()
+    {
+        _current?.Catalog.Dispose();
+        _use.Dispose();
+    }
+
+    private string Folder(string set) => Path.Combine(_store, set);
+
+    // For each folder the version to use: the new one where it is good, else the one in use, else none.
+    private async Task<(SortedDictionary<string, (string Path, string Hash)>, List<PluginTrouble>)> Choose(
+        SortedDictionary<string, string> found,
+        CancellationToken stop
+    )
+    {
+        var chosen = new SortedDictionary<string, (string, string)>(StringComparer.Ordinal);
+        List<PluginTrouble> troubles = [];
+        var fresh = found.Where(f => _current?.Folders.GetValueOrDefault(f.Key) != f.Value).ToList();
+        foreach (var (folder, hash) in found.Except(fresh))
+            chosen[folder] = (Path.Combine(_current!.Folder, folder), hash);
+        foreach (var (folder, hash) in fresh)
+        {
+            PluginScan.Copy(Path.Combine(_source, folder), Path.Combine(Staging, folder, folder));
+            if (PluginScan.Hash(Path.Combine(Staging, folder, folder)) != hash)
+                throw new IOException($"'{folder}' changed while it was copied.");
+        }
+        // All at once first: the usual case costs one process, not one per folder.
+        var all = fresh.Count > 0 ? await CheckAll(fresh.Select(f => f.Key), stop) : null;
+        foreach (var (folder, hash) in fresh)
+        {
+            var result = all is { IsGood: true } ? all : await CheckOne(folder, stop);
+            var old = _current?.Folders.GetValueOrDefault(folder);
+            if (result.IsGood || (result.MayBeLoaded && old is null))
+                chosen[folder] = (Path.Combine(Staging, folder, folder), hash);
+            else if (old is not null)
+                chosen[folder] = (Path.Combine(_current!.Folder, folder), old);
+            if (!result.IsGood)
+                troubles.Add(Told(new(folder, result.Reason, old is not null)));
+        }
+        return (chosen, troubles);
+    }
+
+    private Task<CheckResult> CheckAll(IEnumerable<string> folders, CancellationToken stop)
+    {
+        var root = Path.Combine(Staging, ".all");
+        foreach (var folder in folders)
+            PluginScan.Copy(Path.Combine(Staging, folder, folder), Path.Combine(root, folder));
+        return Check(root, stop);
+    }
+
+    private Task<CheckResult> CheckOne(string folder, CancellationToken stop) =>
+        Check(Path.Combine(Staging, folder), stop);
+
+    private Task<CheckResult> Check(string root, CancellationToken stop)
+    {
+        CopyLock(root);
+        return _check.Run(root, stop);
+    }
+
+    private void CopyLock(string root)
+    {
+        var file = Path.Combine(_source, Loading.Manifest.HashLock.FileName);
+        if (_options.HashLocked && File.Exists(file))
+            File.Copy(file, Path.Combine(root, Path.GetFileName(file)), overwrite: true);
+    }
+
+    private PluginTrouble Told(PluginTrouble trouble)
+    {
+        if (trouble.KeptOld)
+            Log.PluginRolledBack(_log, trouble.Folder, trouble.Reason);
+        else
+            Log.PluginRefused(_log, trouble.Folder, trouble.Reason);
+        return trouble;
+    }
+
+    private PluginSet Make(string name, SortedDictionary<string, (string Path, string Hash)> chosen)
+    {
+        var folder = Folder(name);
+        if (!Directory.Exists(folder))
+        {
+            var temporary = Path.Combine(Staging, ".set");
+            Directory.CreateDirectory(temporary);
+            foreach (var (plugin, (path, _)) in chosen)
+                PluginScan.Copy(path, Path.Combine(temporary, plugin));
+            CopyLock(temporary);
+            Directory.Move(temporary, folder);
+        }
+        var options = new LoaderOptions
+        {
+            Trust = _options.HashLocked ? TrustLevel.HashLocked : TrustLevel.Open,
+            BeforeFirstInstance = () => NativeRuntime.Start(),
+        };
+        var catalog = FolderPluginCatalog.Load(folder, options);
+        return new(name, folder, chosen.ToDictionary(c => c.Key, c => c.Value.Hash), catalog);
+    }
+
+    private void Swap(PluginSet fresh)
+    {
+        var old = Exchange(fresh);
+        Log.PluginsComposed(_log, fresh.Catalog.Plugins.Count, fresh.Folders.Count, fresh.Name);
+        if (old is not null)
+            Prove(old);
+        _metrics.PluginsSwapped();
+        CollectGarbage();
+    }
+
+    // Apart from the proof, so that nothing on the stack keeps the old plugins.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private PluginSet? Exchange(PluginSet fresh)
+    {
+        _use.EnterWriteLock();
+        try
+        {
+            lock (_gate)
+            {
+                var old = _current;
+                _current = fresh;
+                return old;
+            }
+        }
+        finally
+        {
+            _use.ExitWriteLock();
+        }
+    }
+
+    private void Prove(PluginSet old)
+    {
+        var results = old.Catalog.Unload();
+        var leaked = results.Where(r => !r.IsUnloaded).Select(r => r.ToString()).ToList();
+        _metrics.PluginsUnloaded(results.Count - leaked.Count, leaked.Count);
+        if (leaked.Count == 0)
+            Log.PluginsUnloaded(_log, old.Name);
+        else
+            Log.PluginsLeaked(_log, old.Name, string.Join(" ", leaked));
+    }
+
+    private void Release(string set)
+    {
+        lock (_gate)
+            if (--_leases[set] == 0)
+                _leases.Remove(set);
+    }
+
+    // Sets that nobody uses, and that no waiting run began with.
+    private void CollectGarbage()
+    {
+        var wanted = _queue.PluginSetsInUse();
+        lock (_gate)
+            foreach (var folder in Directory.EnumerateDirectories(_store))
+            {
+                var name = Path.GetFileName(folder);
+                if (
+                    name != _current!.Name
+                    && !name.StartsWith('.')
+                    && !_leases.ContainsKey(name)
+                    && !wanted.Contains(name)
+                )
+                    Directory.Delete(folder, recursive: true);
+            }
+    }
+}

@@ -1,0 +1,67 @@
+using KdPlugins.Torch;
+
+namespace KdPlugins.Host.Service;
+
+/// <summary>The failures of the service (09).</summary>
+public static class ServiceErrors
+{
+    /// <summary>Another service works in the data folder.</summary>
+    public static readonly ErrorCode DataInUse = new(
+        "KDP0900",
+        "another service works in the data folder",
+        "Stop the other service, or give --data another folder."
+    );
+
+    /// <summary>An option of the service does not fit.</summary>
+    public static readonly ErrorCode BadOptions = new(
+        "KDP0901",
+        "the service's options do not fit",
+        "Correct appsettings.json, the environment (Kd__...) or the command line."
+    );
+
+    /// <summary>The service would be open to others without a token.</summary>
+    public static readonly ErrorCode TokenNeeded = new(
+        "KDP0902",
+        "an address beyond this machine needs a token",
+        "Put a token of at least 16 characters into a file and name it by --token-file, or listen on 127.0.0.1."
+    );
+
+    /// <summary>There is no such run in the queue.</summary>
+    public static readonly ErrorCode JobMissing = new(
+        "KDP0903",
+        "the queue has no such run",
+        "'kd queue' lists the runs there are."
+    );
+
+    /// <summary>What was asked of a run does not fit its state.</summary>
+    public static readonly ErrorCode JobState = new(
+        "KDP0904",
+        "the run is not in a state that allows it",
+        "Look at the run's state with 'kd queue'."
+    );
+
+    /// <summary>The queue's database cannot be used at the moment.</summary>
+    public static readonly ErrorCode QueueUnavailable = new(
+        "KDP0905",
+        "the queue cannot be used",
+        "See whether another program holds queue.db open, and whether its disk is full or read-only."
+    );
+
+    /// <summary>No service answers.</summary>
+    public static readonly ErrorCode NoService = new(
+        "KDP0906",
+        "no service answers",
+        "Start one with 'kd serve', or name its address by --url or KD_URL."
+    );
+
+    /// <summary>A request to the service was refused.</summary>
+    public static readonly ErrorCode Refused = new(
+        "KDP0907",
+        "the service refused a request",
+        "Mend what is named above and ask again."
+    );
+
+    /// <summary>Every entry of the service.</summary>
+    public static IReadOnlyList<ErrorCode> All { get; } =
+    [DataInUse, BadOptions, TokenNeeded, JobMissing, JobState, QueueUnavailable, NoService, Refused];
+}

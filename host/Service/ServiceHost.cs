@@ -1,0 +1,129 @@
+using System.ComponentModel.DataAnnotations;
+using KdPlugins.Host.Service.Api;
+using KdPlugins.Host.Service.Plugins;
+using KdPlugins.Host.Service.Queue;
+using KdPlugins.Host.Service.Workers;
+using KdPlugins.Torch;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http.Json;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
+using OpenTelemetry.Metrics;
+
+namespace KdPlugins.Host.Service;
+
+/// <summary>The service put together: options, queue, workers, plugins, interface.</summary>
+internal static class ServiceHost
+{
+    private const long MaxBodyBytes = 2 << 20;
+
+    /// <summary>Builds the service. changes: what the command line sets, which wins over file and environment.</summary>
+    /// <exception cref="KdException">The options do not fit (KDP0901, KDP0902), or the queue cannot be used (KDP0905).</exception>
+    internal static WebApplication Build(Action<ServiceOptions> changes, Action<ILoggingBuilder>? logging = null)
+    {
+        var builder = WebApplication.CreateSlimBuilder(
+            new WebApplicationOptions { ContentRootPath = Environment.CurrentDirectory }
+        );
+        builder.Configuration.AddJsonFile("appsettings.json", optional: true).AddEnvironmentVariables();
+        var options = Read(builder.Configuration, changes);
+        var guards = new Guards(options);
+        logging?.Invoke(builder.Logging);
+        builder.Services.AddSystemd();
+        builder.WebHost.UseUrls(options.Urls.Split(';'));
+        builder.WebHost.UseKestrelHttpsConfiguration();
+        builder.WebHost.ConfigureKestrel(k =>
+        {
+            k.Limits.MaxRequestBodySize = MaxBodyBytes;
+            k.AddServerHeader = false;
+        });
+        builder.Services.Configure<HostOptions>(h =>
+        {
+            h.ShutdownTimeout = TimeSpan.FromSeconds(options.StopSeconds + 15);
+            h.BackgroundServiceExceptionBehavior = BackgroundServiceExceptionBehavior.StopHost;
+        });
+        builder.Services.Configure<JsonOptions>(j =>
+            j.SerializerOptions.NumberHandling = System
+                .Text
+                .Json
+                .Serialization
+                .JsonNumberHandling
+                .AllowNamedFloatingPointLiterals
+        );
+        AddParts(builder.Services, options);
+        var app = builder.Build();
+        app.UseExceptionHandler(e => e.Run(ServiceApi.Tell));
+        app.Use(next => context => guards.Check(context, next));
+        app.MapOpenApi();
+        app.MapPrometheusScrapingEndpoint();
+        RunsApi.Map(app);
+        ServiceApi.Map(app);
+        Connect(app.Services);
+        return app;
+    }
+
+    private static void AddParts(IServiceCollection services, ServiceOptions options)
+    {
+        services.AddSingleton(Options.Create(options));
+        services.AddSingleton(options);
+        services.AddSingleton(TimeProvider.System);
+        services.AddSingleton(_ => DataLock.Take(Path.GetFullPath(options.Data)));
+        services.AddSingleton(p =>
+            JobQueue.Open(
+                Path.GetFullPath(options.Data),
+                p.GetRequiredService<TimeProvider>(),
+                TimeSpan.FromSeconds(options.MaxBackOffSeconds)
+            )
+        );
+        services.AddSingleton<Hub>();
+        services.AddSingleton<ServiceMetrics>();
+        services.AddSingleton<IsolatedCheck>();
+        services.AddSingleton<PluginSets>();
+        services.AddSingleton<Submission>();
+        services.AddSingleton(_ => new DiskGuard(Path.GetFullPath(options.Data), options.MinFreeMegabytes));
+        services.AddSingleton<WorkerPool>();
+        services.AddHostedService<PluginWatcher>();
+        services.AddHostedService(p => p.GetRequiredService<WorkerPool>());
+        services.AddHostedService<Inbox>();
+        services.AddOpenApi();
+        services.AddOpenTelemetry().WithMetrics(m => m.AddMeter(ServiceMetrics.MeterName).AddPrometheusExporter());
+    }
+
+    private static void Connect(IServiceProvider services)
+    {
+        // Before anything in the folder is touched.
+        _ = services.GetRequiredService<DataLock>();
+        var (queue, hub) = (services.GetRequiredService<JobQueue>(), services.GetRequiredService<Hub>());
+        var log = services.GetRequiredService<ILogger<JobQueue>>();
+        if (queue.Repaired is { } repaired)
+            Log.QueueRepaired(log, repaired);
+        queue.Changed += job =>
+            hub.Tell(new(job.Id, "job", System.Text.Json.JsonSerializer.SerializeToNode(job)!.AsObject()));
+    }
+
+    private static ServiceOptions Read(IConfiguration configuration, Action<ServiceOptions> changes)
+    {
+        var options = new ServiceOptions();
+        try
+        {
+            configuration.GetSection(ServiceOptions.Section).Bind(options, b => b.ErrorOnUnknownConfiguration = true);
+        }
+        catch (InvalidOperationException e)
+        {
+            throw new KdException(ServiceErrors.BadOptions, e.Message, null, e);
+        }
+        changes(options);
+        List<ValidationResult> failures = [];
+        if (
+            !Validator.TryValidateObject(options, new ValidationContext(options), failures, validateAllProperties: true)
+        )
+            throw new KdException(
+                ServiceErrors.BadOptions,
+                string.Join(" ", failures.Select(f => $"{string.Join(", ", f.MemberNames)}: {f.ErrorMessage}"))
+            );
+        return options;
+    }
+}

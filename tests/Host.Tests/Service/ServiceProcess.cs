@@ -1,0 +1,116 @@
+using System.Diagnostics;
+using System.Net;
+using System.Net.Http.Json;
+using System.Net.Sockets;
+using System.Text.Json.Nodes;
+using KdPlugins.Host.Tests.Commands;
+
+namespace KdPlugins.Host.Tests.Service;
+
+/// <summary>A service in a process of its own, on a free port of loopback.</summary>
+internal sealed class ServiceProcess : IDisposable
+{
+    private readonly Process _process;
+    private readonly System.Text.StringBuilder _said = new();
+
+    internal ServiceProcess(string data, string plugins, params string[] more)
+    {
+        Skip.If(
+            Environment.GetEnvironmentVariable("KD_TESTS_FULL") != "1",
+            "Services in processes of their own take minutes: set KD_TESTS_FULL=1."
+        );
+        Url = $"http://127.0.0.1:{FreePort()}";
+        Http = new() { BaseAddress = new(Url) };
+        _process = Kd.Start(["serve", "--urls", Url, "--data", data, "--plugins", plugins, .. more]);
+        foreach (var stream in (StreamReader[])[_process.StandardOutput, _process.StandardError])
+            _ = Task.Run(async () =>
+            {
+                while (await stream.ReadLineAsync() is { } line)
+                    lock (_said)
+                        _said.AppendLine(line);
+            });
+        WaitUntilReady();
+    }
+
+    internal string Url { get; }
+
+    internal HttpClient Http { get; }
+
+    internal string Said
+    {
+        get
+        {
+            lock (_said)
+                return _said.ToString();
+        }
+    }
+
+    internal JsonObject Get(string path) => Http.GetFromJsonAsync<JsonObject>(path).GetAwaiter().GetResult()!;
+
+    internal string State(string id) => (string)Get($"/api/runs/{id}")["job"]!["state"]!;
+
+    /// <summary>Waits until a run is in one of the states, or fails with what the service said.</summary>
+    internal string WaitFor(string id, params string[] states)
+    {
+        for (var end = Stopwatch.StartNew(); end.Elapsed < TimeSpan.FromSeconds(120); Thread.Sleep(100))
+            if (states.Contains(State(id)))
+                return State(id);
+        throw new TimeoutException($"Run {id} is {State(id)}. {Said}");
+    }
+
+    /// <summary>The process that works on a run.</summary>
+    internal static Process? WorkerOf(string data, string id)
+    {
+        var folder = Path.Combine(data, "runs", id, "run");
+        foreach (var process in Directory.EnumerateDirectories("/proc").Select(Path.GetFileName))
+            if (int.TryParse(process, out var number))
+                try
+                {
+                    if (File.ReadAllText($"/proc/{number}/cmdline").Split('\0').Contains(folder))
+                        return Process.GetProcessById(number);
+                }
+                catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException) { }
+        return null;
+    }
+
+    internal void Kill()
+    {
+        _process.Kill();
+        _process.WaitForExit();
+    }
+
+    internal int Terminate()
+    {
+        Process.Start("kill", ["-TERM", _process.Id.ToString()]).WaitForExit();
+        Assert.True(_process.WaitForExit(60_000), Said);
+        return _process.ExitCode;
+    }
+
+    public void Dispose()
+    {
+        if (!_process.HasExited)
+            _process.Kill(entireProcessTree: true);
+        _process.WaitForExit();
+        _process.Dispose();
+        Http.Dispose();
+    }
+
+    private void WaitUntilReady()
+    {
+        for (var end = Stopwatch.StartNew(); end.Elapsed < TimeSpan.FromSeconds(120); Thread.Sleep(100))
+            try
+            {
+                if (Http.GetAsync("/health/ready").GetAwaiter().GetResult().IsSuccessStatusCode)
+                    return;
+            }
+            catch (HttpRequestException) when (!_process.HasExited) { }
+        throw new TimeoutException($"The service does not get ready. {Said}");
+    }
+
+    private static int FreePort()
+    {
+        using var socket = new TcpListener(IPAddress.Loopback, 0);
+        socket.Start();
+        return ((IPEndPoint)socket.LocalEndpoint).Port;
+    }
+}

@@ -1,0 +1,225 @@
+using System.Diagnostics;
+using System.Net;
+using System.Net.Http.Json;
+using System.Text;
+using System.Text.Json.Nodes;
+using KdPlugins.Host.Tests.Commands;
+
+namespace KdPlugins.Host.Tests.Service;
+
+/// <summary>The service as operators meet it: real processes, real runs, faults between them.</summary>
+public sealed class ServiceTests : IDisposable
+{
+    private readonly Kd _kd = new();
+    private readonly string _data;
+
+    public ServiceTests() => _data = _kd.At("data");
+
+    public void Dispose() => _kd.Dispose();
+
+    private ServiceProcess Start(params string[] more) => new(_data, Kd.Plugins, more);
+
+    // Long enough to be met in the middle; a checkpoint at every step.
+    private string Submit(ServiceProcess service, int epochs = 2, string recipe = "")
+    {
+        var result = Kd.Call(
+            "submit",
+            recipe.Length > 0 ? recipe : _kd.TinyRecipe(),
+            "--url",
+            service.Url,
+            "--set",
+            $"training.epochs={epochs}",
+            "--set",
+            "checkpoints.everySteps=1"
+        );
+        Assert.True(result.ExitCode == 0, result.Error);
+        return result.Output.Trim();
+    }
+
+    private string Student(string id)
+    {
+        var report = JsonNode.Parse(File.ReadAllText(Path.Combine(_data, "runs", id, "run", "report.json")))!;
+        return (string)report["student"]!["sha256"]!;
+    }
+
+    [SkippableFact]
+    public void A_run_is_queued_carried_out_and_followed_and_killed_workers_change_nothing()
+    {
+        using var service = Start();
+        var whole = Submit(service);
+        service.WaitFor(whole, "Done");
+        Assert.Contains("\"event\":\"done\"", Kd.Call("logs", whole, "-f", "--url", service.Url).Output);
+        Assert.Contains(whole, Kd.Call("queue", "--url", service.Url).Output);
+        Assert.True(service.Get($"/api/runs/{whole}/series").ContainsKey("run"));
+
+        var killed = Submit(service);
+        for (var kills = 0; kills < 3 && service.WaitFor(killed, "Running", "Done") == "Running"; kills++)
+        {
+            Thread.Sleep(900 + 300 * kills);
+            ServiceProcess.WorkerOf(_data, killed)?.Kill();
+        }
+        service.WaitFor(killed, "Done");
+        Assert.Equal(Student(whole), Student(killed));
+    }
+
+    [SkippableFact]
+    public void A_service_that_is_killed_or_stopped_goes_on_with_its_runs_when_it_is_back()
+    {
+        string[] ids;
+        using (var service = Start())
+        {
+            ids = [Submit(service, 4), Submit(service, 4)];
+            service.WaitFor(ids[0], "Running");
+            Thread.Sleep(1500);
+            service.Kill();
+        }
+        using (var service = Start())
+        {
+            service.WaitFor(ids[0], "Running", "Done");
+            Assert.Equal(0, service.Terminate());
+        }
+        using (var service = Start())
+        {
+            foreach (var id in ids)
+                service.WaitFor(id, "Done");
+            Assert.Equal(Student(ids[0]), Student(ids[1]));
+            Assert.Equal(2, (int)service.Get("/api/counts")["Done"]!);
+        }
+    }
+
+    [SkippableFact]
+    public void Runs_are_cancelled_limited_and_taken_from_the_inbox()
+    {
+        using var service = Start();
+        var cancelled = Submit(service, 4000);
+        service.WaitFor(cancelled, "Running");
+        Assert.Equal(0, Kd.Call("cancel", cancelled, "--url", service.Url).ExitCode);
+        service.WaitFor(cancelled, "Cancelled");
+
+        using var limited = Post(
+            service,
+            new
+            {
+                recipe = File.ReadAllText(_kd.TinyRecipe()),
+                settings = (string[])["training.epochs=4000"],
+                timeLimitSeconds = 2,
+            }
+        );
+        Assert.Equal(HttpStatusCode.Created, limited.StatusCode);
+        service.WaitFor(limited.Headers.Location!.ToString().Split('/')[^1], "Failed");
+
+        File.Copy(_kd.TinyRecipe(), Path.Combine(_data, "inbox", "dropped.json"));
+        File.WriteAllText(Path.Combine(_data, "inbox", "wrong.json"), "{ \"name\": \"x\" ");
+        for (var end = Stopwatch.StartNew(); end.Elapsed < TimeSpan.FromSeconds(30); Thread.Sleep(100))
+            if (Directory.GetFiles(Path.Combine(_data, "inbox", "refused"), "*.txt").Length == 1)
+                break;
+        Assert.Single(Directory.GetFiles(Path.Combine(_data, "inbox", "refused"), "wrong.*.txt"));
+        var taken = Assert.Single(Directory.GetFiles(Path.Combine(_data, "inbox", "taken"), "dropped.*.json"));
+        service.WaitFor(Path.GetFileName(taken).Split('.')[1], "Done");
+    }
+
+    [SkippableFact]
+    public void Strangers_wrong_recipes_and_wild_requests_are_refused()
+    {
+        var token = _kd.Write("token", "0123456789abcdef-secret");
+        using var service = Start("--token-file", token);
+        HttpStatusCode Ask(Action<HttpRequestMessage> change, HttpMethod? method = null, string path = "/api/runs")
+        {
+            using var request = new HttpRequestMessage(method ?? HttpMethod.Get, path);
+            request.Headers.Authorization = new("Bearer", "0123456789abcdef-secret");
+            change(request);
+            return service.Http.SendAsync(request).GetAwaiter().GetResult().StatusCode;
+        }
+        void Body(HttpRequestMessage r, string text) =>
+            r.Content = new StringContent(text, Encoding.UTF8, "application/json");
+
+        Assert.Equal(HttpStatusCode.OK, Ask(_ => { }));
+        Assert.Equal(HttpStatusCode.Unauthorized, Ask(r => r.Headers.Authorization = null));
+        Assert.Equal(
+            HttpStatusCode.Unauthorized,
+            Ask(r => r.Headers.Authorization = new("Bearer", "0123456789abcdef-secreT"))
+        );
+        Assert.Equal(HttpStatusCode.MisdirectedRequest, Ask(r => r.Headers.Host = "evil.example"));
+        Assert.Equal(
+            HttpStatusCode.Forbidden,
+            Ask(r => r.Headers.Add("Origin", "http://evil.example"), HttpMethod.Post)
+        );
+        Assert.Equal(HttpStatusCode.Forbidden, Ask(r => r.Headers.Add("Sec-Fetch-Site", "cross-site")));
+        Assert.Equal(HttpStatusCode.NotFound, Ask(_ => { }, path: "/api/runs/..%2f..%2fetc"));
+        Assert.Equal(HttpStatusCode.BadRequest, Ask(r => Body(r, "{ not json"), HttpMethod.Post)); // KDP0907
+        Assert.Equal(HttpStatusCode.BadRequest, Ask(r => Body(r, "[1,2]"), HttpMethod.Post));
+        Assert.Equal(
+            HttpStatusCode.UnprocessableEntity,
+            Ask(r => Body(r, "{\"recipe\":{\"nmae\":1}}"), HttpMethod.Post)
+        );
+        Assert.Equal(
+            HttpStatusCode.RequestEntityTooLarge,
+            Ask(r => Body(r, new string(' ', 3 << 20)), HttpMethod.Post)
+        );
+        Assert.Equal(HttpStatusCode.OK, Ask(_ => { }, path: "/metrics"));
+        Assert.Equal(HttpStatusCode.OK, Ask(_ => { }, path: "/openapi/v1.json"));
+        Assert.Equal(HttpStatusCode.OK, Ask(_ => { }, path: "/api/plugins"));
+        Assert.Equal(HttpStatusCode.OK, Ask(_ => { }, path: "/api/schema"));
+        Assert.DoesNotContain("0123456789abcdef", service.Said);
+    }
+
+    [SkippableFact]
+    public void A_second_service_a_stray_address_and_no_service_are_told()
+    {
+        using (var service = Start())
+        {
+            var second = Kd.Call("serve", "--data", _data, "--urls", "http://127.0.0.1:0", "--plugins", Kd.Plugins);
+            Assert.Contains("KDP0900", second.Error);
+        }
+        var open = Kd.Call("serve", "--data", _kd.At("other"), "--urls", "http://0.0.0.0:0");
+        Assert.Contains("KDP0902", open.Error);
+        Assert.False(Directory.Exists(_kd.At("other")));
+        var wrong = Kd.Call("serve", "--data", _kd.At("other"), "--urls", "nonsense");
+        Assert.Contains("KDP0901", wrong.Error);
+        var none = Kd.Call("queue", "--url", "http://127.0.0.1:1");
+        Assert.Contains("KDP0906", none.Error);
+    }
+
+    [SkippableFact]
+    public void Plugins_are_swapped_while_it_runs_and_a_bad_one_takes_nothing_away()
+    {
+        var plugins = _kd.At("plugins");
+        Copy(Kd.Plugins, plugins);
+        Directory.Delete(Path.Combine(plugins, "Augmentations"), recursive: true);
+        using var service = new ServiceProcess(_data, plugins);
+        string[] Ids() => [.. service.Get("/api/plugins")["plugins"]!.AsArray().Select(p => (string)p!["id"]!)];
+        void Until(Func<bool> holds)
+        {
+            for (var end = Stopwatch.StartNew(); !holds(); Thread.Sleep(200))
+                Assert.True(end.Elapsed < TimeSpan.FromSeconds(60), service.Said);
+        }
+        Assert.DoesNotContain("cutmix", Ids());
+        Copy(Path.Combine(Kd.Plugins, "Augmentations"), Path.Combine(plugins, "Augmentations"));
+        Until(() => Ids().Contains("cutmix"));
+
+        // A half-copied assembly: the old version stays in use, and the reason is told.
+        var path = Path.Combine(plugins, "Augmentations", "KdPlugins.Augmentations.dll");
+        var whole = File.ReadAllBytes(path);
+        File.WriteAllBytes(path, whole[..(whole.Length / 2)]);
+        Until(() => service.Get("/api/plugins")["troubles"]!.AsArray().Count == 1);
+        Assert.Contains("cutmix", Ids());
+        File.WriteAllBytes(path, whole);
+        Until(() => service.Get("/api/plugins")["troubles"]!.AsArray().Count == 0);
+        Directory.Delete(Path.Combine(plugins, "Augmentations"), recursive: true);
+        Until(() => !Ids().Contains("cutmix"));
+        Assert.DoesNotContain("did not unload", service.Said);
+    }
+
+    private static HttpResponseMessage Post(ServiceProcess service, object body) =>
+        service.Http.PostAsJsonAsync("/api/runs", body).GetAwaiter().GetResult();
+
+    private static void Copy(string from, string to)
+    {
+        foreach (var file in Directory.EnumerateFiles(from, "*", SearchOption.AllDirectories))
+        {
+            var target = Path.Combine(to, Path.GetRelativePath(from, file));
+            Directory.CreateDirectory(Path.GetDirectoryName(target)!);
+            File.Copy(file, target);
+        }
+    }
+}
