@@ -1,5 +1,6 @@
 using KdPlugins.Core;
 using KdPlugins.Losses;
+using KdPlugins.Testing;
 using KdPlugins.Torch;
 using static TorchSharp.torch;
 
@@ -69,8 +70,8 @@ public class CrossEntropyLossTests
                 }
             )
         );
-        Assert.InRange(Numeric.GradientError(z => Loss(z, soft, 0.1), Make.Doubles(Zs)), 0, 1e-8);
-        Assert.InRange(Numeric.GradientError(z => Loss(z, Classes(1, 2), 0.1), Make.Doubles(Zs)), 0, 1e-8);
+        Assert.InRange(GradientCheck.Error(z => Loss(z, soft, 0.1), Make.Doubles(Zs)), 0, 1e-8);
+        Assert.InRange(GradientCheck.Error(z => Loss(z, Classes(1, 2), 0.1), Make.Doubles(Zs)), 0, 1e-8);
     }
 
     [Fact]

@@ -1,6 +1,7 @@
 using FsCheck.Xunit;
 using KdPlugins.Core;
 using KdPlugins.Losses;
+using KdPlugins.Testing;
 using KdPlugins.Torch;
 using static TorchSharp.torch;
 
@@ -40,7 +41,7 @@ public class KdLossTests
     {
         using var scope = NewDisposeScope();
         var (student, teacher) = (Make.Doubles(Zs), Make.Doubles(Zt));
-        Assert.InRange(Numeric.GradientError(s => Loss(s, teacher, temperature), student), 0, 1e-8);
+        Assert.InRange(GradientCheck.Error(s => Loss(s, teacher, temperature), student), 0, 1e-8);
         var leaf = student.clone().requires_grad_(true);
         Loss(leaf, teacher, temperature).backward();
         // t (p_S - p_T) / B
