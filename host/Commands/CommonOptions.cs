@@ -10,7 +10,8 @@ internal static class CommonOptions
     internal static Option<string?> Plugins() =>
         new("--plugins")
         {
-            Description = "The folder of plugins, one subfolder each. Default: KD_PLUGINS, or 'plugins' beside kd.",
+            Description =
+                "The folder of plugins, one subfolder or .kdplugin file each, or one such file. Default: KD_PLUGINS, or 'plugins' beside kd.",
             HelpName = "DIR",
         };
 

@@ -159,6 +159,13 @@ public static class HostErrors
         "Keep data and weights outside the plugin's folder."
     );
 
+    /// <summary>A .kdplugin file cannot be used.</summary>
+    public static readonly ErrorCode BadPackage = new(
+        "KDP0123",
+        "a plugin's package cannot be used",
+        "Fetch the package again, or make it anew by 'kd plugins pack FOLDER'."
+    );
+
     /// <summary>Every entry of this assembly.</summary>
     public static IReadOnlyList<ErrorCode> All { get; } =
     [
@@ -184,5 +191,6 @@ public static class HostErrors
         Leaked,
         RequirementUnmet,
         TooLarge,
+        BadPackage,
     ];
 }

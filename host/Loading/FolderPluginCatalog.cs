@@ -2,12 +2,13 @@ using System.Runtime.CompilerServices;
 using KdPlugins.Core;
 using KdPlugins.Host.Loading.Catalog;
 using KdPlugins.Host.Loading.Manifest;
+using KdPlugins.Host.Loading.Packages;
 using KdPlugins.Torch;
 
 namespace KdPlugins.Host.Loading;
 
 /// <summary>
-/// The plugins of a folder that has one subfolder per plugin assembly. A catalog never changes: to see new files, load
+/// The plugins of a folder that has one subfolder or one .kdplugin file per plugin assembly, or of one such file. A catalog never changes: to see new files, load
 /// another one and unload this. Safe to use from several threads.
 /// </summary>
 public sealed class FolderPluginCatalog : IPluginCatalog, IDisposable
@@ -63,7 +64,7 @@ public sealed class FolderPluginCatalog : IPluginCatalog, IDisposable
     {
         options ??= new();
         root = Path.TrimEndingDirectorySeparator(Path.GetFullPath(root));
-        if (!Directory.Exists(root))
+        if (!Directory.Exists(root) && !IsPackage(root))
             return new(root, [], [Finding.Warning(HostErrors.NoPlugin, $"{root} does not exist.")]);
         var locked = options.Trust == TrustLevel.HashLocked ? HashLock.Read(LockFile(root, options)) : null;
         var prepare = new Lazy<bool>(() =>
@@ -71,13 +72,49 @@ public sealed class FolderPluginCatalog : IPluginCatalog, IDisposable
             options.BeforeFirstInstance?.Invoke();
             return true;
         });
-        var folders = Directory
-            .EnumerateDirectories(root)
-            .Where(d => !Path.GetFileName(d).StartsWith('.'))
-            .Order(StringComparer.Ordinal)
-            .Select(d => PluginFolder.Load(d, options, locked, () => _ = prepare.Value))
-            .ToList();
+        var folders = Sources(root).Select(s => LoadOne(s, options, locked, () => _ = prepare.Value)).ToList();
         return new(root, folders, [.. LooseFiles(root)]);
+    }
+
+    /// <summary>The subfolders and packages of a plugin folder, in order; a package alone is one.</summary>
+    internal static IEnumerable<string> Sources(string root) =>
+        IsPackage(root)
+            ? [root]
+            : Directory
+                .EnumerateDirectories(root)
+                .Concat(Directory.EnumerateFiles(root).Where(IsPackage))
+                .Where(p => !Path.GetFileName(p).StartsWith('.'))
+                .Order(StringComparer.Ordinal);
+
+    /// <summary>Whether a path is a package's file.</summary>
+    internal static bool IsPackage(string path) =>
+        path.EndsWith(PackageFile.Ending, StringComparison.OrdinalIgnoreCase) && File.Exists(path);
+
+    private static PluginFolder LoadOne(string source, LoaderOptions options, HashLock? locked, Action prepare)
+    {
+        var name = Path.GetFileName(source);
+        try
+        {
+            var folder = IsPackage(source)
+                ? new PackageStore(options.PackageFolder ?? PackageStore.DefaultFolder, TimeProvider.System).Unpack(
+                    source,
+                    options
+                )
+                : source;
+            return PluginFolder.Load(name, folder, options, locked, prepare);
+        }
+        catch (KdException e) when (IsPackage(source))
+        {
+            return PluginFolder.Refused(name, source, e);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return PluginFolder.Refused(
+                name,
+                source,
+                new(HostErrors.Unstable, $"{source} cannot be unpacked: {e.Message}", null, e)
+            );
+        }
     }
 
     /// <summary>Records the hashes of a subfolder's files as approved, for hash-locked loading.</summary>
@@ -86,11 +123,16 @@ public sealed class FolderPluginCatalog : IPluginCatalog, IDisposable
     {
         options = (options ?? new()) with { Trust = TrustLevel.HashLocked };
         var path = Path.Combine(root, folder);
+        if (IsPackage(path))
+            path = new PackageStore(options.PackageFolder ?? PackageStore.DefaultFolder, TimeProvider.System).Unpack(
+                path,
+                options
+            );
         if (!Directory.Exists(path))
             throw new KdException(
                 HostErrors.NoPlugin,
                 $"{path} does not exist.",
-                "Name a subfolder of the plugin folder."
+                "Name a subfolder or a package of the plugin folder."
             );
         List<Finding> findings = [];
         var snapshot = Inspection.FolderSnapshot.Take(path, options, findings);
@@ -189,8 +231,7 @@ public sealed class FolderPluginCatalog : IPluginCatalog, IDisposable
     }
 
     private static IEnumerable<Finding> LooseFiles(string root) =>
-        Directory
-            .EnumerateFiles(root, "*.dll")
+        (Directory.Exists(root) ? Directory.EnumerateFiles(root, "*.dll") : [])
             .Order(StringComparer.Ordinal)
             .Select(f =>
                 Finding.Warning(

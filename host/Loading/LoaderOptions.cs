@@ -40,6 +40,12 @@ public sealed record LoaderOptions
     /// <summary>The largest number of files in a plugin's folder. Default: 5000.</summary>
     public int MaxFiles { get; init; } = 5000;
 
+    /// <summary>The largest package, and the most that one unpacks to, in bytes. Default: 1 GiB.</summary>
+    public long MaxPackageBytes { get; init; } = 1L << 30;
+
+    /// <summary>Where packages are unpacked; default: KD_PACKAGES, or a folder of the user's.</summary>
+    public string? PackageFolder { get; init; }
+
     /// <summary>Called once before the first constructor of a plugin runs: starts libtorch, which constructors may use.</summary>
     public Action? BeforeFirstInstance { get; init; }
 

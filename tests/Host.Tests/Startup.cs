@@ -6,5 +6,9 @@ namespace KdPlugins.Host.Tests;
 internal static class Startup
 {
     [ModuleInitializer]
-    internal static void StartLibTorch() => NativeRuntime.Start();
+    internal static void Start()
+    {
+        Environment.SetEnvironmentVariable("KD_PACKAGES", Path.Combine(AppContext.BaseDirectory, "packages"));
+        NativeRuntime.Start();
+    }
 }

@@ -2,7 +2,7 @@ using System.CommandLine;
 
 namespace KdPlugins.Host.Commands.Plugins;
 
-/// <summary>kd plugins list, explain and verify.</summary>
+/// <summary>kd plugins list, explain, verify and pack.</summary>
 internal static class PluginsCommand
 {
     internal static Command Make(Screen screen) =>
@@ -11,6 +11,7 @@ internal static class PluginsCommand
             List(screen),
             Explain(screen),
             Verify(screen),
+            PackCommand.Make(screen),
         };
 
     private static Command List(Screen screen)

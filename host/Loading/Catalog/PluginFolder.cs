@@ -30,16 +30,32 @@ internal sealed class PluginFolder
     internal PluginState State { get; private set; } = PluginState.Active;
 
     /// <summary>Inspects a folder and, where nothing speaks against it, loads and composes it.</summary>
-    internal static PluginFolder Load(string path, LoaderOptions options, Manifest.HashLock? locked, Action prepare)
+    internal static PluginFolder Load(
+        string name,
+        string path,
+        LoaderOptions options,
+        Manifest.HashLock? locked,
+        Action prepare
+    )
     {
         var start = Stopwatch.GetTimestamp();
-        var folder = new PluginFolder(PreFlight.Run(path, options, locked));
+        var folder = new PluginFolder(PreFlight.Run(name, path, options, locked));
         if (folder.Report.IsAccepted)
             folder.LoadAccepted(options, prepare);
         else
             folder.FailAll(PluginState.Refused, folder.Report.Refusal!);
         folder.Report.EntryImage = [];
         folder.LoadTime = Stopwatch.GetElapsedTime(start);
+        return folder;
+    }
+
+    /// <summary>What stands for a package that cannot even be unpacked.</summary>
+    internal static PluginFolder Refused(string name, string path, KdException why)
+    {
+        var folder = new PluginFolder(new PreFlightReport(name, path));
+        var finding = Finding.Error(why.Code, why.Detail);
+        folder.Report.Findings.Add(finding);
+        folder.FailAll(PluginState.Refused, finding);
         return folder;
     }
 

@@ -23,8 +23,8 @@ internal static class ManifestRules
                     $"plugin.json of '{report.Name}' lists the kinds {string.Join(", ", manifest.Kinds)}; the assembly has {string.Join(", ", actual.Order())}."
                 )
             );
-        foreach (var assembly in manifest.Assemblies)
-            CheckHash(report, assembly);
+        foreach (var file in manifest.Assemblies.Concat(manifest.Files))
+            CheckHash(report, file);
         CheckRequirements(report, manifest, machine);
         if (manifest.IsSigned)
             report.Findings.Add(
@@ -36,18 +36,20 @@ internal static class ManifestRules
             );
     }
 
-    private static void CheckHash(PreFlightReport report, ManifestAssembly assembly)
+    // Data files have no hash here: they are not code, and may be large.
+    private static void CheckHash(PreFlightReport report, ManifestAssembly listed)
     {
-        var file = report.Snapshot!.Code.FirstOrDefault(f => f.Path == assembly.Path);
+        var file = report.Snapshot!.Files.FirstOrDefault(f => f.Path == listed.Path);
         var problem =
             file is null ? "is not there"
-            : file.Sha256 != assembly.Sha256 ? $"has the SHA-256 {file.Sha256}, not {assembly.Sha256}"
+            : file.Sha256.Length > 0 && file.Sha256 != listed.Sha256
+                ? $"has the SHA-256 {file.Sha256}, not {listed.Sha256}"
             : null;
         if (problem is not null)
             report.Findings.Add(
                 Finding.Error(
                     HostErrors.BadManifest,
-                    $"plugin.json of '{report.Name}' lists {assembly.Path}, which {problem}.",
+                    $"plugin.json of '{report.Name}' lists {listed.Path}, which {problem}.",
                     "Copy the plugin again from its source, or write plugin.json anew with the build."
                 )
             );

@@ -6,9 +6,9 @@ namespace KdPlugins.Host.Loading.Inspection;
 /// <summary>Looks at a plugin's folder by its files and metadata alone, and says whether it may be loaded.</summary>
 internal static class PreFlight
 {
-    internal static PreFlightReport Run(string folder, LoaderOptions options, HashLock? locked)
+    internal static PreFlightReport Run(string name, string folder, LoaderOptions options, HashLock? locked)
     {
-        var report = new PreFlightReport(Path.GetFileName(folder), folder);
+        var report = new PreFlightReport(name, folder);
         try
         {
             Inspect(report, options, locked);

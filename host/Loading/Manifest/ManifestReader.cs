@@ -18,7 +18,8 @@ internal sealed class ManifestReader(string folder, string file, List<Finding> f
                 "entryAssembly" => manifest with { EntryAssembly = Inside(Text(entry), "entryAssembly") },
                 "sdk" => manifest with { Sdk = Range(entry), SdkText = Text(entry) },
                 "kinds" => manifest with { Kinds = [.. entry.Value.EnumerateArray().Select(Kind)] },
-                "assemblies" => manifest with { Assemblies = [.. entry.Value.EnumerateArray().Select(Assembly)] },
+                "assemblies" => manifest with { Assemblies = Listed(entry, ".dll") },
+                "files" => manifest with { Files = Listed(entry, "") },
                 "paper" => manifest with { Paper = Text(entry) },
                 "requires" => Requires(manifest, entry.Value),
                 "signature" => manifest with { IsSigned = true },
@@ -41,22 +42,25 @@ internal sealed class ManifestReader(string folder, string file, List<Finding> f
         return manifest;
     }
 
-    private ManifestAssembly Assembly(JsonElement value)
+    private List<ManifestAssembly> Listed(JsonProperty list, string ending) =>
+        [.. list.Value.EnumerateArray().Select(value => Listed(value, list.Name, ending))];
+
+    private ManifestAssembly Listed(JsonElement value, string key, string ending)
     {
-        Expect(value.ValueKind == JsonValueKind.Object, "an entry of 'assemblies' is not an object");
-        Expect(value.TryGetProperty("path", out var path), "an entry of 'assemblies' has no 'path'");
-        Expect(value.TryGetProperty("sha256", out var hash), "an entry of 'assemblies' has no 'sha256'");
+        Expect(value.ValueKind == JsonValueKind.Object, $"an entry of '{key}' is not an object");
+        Expect(value.TryGetProperty("path", out var path), $"an entry of '{key}' has no 'path'");
+        Expect(value.TryGetProperty("sha256", out var hash), $"an entry of '{key}' has no 'sha256'");
         var digits = hash.GetString() ?? "";
         Expect(
             digits.Length == 64 && digits.All(char.IsAsciiHexDigit),
-            $"'{digits}' under 'assemblies' is no SHA-256 (64 hexadecimal digits)"
+            $"'{digits}' under '{key}' is no SHA-256 (64 hexadecimal digits)"
         );
-        return new(Inside(path.GetString() ?? "", "assemblies") ?? "", digits.ToLowerInvariant());
+        return new(Inside(path.GetString() ?? "", key, ending) ?? "", digits.ToLowerInvariant());
     }
 
-    private string? Inside(string path, string key)
+    private string? Inside(string path, string key, string ending = ".dll")
     {
-        if (ManifestPath.Problem(folder, path, ".dll") is not { } problem)
+        if (ManifestPath.Problem(folder, path, ending) is not { } problem)
             return path.Replace('\\', '/');
         findings.Add(Finding.Error(HostErrors.PathOutside, $"{file}: '{path}' under '{key}' {problem}."));
         return null;

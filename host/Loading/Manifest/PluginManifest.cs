@@ -3,7 +3,7 @@ using KdPlugins.Core;
 
 namespace KdPlugins.Host.Loading.Manifest;
 
-/// <summary>An assembly that the manifest lists with its hash.</summary>
+/// <summary>A file that the manifest lists with its hash.</summary>
 internal sealed record ManifestAssembly(string Path, string Sha256);
 
 /// <summary>plugin.json. Everything in it is optional; what it says is checked against the files.</summary>
@@ -11,6 +11,9 @@ internal sealed record PluginManifest
 {
     /// <summary>The file's name in a plugin's folder.</summary>
     internal const string FileName = "plugin.json";
+
+    /// <summary>The largest that is read.</summary>
+    internal const int MaxBytes = 1 << 20;
 
     /// <summary>The name to show for the folder.</summary>
     public string? Id { get; init; }
@@ -33,6 +36,9 @@ internal sealed record PluginManifest
     /// <summary>Assemblies with their hashes; empty where nothing is said.</summary>
     public IReadOnlyList<ManifestAssembly> Assemblies { get; init; } = [];
 
+    /// <summary>Every file but this one and its signature, with its hash; empty where nothing is said.</summary>
+    public IReadOnlyList<ManifestAssembly> Files { get; init; } = [];
+
     /// <summary>Where the method was published.</summary>
     public string? Paper { get; init; }
 
@@ -45,6 +51,8 @@ internal sealed record PluginManifest
     /// <summary>Whether there is a signature.</summary>
     public bool IsSigned { get; init; }
 
+    private static JsonDocumentOptions Strict { get; } = new() { AllowDuplicateProperties = false };
+
     /// <summary>Reads the manifest of a folder; null where there is none, or where the findings say why it is unusable.</summary>
     internal static PluginManifest? Read(string folder, List<Finding> findings)
     {
@@ -53,9 +61,9 @@ internal sealed record PluginManifest
             return null;
         try
         {
-            if (new FileInfo(path).Length > 1 << 20)
+            if (new FileInfo(path).Length > MaxBytes)
                 throw new FormatException("the file is larger than 1 MiB");
-            using var document = JsonDocument.Parse(File.ReadAllBytes(path));
+            using var document = JsonDocument.Parse(File.ReadAllBytes(path), Strict);
             return new ManifestReader(folder, path, findings).Read(document.RootElement);
         }
         catch (Exception e) when (e is JsonException or FormatException or InvalidOperationException)

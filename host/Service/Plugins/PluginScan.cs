@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using System.Text;
+using KdPlugins.Host.Loading;
 
 namespace KdPlugins.Host.Service.Plugins;
 
@@ -21,33 +22,37 @@ internal static class PluginScan
         return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text.ToString())));
     }
 
-    /// <summary>The plugin folders by name, each with the SHA-256 over its files' names and contents.</summary>
+    /// <summary>
+    /// The plugin folders and packages by name, each with the SHA-256 over its files' names and contents, or over the
+    /// package's.
+    /// </summary>
     internal static SortedDictionary<string, string> Folders(string root)
     {
         var found = new SortedDictionary<string, string>(StringComparer.Ordinal);
         if (Directory.Exists(root))
-            foreach (var folder in Directory.EnumerateDirectories(root))
-                if (!Path.GetFileName(folder).StartsWith('.'))
-                    found[Path.GetFileName(folder)] = Hash(folder);
+            foreach (var source in FolderPluginCatalog.Sources(root))
+                found[Path.GetFileName(source)] = Hash(source);
         return found;
     }
 
-    /// <summary>SHA-256 over names and contents of the files in a folder.</summary>
-    internal static string Hash(string folder)
+    /// <summary>SHA-256 over names and contents of the files in a folder, or over the content of a file.</summary>
+    internal static string Hash(string source)
     {
+        if (File.Exists(source))
+            return Convert.ToHexStringLower(HashFile(source));
         using var sha = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        foreach (var file in Directory.EnumerateFiles(folder, "*", Everything).Order(StringComparer.Ordinal))
+        foreach (var file in Directory.EnumerateFiles(source, "*", Everything).Order(StringComparer.Ordinal))
         {
-            sha.AppendData(Encoding.UTF8.GetBytes(Path.GetRelativePath(folder, file) + "\n"));
-            using var stream = new FileStream(
-                file,
-                FileMode.Open,
-                FileAccess.Read,
-                FileShare.ReadWrite | FileShare.Delete
-            );
-            sha.AppendData(SHA256.HashData(stream));
+            sha.AppendData(Encoding.UTF8.GetBytes(Path.GetRelativePath(source, file) + "\n"));
+            sha.AppendData(HashFile(file));
         }
         return Convert.ToHexStringLower(sha.GetHashAndReset());
+    }
+
+    private static byte[] HashFile(string path)
+    {
+        using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+        return SHA256.HashData(stream);
     }
 
     /// <summary>The name of a set of folders.</summary>

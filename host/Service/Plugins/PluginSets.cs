@@ -130,17 +130,19 @@ internal sealed class PluginSets : IDisposable
         var fresh = found.Where(f => _current?.Folders.GetValueOrDefault(f.Key) != f.Value).ToList();
         foreach (var (folder, hash) in found.Except(fresh))
             chosen[folder] = (Path.Combine(_current!.Folder, folder), hash);
+        var unusable = new Dictionary<string, CheckResult>();
         foreach (var (folder, hash) in fresh)
-        {
-            PluginScan.Copy(Path.Combine(_source, folder), Path.Combine(Staging, folder, folder));
-            if (PluginScan.Hash(Path.Combine(Staging, folder, folder)) != hash)
-                throw new IOException($"'{folder}' changed while it was copied.");
-        }
+            if (Stage(folder, hash) is { } reason)
+                unusable[folder] = new(false, false, reason);
         // All at once first: the usual case costs one process, not one per folder.
-        var all = fresh.Count > 0 ? await CheckAll(fresh.Select(f => f.Key), stop) : null;
+        var staged = fresh.Select(f => f.Key).Except(unusable.Keys).ToList();
+        var all = staged.Count > 0 ? await CheckAll(staged, stop) : null;
         foreach (var (folder, hash) in fresh)
         {
-            var result = all is { IsGood: true } ? all : await CheckOne(folder, stop);
+            var result =
+                unusable.TryGetValue(folder, out var bad) ? bad
+                : all is { IsGood: true } ? all
+                : await CheckOne(folder, stop);
             var old = _current?.Folders.GetValueOrDefault(folder);
             if (result.IsGood || (result.MayBeLoaded && old is null))
                 chosen[folder] = (Path.Combine(Staging, folder, folder), hash);
@@ -150,6 +152,31 @@ internal sealed class PluginSets : IDisposable
                 troubles.Add(Told(new(folder, result.Reason, old is not null)));
         }
         return (chosen, troubles);
+    }
+
+    // Copies a folder, or unpacks a package, to where it is tried. Why a package cannot be unpacked; null for nothing.
+    private string? Stage(string name, string hash)
+    {
+        var (from, to) = (Path.Combine(_source, name), Path.Combine(Staging, name, name));
+        if (!FolderPluginCatalog.IsPackage(from))
+        {
+            PluginScan.Copy(from, to);
+            if (PluginScan.Hash(to) != hash)
+                throw new IOException($"'{name}' changed while it was copied.");
+            return null;
+        }
+        using var package = new FileStream(from, FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete);
+        if (Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(package)) != hash)
+            throw new IOException($"'{name}' changed while it was read.");
+        try
+        {
+            Loading.Packages.PackageFile.Extract(package, name, to, new());
+            return null;
+        }
+        catch (KdException e)
+        {
+            return e.Message;
+        }
     }
 
     private Task<CheckResult> CheckAll(IEnumerable<string> folders, CancellationToken stop)

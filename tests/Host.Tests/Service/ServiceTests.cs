@@ -207,6 +207,18 @@ public sealed class ServiceTests : IDisposable
         Until(() => service.Get("/api/plugins")["troubles"]!.AsArray().Count == 0);
         Directory.Delete(Path.Combine(plugins, "Augmentations"), recursive: true);
         Until(() => !Ids().Contains("cutmix"));
+
+        // The same as a package; half of one takes nothing away either.
+        var package = Path.Combine(plugins, "aug.kdplugin");
+        var packed = Kd.Call("plugins", "pack", Path.Combine(Kd.Plugins, "Augmentations"), "-o", package);
+        Assert.True(packed.ExitCode == 0, packed.Error);
+        Until(() => Ids().Contains("cutmix"));
+        File.WriteAllBytes(package, File.ReadAllBytes(package)[..5000]);
+        Until(() => service.Get("/api/plugins")["troubles"]!.AsArray().Count == 1);
+        Assert.Contains("KDP0123", service.Get("/api/plugins")["troubles"]!.ToJsonString());
+        Assert.Contains("cutmix", Ids());
+        File.Delete(package);
+        Until(() => !Ids().Contains("cutmix"));
         Assert.DoesNotContain("did not unload", service.Said);
     }
 
