@@ -27,8 +27,9 @@ internal sealed class PluginHost : IDisposable
 
     internal FolderPluginCatalog Catalog { get; }
 
-    /// <summary>Loads a plugin folder; null for the default.</summary>
-    internal static PluginHost Load(string? folder, LoaderOptions? options = null) => new(folder, options ?? new());
+    /// <summary>Loads a plugin folder; null for the default, and for what the environment says of trust.</summary>
+    internal static PluginHost Load(string? folder, LoaderOptions? options = null) =>
+        new(folder, options ?? TrustOptions.FromEnvironment());
 
     /// <summary>Waits for libtorch and sets its number of threads; 0 for one per processor.</summary>
     /// <exception cref="KdException"><c>KDP0001</c>: there is no usable libtorch.</exception>

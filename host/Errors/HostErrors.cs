@@ -166,6 +166,13 @@ public static class HostErrors
         "Fetch the package again, or make it anew by 'kd plugins pack FOLDER'."
     );
 
+    /// <summary>A signature is missing or wrong, or there is nothing to check it with.</summary>
+    public static readonly ErrorCode NotSigned = new(
+        "KDP0124",
+        "a plugin bears no trusted signature",
+        "Sign the package by 'kd plugins sign', or trust its author's public key, if you do."
+    );
+
     /// <summary>Every entry of this assembly.</summary>
     public static IReadOnlyList<ErrorCode> All { get; } =
     [
@@ -192,5 +199,6 @@ public static class HostErrors
         RequirementUnmet,
         TooLarge,
         BadPackage,
+        NotSigned,
     ];
 }

@@ -59,20 +59,20 @@ public sealed class FolderPluginCatalog : IPluginCatalog, IDisposable
     /// Inspects and loads every subfolder. A plugin that fails is reported and holds nobody else up; a folder that does not
     /// exist has no plugins.
     /// </summary>
-    /// <exception cref="KdException"><c>KDP0111</c>: the lock file cannot be read.</exception>
+    /// <exception cref="KdException"><c>KDP0111</c>: the lock file cannot be read; <c>KDP0124</c>: there are no trusted keys.</exception>
     public static FolderPluginCatalog Load(string root, LoaderOptions? options = null)
     {
         options ??= new();
         root = Path.TrimEndingDirectorySeparator(Path.GetFullPath(root));
         if (!Directory.Exists(root) && !IsPackage(root))
             return new(root, [], [Finding.Warning(HostErrors.NoPlugin, $"{root} does not exist.")]);
-        var locked = options.Trust == TrustLevel.HashLocked ? HashLock.Read(LockFile(root, options)) : null;
+        var trust = PluginTrust.Read(root, options);
         var prepare = new Lazy<bool>(() =>
         {
             options.BeforeFirstInstance?.Invoke();
             return true;
         });
-        var folders = Sources(root).Select(s => LoadOne(s, options, locked, () => _ = prepare.Value)).ToList();
+        var folders = Sources(root).Select(s => LoadOne(s, options, trust, () => _ = prepare.Value)).ToList();
         return new(root, folders, [.. LooseFiles(root)]);
     }
 
@@ -90,18 +90,13 @@ public sealed class FolderPluginCatalog : IPluginCatalog, IDisposable
     internal static bool IsPackage(string path) =>
         path.EndsWith(PackageFile.Ending, StringComparison.OrdinalIgnoreCase) && File.Exists(path);
 
-    private static PluginFolder LoadOne(string source, LoaderOptions options, HashLock? locked, Action prepare)
+    private static PluginFolder LoadOne(string source, LoaderOptions options, PluginTrust trust, Action prepare)
     {
         var name = Path.GetFileName(source);
         try
         {
-            var folder = IsPackage(source)
-                ? new PackageStore(options.PackageFolder ?? PackageStore.DefaultFolder, TimeProvider.System).Unpack(
-                    source,
-                    options
-                )
-                : source;
-            return PluginFolder.Load(name, folder, options, locked, prepare);
+            var folder = IsPackage(source) ? Store(options).Unpack(source, options) : source;
+            return PluginFolder.Load(name, folder, options, trust, prepare);
         }
         catch (KdException e) when (IsPackage(source))
         {
@@ -117,17 +112,30 @@ public sealed class FolderPluginCatalog : IPluginCatalog, IDisposable
         }
     }
 
-    /// <summary>Records the hashes of a subfolder's files as approved, for hash-locked loading.</summary>
+    /// <summary>
+    /// Records the hashes of subfolders' and packages' files as approved, for locked loading; without names those of all there
+    /// are, and of no others. Gives the names.
+    /// </summary>
     /// <exception cref="KdException"><c>KDP0101</c>: no such subfolder; <c>KDP0111</c>: the lock file cannot be read.</exception>
-    public static void Approve(string root, string folder, LoaderOptions? options = null)
+    public static IReadOnlyList<string> Approve(string root, IReadOnlyList<string> names, LoaderOptions? options = null)
     {
-        options = (options ?? new()) with { Trust = TrustLevel.HashLocked };
-        var path = Path.Combine(root, folder);
+        options = (options ?? new()) with { Trust = TrustLevel.Locked };
+        var file = HashLock.PathOf(root, options);
+        var locked = names.Count > 0 ? HashLock.Read(file) : new();
+        if (names.Count == 0)
+            names = [.. (Directory.Exists(root) ? Sources(root) : []).Select(s => Path.GetFileName(s))];
+        foreach (var name in names)
+            locked.Approve(name, ToApprove(Path.Combine(root, name), options));
+        if (names.Count == 0)
+            throw new KdException(HostErrors.NoPlugin, $"{root} has no plugins.");
+        locked.Write(file);
+        return names;
+    }
+
+    private static Inspection.FolderSnapshot ToApprove(string path, LoaderOptions options)
+    {
         if (IsPackage(path))
-            path = new PackageStore(options.PackageFolder ?? PackageStore.DefaultFolder, TimeProvider.System).Unpack(
-                path,
-                options
-            );
+            path = Store(options).Unpack(path, options);
         if (!Directory.Exists(path))
             throw new KdException(
                 HostErrors.NoPlugin,
@@ -136,13 +144,13 @@ public sealed class FolderPluginCatalog : IPluginCatalog, IDisposable
             );
         List<Finding> findings = [];
         var snapshot = Inspection.FolderSnapshot.Take(path, options, findings);
-        if (findings.Find(f => f.Severity == Severity.Error) is { } refusal)
-            throw new KdException(refusal.Code, refusal.Detail, refusal.Remedy);
-        var file = LockFile(root, options);
-        var locked = HashLock.Read(file);
-        locked.Approve(folder, snapshot);
-        locked.Write(file);
+        return findings.Find(f => f.Severity == Severity.Error) is { } refusal
+            ? throw new KdException(refusal.Code, refusal.Detail, refusal.Remedy)
+            : snapshot;
     }
+
+    private static PackageStore Store(LoaderOptions options) =>
+        new(options.PackageFolder ?? PackageStore.DefaultFolder, TimeProvider.System);
 
     /// <inheritdoc/>
     /// <exception cref="KdException">
@@ -240,9 +248,6 @@ public sealed class FolderPluginCatalog : IPluginCatalog, IDisposable
                     $"Put it, with its dependencies, into {Path.Combine(root, Path.GetFileNameWithoutExtension(f))}."
                 )
             );
-
-    private static string LockFile(string root, LoaderOptions options) =>
-        options.LockFile ?? Path.Combine(root, HashLock.FileName);
 
     private static PluginStatus Status(PluginFolder folder, LoadedPart part) =>
         new(part.Fact.Kind, part.Fact.Id, part.Fact.Version, folder.Report.Name, part.State, part.Reason);

@@ -9,7 +9,10 @@ public enum TrustLevel
     Open,
 
     /// <summary>Only folders whose files have the SHA-256 that plugins.lock.json records.</summary>
-    HashLocked,
+    Locked,
+
+    /// <summary>Only folders whose plugin.json bears a signature of a trusted key, and lists every file.</summary>
+    Signed,
 }
 
 /// <summary>What the machine has, asked only where a manifest requires it.</summary>
@@ -30,6 +33,9 @@ public sealed record LoaderOptions
 
     /// <summary>The lock file; default: plugins.lock.json in the plugin folder.</summary>
     public string? LockFile { get; init; }
+
+    /// <summary>The folder of trusted public keys (.pem), for Signed; null for none.</summary>
+    public string? TrustedKeys { get; init; }
 
     /// <summary>How long a constructor, or the loading of an assembly's types, may take. Default: 10 seconds.</summary>
     public TimeSpan Timeout { get; init; } = TimeSpan.FromSeconds(10);

@@ -1,4 +1,5 @@
 using System.ComponentModel.DataAnnotations;
+using KdPlugins.Host.Loading;
 
 namespace KdPlugins.Host.Service;
 
@@ -80,8 +81,15 @@ public sealed class ServiceOptions : IValidatableObject
     [Range(0.05, 600.0)]
     public double QuietSeconds { get; set; } = 1;
 
-    /// <summary>Whether plugin folders must be approved in plugins.lock.json. Default false.</summary>
-    public bool HashLocked { get; set; }
+    /// <summary>
+    /// Which plugins come into use: <c>Open</c> all, <c>Locked</c> as plugins.lock.json records them, <c>Signed</c> by a
+    /// trusted key. Default: Open.
+    /// </summary>
+    [EnumDataType(typeof(TrustLevel))]
+    public TrustLevel Trust { get; set; } = TrustLevel.Open;
+
+    /// <summary>The folder of trusted public keys (.pem), for Signed. Default: none.</summary>
+    public string TrustedKeys { get; set; } = "";
 
     /// <summary>The command that starts a worker, without its arguments; empty for this program.</summary>
     public IList<string> WorkerCommand { get; set; } = [];
@@ -93,6 +101,8 @@ public sealed class ServiceOptions : IValidatableObject
             yield return new($"Devices: '{device}' is none of auto, cpu, cuda, cuda:N.", [nameof(Devices)]);
         if (Devices.Distinct().Count() != Devices.Count)
             yield return new("Devices: each device gets one worker; one is named twice.", [nameof(Devices)]);
+        if (Trust == TrustLevel.Signed && TrustedKeys.Length == 0)
+            yield return new("Signed plugins need a folder of trusted keys.", [nameof(TrustedKeys)]);
         if (MaxBackOffSeconds < BackOffSeconds)
             yield return new("MaxBackOffSeconds is less than BackOffSeconds.", [nameof(MaxBackOffSeconds)]);
         foreach (var url in Urls.Split(';'))

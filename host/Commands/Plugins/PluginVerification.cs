@@ -7,17 +7,14 @@ using KdPlugins.Torch;
 namespace KdPlugins.Host.Commands.Plugins;
 
 /// <summary>Does with every plugin what a run would do before its first step, and unloads it again.</summary>
-internal sealed class PluginVerification(string? folder, bool locked, IReadOnlyList<string> approve)
+internal sealed class PluginVerification(string? folder, LoaderOptions options)
 {
     private readonly List<string> _problems = [];
 
     /// <summary>Gives the exit code; raises KDP0805 where anything cannot be used.</summary>
     internal int Run(Screen screen)
     {
-        foreach (var name in approve)
-            FolderPluginCatalog.Approve(folder ?? PluginHost.DefaultFolder, name);
-        var trust = locked || approve.Count > 0 ? TrustLevel.HashLocked : TrustLevel.Open;
-        using var host = PluginHost.Load(folder, new() { Trust = trust });
+        using var host = PluginHost.Load(folder, options);
         _problems.AddRange(
             PluginReport
                 .Problems(host.Catalog)

@@ -2,7 +2,7 @@ using System.CommandLine;
 
 namespace KdPlugins.Host.Commands.Plugins;
 
-/// <summary>kd plugins list, explain, verify and pack.</summary>
+/// <summary>kd plugins list, explain, verify, and what makes and approves packages.</summary>
 internal static class PluginsCommand
 {
     internal static Command Make(Screen screen) =>
@@ -12,15 +12,19 @@ internal static class PluginsCommand
             Explain(screen),
             Verify(screen),
             PackCommand.Make(screen),
+            LockCommand.Make(screen),
+            SignCommand.Make(screen),
+            SignCommand.MakeKeys(screen),
         };
 
     private static Command List(Screen screen)
     {
         var plugins = CommonOptions.Plugins();
         var command = new Command("list", "Lists every plugin, usable or not.") { plugins };
+        var trust = TrustOptions.AddTo(command);
         command.SetAction(parsed =>
         {
-            using var host = PluginHost.Load(parsed.GetValue(plugins));
+            using var host = PluginHost.Load(parsed.GetValue(plugins), trust.Read(parsed));
             screen.Tell(() => PluginReport.Json(host.Catalog), () => PluginReport.Text(host.Catalog));
             return ExitCodes.Done;
         });
@@ -45,28 +49,12 @@ internal static class PluginsCommand
     private static Command Verify(Screen screen)
     {
         var plugins = CommonOptions.Plugins();
-        var locked = new Option<bool>("--locked")
-        {
-            Description = "Refuses folders whose files are not those that plugins.lock.json records.",
-        };
-        var approve = new Option<string[]>("--approve")
-        {
-            Description = "Records a folder's files in plugins.lock.json first; may be repeated.",
-            HelpName = "FOLDER",
-        };
         var command = new Command("verify", "Makes every plugin, checks its options, and unloads it again.")
         {
             plugins,
-            locked,
-            approve,
         };
-        command.SetAction(parsed =>
-            new PluginVerification(
-                parsed.GetValue(plugins),
-                parsed.GetValue(locked),
-                parsed.GetValue(approve) ?? []
-            ).Run(screen)
-        );
+        var trust = TrustOptions.AddTo(command);
+        command.SetAction(parsed => new PluginVerification(parsed.GetValue(plugins), trust.Read(parsed)).Run(screen));
         return command;
     }
 }

@@ -30,6 +30,7 @@ internal static class ResumeCommand
             plugins,
             threads,
         };
+        var trust = TrustOptions.AddTo(command);
         command.SetAction(parsed =>
         {
             using var supervisor = parsed.GetValue(supervised) ? Supervisor.Watch() : null;
@@ -46,14 +47,14 @@ internal static class ResumeCommand
                 OverrideContradictions = parsed.GetValue(changes),
                 Strict = parsed.GetValue(strict),
             };
-            return Resume(screen, folder, origin, resume);
+            using var host = PluginHost.Load(origin.PluginFolder, trust.Read(parsed));
+            return Resume(screen, host, folder, origin, resume);
         });
         return command;
     }
 
-    private static int Resume(Screen screen, string folder, RunOrigin origin, ResumeOptions resume)
+    private static int Resume(Screen screen, PluginHost host, string folder, RunOrigin origin, ResumeOptions resume)
     {
-        using var host = PluginHost.Load(origin.PluginFolder);
         // A run that died before its folder was complete has the recipe only in its origin.
         var kept = Path.Combine(folder, "recipe.json");
         var text = File.Exists(kept) ? File.ReadAllText(kept) : origin.Recipe;

@@ -35,10 +35,11 @@ internal static class RunCommand
             plugins,
             threads,
         };
+        var trust = TrustOptions.AddTo(command);
         command.SetAction(parsed =>
         {
             using var supervisor = parsed.GetValue(supervised) ? Supervisor.Watch() : null;
-            using var host = PluginHost.Load(parsed.GetValue(plugins));
+            using var host = PluginHost.Load(parsed.GetValue(plugins), trust.Read(parsed));
             var origin = new RunOrigin(
                 Path.GetFullPath(parsed.GetRequiredValue(recipe)),
                 parsed.GetValue(recipeFolder) is { } from

@@ -38,6 +38,7 @@ internal static class ServeCommand
             token,
             plugins,
         };
+        var trust = TrustOptions.AddTo(command);
         command.SetAction(parsed =>
             Serve(
                 screen,
@@ -46,6 +47,8 @@ internal static class ServeCommand
                     options.Urls = parsed.GetValue(urls) ?? options.Urls;
                     options.Data = parsed.GetValue(data) ?? options.Data;
                     options.TokenFile = parsed.GetValue(token) ?? options.TokenFile;
+                    options.Trust = trust.Level(parsed) ?? options.Trust;
+                    options.TrustedKeys = trust.Keys(parsed) ?? options.TrustedKeys;
                     options.Plugins = parsed.GetValue(plugins) ?? options.Plugins;
                 }
             )

@@ -34,12 +34,12 @@ internal sealed class PluginFolder
         string name,
         string path,
         LoaderOptions options,
-        Manifest.HashLock? locked,
+        Manifest.PluginTrust trust,
         Action prepare
     )
     {
         var start = Stopwatch.GetTimestamp();
-        var folder = new PluginFolder(PreFlight.Run(name, path, options, locked));
+        var folder = new PluginFolder(PreFlight.Run(name, path, options, trust));
         if (folder.Report.IsAccepted)
             folder.LoadAccepted(options, prepare);
         else

@@ -11,7 +11,7 @@ internal sealed record SnapshotFile(string Path, long Length, DateTime Changed, 
 
 /// <summary>
 /// The files of a plugin's folder at one moment. Assemblies and json files have their hash; native libraries, which are
-/// large, only where folders are locked by hash.
+/// large, only where folders are locked by hash; data only where they are signed.
 /// </summary>
 internal sealed class FolderSnapshot
 {
@@ -95,9 +95,10 @@ internal sealed class FolderSnapshot
     private static bool IsHashed(string path, TrustLevel trust)
     {
         var name = Path.GetFileName(path);
-        return EndsWithAny(name, ManagedEndings)
+        return trust == TrustLevel.Signed
+            || EndsWithAny(name, ManagedEndings)
             || (
-                trust == TrustLevel.HashLocked
+                trust != TrustLevel.Open
                 && (EndsWithAny(name, NativeEndings) || name.Contains(".so.", StringComparison.Ordinal))
             );
     }

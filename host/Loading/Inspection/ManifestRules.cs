@@ -26,14 +26,6 @@ internal static class ManifestRules
         foreach (var file in manifest.Assemblies.Concat(manifest.Files))
             CheckHash(report, file);
         CheckRequirements(report, manifest, machine);
-        if (manifest.IsSigned)
-            report.Findings.Add(
-                Finding.Warning(
-                    HostErrors.BadManifest,
-                    $"plugin.json of '{report.Name}' has a signature, which this host does not check.",
-                    "Use hash-locked loading where the origin matters."
-                )
-            );
     }
 
     // Data files have no hash here: they are not code, and may be large.

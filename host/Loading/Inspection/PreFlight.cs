@@ -6,12 +6,12 @@ namespace KdPlugins.Host.Loading.Inspection;
 /// <summary>Looks at a plugin's folder by its files and metadata alone, and says whether it may be loaded.</summary>
 internal static class PreFlight
 {
-    internal static PreFlightReport Run(string name, string folder, LoaderOptions options, HashLock? locked)
+    internal static PreFlightReport Run(string name, string folder, LoaderOptions options, PluginTrust trust)
     {
         var report = new PreFlightReport(name, folder);
         try
         {
-            Inspect(report, options, locked);
+            Inspect(report, options, trust);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -21,13 +21,15 @@ internal static class PreFlight
         return report;
     }
 
-    private static void Inspect(PreFlightReport report, LoaderOptions options, HashLock? locked)
+    private static void Inspect(PreFlightReport report, LoaderOptions options, PluginTrust trust)
     {
         var snapshot = FolderSnapshot.Take(report.Folder, options, report.Findings);
         report.Snapshot = snapshot;
-        if (locked?.Check(report.Name, snapshot) is { } difference)
+        if (trust.Lock?.Check(report.Name, snapshot) is { } difference)
             report.Findings.Add(difference);
         report.Manifest = PluginManifest.Read(report.Folder, report.Findings);
+        if (trust.Keys is { } keys)
+            SignatureRules.Check(report, keys);
         var images = ReadAssemblies(report, snapshot);
         EntryChoice.Make(report);
         if (report.Entry is not { } entry)

@@ -13,6 +13,10 @@ internal sealed class HashLock
 
     private readonly SortedDictionary<string, SortedDictionary<string, string>> _folders = new(StringComparer.Ordinal);
 
+    /// <summary>Where it lies.</summary>
+    internal static string PathOf(string root, LoaderOptions options) =>
+        options.LockFile ?? Path.Combine(root, FileName);
+
     /// <summary>Reads a lock file; one that is absent approves nothing. Raises KDP0111 where it cannot be read.</summary>
     internal static HashLock Read(string path)
     {

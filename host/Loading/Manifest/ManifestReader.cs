@@ -22,7 +22,6 @@ internal sealed class ManifestReader(string folder, string file, List<Finding> f
                 "files" => manifest with { Files = Listed(entry, "") },
                 "paper" => manifest with { Paper = Text(entry) },
                 "requires" => Requires(manifest, entry.Value),
-                "signature" => manifest with { IsSigned = true },
                 "$schema" => manifest,
                 _ => Unknown(manifest, entry.Name),
             };

@@ -48,9 +48,6 @@ internal sealed record PluginManifest
     /// <summary>The memory that is needed, in GiB; 0 where nothing is said.</summary>
     public double RequiresMemoryGiB { get; init; }
 
-    /// <summary>Whether there is a signature.</summary>
-    public bool IsSigned { get; init; }
-
     private static JsonDocumentOptions Strict { get; } = new() { AllowDuplicateProperties = false };
 
     /// <summary>Reads the manifest of a folder; null where there is none, or where the findings say why it is unusable.</summary>

@@ -15,13 +15,9 @@ internal static class PackageFile
     /// <summary>How a package's file is called.</summary>
     internal const string Ending = ".kdplugin";
 
-    /// <summary>The signature's name beside plugin.json.</summary>
-    internal const string SignatureName = "plugin.json.sig";
-
     private const int EndRecord = 22;
     private const uint EndSignature = 0x06054b50;
     private const int MaxDirectoryBytes = 8 << 20;
-    private const int MaxSignatureBytes = 16 << 10;
     private const long MaxRatio = 200;
     private const long FreeOfRatio = 1 << 20;
 
@@ -131,10 +127,10 @@ internal static class PackageFile
                 .StartsWith(Path.GetFullPath(folder) + Path.DirectorySeparatorChar, StringComparison.Ordinal)
         )
             throw new KdException(HostErrors.PathOutside, $"{name}: the entry '{entry.FullName}' leads out of it.");
-        if (entry.FullName == SignatureName)
+        if (entry.FullName == PluginSignature.FileName)
         {
-            if (entry.Length > MaxSignatureBytes)
-                throw Large(name, $"has a {SignatureName} of {entry.Length} bytes");
+            if (entry.Length > PluginSignature.MaxBytes)
+                throw Large(name, $"has a {PluginSignature.FileName} of {entry.Length} bytes");
             Write(entry, name, path);
             return;
         }

@@ -84,7 +84,7 @@ internal sealed class PackageStore(string root, TimeProvider clock)
         foreach (var path in Directory.EnumerateFiles(folder, "*", SearchOption.AllDirectories))
         {
             var name = Path.GetRelativePath(folder, path).Replace('\\', '/');
-            if (name is PluginManifest.FileName or PackageFile.SignatureName)
+            if (name is PluginManifest.FileName or PluginSignature.FileName)
                 continue;
             using var stream = File.OpenRead(path);
             if (!expected.Remove(name, out var hash) || Convert.ToHexStringLower(SHA256.HashData(stream)) != hash)

@@ -21,21 +21,41 @@ internal static class PackageWriter
         folder = Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder));
         if (!Directory.Exists(folder))
             throw new KdException(HostErrors.NoPlugin, $"{folder} does not exist.");
-        var report = PreFlight.Run(Path.GetFileName(folder), folder, options, null);
+        var report = PreFlight.Run(Path.GetFileName(folder), folder, options, PluginTrust.None);
         if (report.Refusal is { } refusal)
             throw new KdException(refusal.Code, refusal.Detail, refusal.Remedy);
         var files = Files(folder, report);
         var manifest = Complete(report, files);
-        return (Zip(folder, files, ManifestJson.Write(manifest)), manifest);
+        return (Zip(folder, files, ManifestJson.Write(manifest), null), manifest);
     }
 
-    /// <summary>The bytes of an archive of one manifest and files, in order.</summary>
-    internal static byte[] Zip(string folder, IEnumerable<ManifestAssembly> files, byte[] manifest)
+    /// <summary>The bytes of a package with a signature, instead of the one that it may have.</summary>
+    /// <exception cref="KdException">The package is refused, or <c>KDP0124</c>: the key cannot be used.</exception>
+    internal static byte[] Sign(string package, string keyFile, LoaderOptions options)
+    {
+        var folder = Path.Combine(Path.GetTempPath(), $"kd-sign-{Path.GetRandomFileName()}");
+        using (var stream = new FileStream(package, FileMode.Open, FileAccess.Read, FileShare.Read))
+            PackageFile.Extract(stream, Path.GetFileName(package), folder, options);
+        try
+        {
+            var manifest = File.ReadAllBytes(Path.Combine(folder, PluginManifest.FileName));
+            var files = PluginManifest.Read(folder, [])!.Files;
+            return Zip(folder, files, manifest, PluginSignature.Sign(manifest, keyFile));
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
+    private static byte[] Zip(string folder, IEnumerable<ManifestAssembly> files, byte[] manifest, byte[]? signature)
     {
         using var stream = new MemoryStream();
         using (var archive = new ZipArchive(stream, ZipArchiveMode.Create, leaveOpen: true))
         {
             Add(archive, PluginManifest.FileName, manifest);
+            if (signature is not null)
+                Add(archive, PluginSignature.FileName, signature);
             foreach (var file in files)
                 Add(archive, file.Path, File.ReadAllBytes(Path.Combine(folder, file.Path)));
         }
@@ -68,7 +88,7 @@ internal static class PackageWriter
     private static bool BelongsInside(string path)
     {
         var name = Path.GetFileName(path);
-        return path is not (PluginManifest.FileName or PackageFile.SignatureName)
+        return path is not (PluginManifest.FileName or PluginSignature.FileName)
             && !name.EndsWith(".runtimeconfig.json", StringComparison.OrdinalIgnoreCase)
             && !(
                 Path.GetExtension(name).ToLowerInvariant() is ".dll" or ".pdb" or ".xml"

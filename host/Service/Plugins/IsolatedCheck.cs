@@ -22,10 +22,11 @@ internal sealed class IsolatedCheck(ServiceOptions options)
     internal async Task<CheckResult> Run(string root, CancellationToken stop)
     {
         var start = WorkerCommand.Program(options);
-        foreach (var argument in (string[])["plugins", "verify", "--plugins", root, "--json"])
+        foreach (
+            var argument in (IEnumerable<string>)
+                ["plugins", "verify", "--plugins", root, "--json", .. WorkerCommand.Trust(options)]
+        )
             start.ArgumentList.Add(argument);
-        if (options.HashLocked)
-            start.ArgumentList.Add("--locked");
         start.RedirectStandardOutput = start.RedirectStandardError = true;
         using var process = Process.Start(start)!;
         var output = process.StandardOutput.ReadToEndAsync(stop);

@@ -55,10 +55,12 @@ internal static class PluginScan
         return SHA256.HashData(stream);
     }
 
-    /// <summary>The name of a set of folders.</summary>
-    internal static string SetName(IEnumerable<KeyValuePair<string, string>> folders) =>
+    /// <summary>The name of a set of folders that were let in by some rules.</summary>
+    internal static string SetName(IEnumerable<KeyValuePair<string, string>> folders, string rules) =>
         Convert.ToHexStringLower(
-            SHA256.HashData(Encoding.UTF8.GetBytes(string.Join("\n", folders.Select(f => $"{f.Key} {f.Value}"))))
+            SHA256.HashData(
+                Encoding.UTF8.GetBytes(string.Join("\n", folders.Select(f => $"{f.Key} {f.Value}").Append(rules)))
+            )
         )[..16];
 
     /// <summary>Copies a folder, links as links.</summary>

@@ -18,13 +18,14 @@ internal sealed class PluginSets : IDisposable
     private readonly string _store;
     private readonly ServiceOptions _options;
     private readonly JobQueue _queue;
-    private readonly IsolatedCheck _check;
+    private readonly PluginStaging _staging;
     private readonly ServiceMetrics _metrics;
     private readonly ILogger<PluginSets> _log;
     private readonly ReaderWriterLockSlim _use = new();
     private readonly Dictionary<string, int> _leases = [];
     private readonly Lock _gate = new();
     private SortedDictionary<string, string>? _seen;
+    private string _rules = "";
     private PluginSet? _current;
 
     public PluginSets(
@@ -35,12 +36,12 @@ internal sealed class PluginSets : IDisposable
         ILogger<PluginSets> log
     )
     {
-        (_options, _queue, _check, _metrics, _log) = (options.Value, queue, check, metrics, log);
+        (_options, _queue, _metrics, _log) = (options.Value, queue, metrics, log);
         _source = Path.GetFullPath(_options.Plugins.Length > 0 ? _options.Plugins : Commands.PluginHost.DefaultFolder);
         _store = Path.Combine(Path.GetFullPath(_options.Data), "plugin-sets");
-        if (Directory.Exists(Staging))
-            Directory.Delete(Staging, recursive: true);
         Directory.CreateDirectory(_store);
+        _staging = new(_source, Path.Combine(_store, ".new"), _options, check);
+        _staging.Dispose();
     }
 
     /// <summary>The watched folder.</summary>
@@ -54,8 +55,6 @@ internal sealed class PluginSets : IDisposable
 
     /// <summary>The name of the set in use; null before the first.</summary>
     internal string? CurrentName => Volatile.Read(ref _current)?.Name;
-
-    private string Staging => Path.Combine(_store, ".new");
 
     /// <summary>Works with the plugins in use; they stay loaded for as long. Keep nothing of them.</summary>
     /// <exception cref="KdException"><c>KDP0907</c>: the plugins are not loaded yet.</exception>
@@ -90,24 +89,24 @@ internal sealed class PluginSets : IDisposable
     /// <returns>Whether another set is in use now.</returns>
     internal async Task<bool> Refresh(CancellationToken stop)
     {
-        var found = PluginScan.Folders(_source);
-        if (_seen is not null && _seen.SequenceEqual(found))
+        var (found, rules) = (PluginScan.Folders(_source), _staging.Rules());
+        if (_seen is not null && _seen.SequenceEqual(found) && _rules == rules)
             return false;
-        Directory.CreateDirectory(Staging);
+        _staging.Begin();
         try
         {
-            var (chosen, troubles) = await Choose(found, stop);
-            var name = PluginScan.SetName(chosen.Select(c => KeyValuePair.Create(c.Key, c.Value.Hash)));
+            var (chosen, troubles) = await Choose(found, isNew: _rules != rules, stop);
+            var name = PluginScan.SetName(chosen.Select(c => KeyValuePair.Create(c.Key, c.Value.Hash)), rules);
             Troubles = troubles;
             var changed = name != _current?.Name;
             if (changed)
                 Swap(Make(name, chosen));
-            _seen = found;
+            (_seen, _rules) = (found, rules);
             return changed;
         }
         finally
         {
-            Directory.Delete(Staging, recursive: true);
+            _staging.Dispose();
         }
     }
 
@@ -119,88 +118,44 @@ internal sealed class PluginSets : IDisposable
 
     private string Folder(string set) => Path.Combine(_store, set);
 
-    // For each folder the version to use: the new one where it is good, else the one in use, else none.
+    // For each folder the version to use: the new one where it is good, else the one in use, else none. Where the rules are
+    // new, every folder is tried anew.
     private async Task<(SortedDictionary<string, (string Path, string Hash)>, List<PluginTrouble>)> Choose(
         SortedDictionary<string, string> found,
+        bool isNew,
         CancellationToken stop
     )
     {
         var chosen = new SortedDictionary<string, (string, string)>(StringComparer.Ordinal);
         List<PluginTrouble> troubles = [];
-        var fresh = found.Where(f => _current?.Folders.GetValueOrDefault(f.Key) != f.Value).ToList();
+        var fresh = found.Where(f => isNew || _current?.Folders.GetValueOrDefault(f.Key) != f.Value).ToList();
         foreach (var (folder, hash) in found.Except(fresh))
             chosen[folder] = (Path.Combine(_current!.Folder, folder), hash);
         var unusable = new Dictionary<string, CheckResult>();
         foreach (var (folder, hash) in fresh)
-            if (Stage(folder, hash) is { } reason)
+            if (_staging.Stage(folder, hash) is { } reason)
                 unusable[folder] = new(false, false, reason);
         // All at once first: the usual case costs one process, not one per folder.
         var staged = fresh.Select(f => f.Key).Except(unusable.Keys).ToList();
-        var all = staged.Count > 0 ? await CheckAll(staged, stop) : null;
+        var all = staged.Count > 0 ? await _staging.CheckAll(staged, stop) : null;
         foreach (var (folder, hash) in fresh)
         {
             var result =
                 unusable.TryGetValue(folder, out var bad) ? bad
                 : all is { IsGood: true } ? all
-                : await CheckOne(folder, stop);
+                : await _staging.CheckOne(folder, stop);
             var old = _current?.Folders.GetValueOrDefault(folder);
+            // The version in use, under new rules: there is no older one to fall back to.
+            if (old == hash)
+                old = null;
             if (result.IsGood || (result.MayBeLoaded && old is null))
-                chosen[folder] = (Path.Combine(Staging, folder, folder), hash);
+                chosen[folder] = (_staging.At(folder), hash);
             else if (old is not null)
                 chosen[folder] = (Path.Combine(_current!.Folder, folder), old);
             if (!result.IsGood)
                 troubles.Add(Told(new(folder, result.Reason, old is not null)));
         }
         return (chosen, troubles);
-    }
-
-    // Copies a folder, or unpacks a package, to where it is tried. Why a package cannot be unpacked; null for nothing.
-    private string? Stage(string name, string hash)
-    {
-        var (from, to) = (Path.Combine(_source, name), Path.Combine(Staging, name, name));
-        if (!FolderPluginCatalog.IsPackage(from))
-        {
-            PluginScan.Copy(from, to);
-            if (PluginScan.Hash(to) != hash)
-                throw new IOException($"'{name}' changed while it was copied.");
-            return null;
-        }
-        using var package = new FileStream(from, FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete);
-        if (Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(package)) != hash)
-            throw new IOException($"'{name}' changed while it was read.");
-        try
-        {
-            Loading.Packages.PackageFile.Extract(package, name, to, new());
-            return null;
-        }
-        catch (KdException e)
-        {
-            return e.Message;
-        }
-    }
-
-    private Task<CheckResult> CheckAll(IEnumerable<string> folders, CancellationToken stop)
-    {
-        var root = Path.Combine(Staging, ".all");
-        foreach (var folder in folders)
-            PluginScan.Copy(Path.Combine(Staging, folder, folder), Path.Combine(root, folder));
-        return Check(root, stop);
-    }
-
-    private Task<CheckResult> CheckOne(string folder, CancellationToken stop) =>
-        Check(Path.Combine(Staging, folder), stop);
-
-    private Task<CheckResult> Check(string root, CancellationToken stop)
-    {
-        CopyLock(root);
-        return _check.Run(root, stop);
-    }
-
-    private void CopyLock(string root)
-    {
-        var file = Path.Combine(_source, Loading.Manifest.HashLock.FileName);
-        if (_options.HashLocked && File.Exists(file))
-            File.Copy(file, Path.Combine(root, Path.GetFileName(file)), overwrite: true);
     }
 
     private PluginTrouble Told(PluginTrouble trouble)
@@ -217,16 +172,17 @@ internal sealed class PluginSets : IDisposable
         var folder = Folder(name);
         if (!Directory.Exists(folder))
         {
-            var temporary = Path.Combine(Staging, ".set");
+            var temporary = Path.Combine(_staging.Folder, ".set");
             Directory.CreateDirectory(temporary);
             foreach (var (plugin, (path, _)) in chosen)
                 PluginScan.Copy(path, Path.Combine(temporary, plugin));
-            CopyLock(temporary);
+            _staging.CopyLock(temporary);
             Directory.Move(temporary, folder);
         }
         var options = new LoaderOptions
         {
-            Trust = _options.HashLocked ? TrustLevel.HashLocked : TrustLevel.Open,
+            Trust = _options.Trust,
+            TrustedKeys = _options.TrustedKeys,
             BeforeFirstInstance = () => NativeRuntime.Start(),
         };
         var catalog = FolderPluginCatalog.Load(folder, options);

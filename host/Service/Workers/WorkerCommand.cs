@@ -35,6 +35,12 @@ internal static class WorkerCommand
         return start;
     }
 
+    /// <summary>The arguments that pass on how far plugins are trusted.</summary>
+    internal static string[] Trust(ServiceOptions options) =>
+        options.TrustedKeys.Length > 0
+            ? ["--trust", options.Trust.ToString(), "--trusted-keys", Path.GetFullPath(options.TrustedKeys)]
+            : ["--trust", options.Trust.ToString()];
+
     private static IEnumerable<string> Arguments(
         ServiceOptions options,
         JobFolder folder,
@@ -43,7 +49,7 @@ internal static class WorkerCommand
         string plugins
     )
     {
-        string[] common = ["--json", "--supervised", "--plugins", plugins];
+        string[] common = ["--json", "--supervised", "--plugins", plugins, .. Trust(options)];
         if (File.Exists(Path.Combine(folder.RunPath, RunOrigin.FileName)))
             return ["resume", folder.RunPath, .. common];
         IEnumerable<string> settings = request.Settings;

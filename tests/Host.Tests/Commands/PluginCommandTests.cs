@@ -69,7 +69,7 @@ public sealed class PluginCommandTests : IDisposable
     public void A_folder_that_is_not_there_cannot_be_approved()
     {
         using var root = new PluginRoot();
-        var result = Kd.Call("plugins", "verify", "--plugins", root.Path, "--approve", "Nobody");
+        var result = Kd.Call("plugins", "lock", "Nobody", "--plugins", root.Path);
         Assert.Equal(ExitCodes.PluginRefused, result.ExitCode);
         Assert.StartsWith("KDP0101 ", result.Error);
         Assert.Contains("Nobody", result.Error);

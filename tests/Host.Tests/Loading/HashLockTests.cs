@@ -7,7 +7,7 @@ namespace KdPlugins.Host.Tests.Loading;
 /// <summary>Hash-locked loading: nothing runs that was not approved as it is.</summary>
 public sealed class HashLockTests : IDisposable
 {
-    private static readonly LoaderOptions Locked = new() { Trust = TrustLevel.HashLocked };
+    private static readonly LoaderOptions Locked = new() { Trust = TrustLevel.Locked };
     private readonly PluginRoot _root = new PluginRoot().Add("One", PluginCompiler.Loss("one"));
 
     public void Dispose() => _root.Dispose();
@@ -23,7 +23,7 @@ public sealed class HashLockTests : IDisposable
     public void An_approved_folder_loads_until_a_file_changes()
     {
         _root.Write("One/settings.json", "{}").Write("One/data.bin", "1").Write("One/libnative.so.1", "1");
-        FolderPluginCatalog.Approve(_root.Path, "One");
+        FolderPluginCatalog.Approve(_root.Path, ["One"]);
         Assert.Single(_root.Load(Locked).Plugins);
         _root.Write("One/data.bin", "12");
         Assert.Single(_root.Load(Locked).Plugins);
@@ -35,7 +35,7 @@ public sealed class HashLockTests : IDisposable
         );
         File.Delete(_root.At("One/settings.json"));
         Assert.Contains("New.dll is new, libnative.so.1 changed, settings.json is gone.", _root.Refusal("One", Locked));
-        FolderPluginCatalog.Approve(_root.Path, "One");
+        FolderPluginCatalog.Approve(_root.Path, ["One"]);
         Assert.Single(_root.Load(Locked).Plugins);
     }
 
@@ -43,10 +43,10 @@ public sealed class HashLockTests : IDisposable
     public void Approving_one_folder_keeps_the_others()
     {
         _root.Add("Two", PluginCompiler.Loss("two"));
-        FolderPluginCatalog.Approve(_root.Path, "One");
-        FolderPluginCatalog.Approve(_root.Path, "Two");
+        FolderPluginCatalog.Approve(_root.Path, ["One"]);
+        FolderPluginCatalog.Approve(_root.Path, ["Two"]);
         Assert.Equal(2, _root.Load(Locked).Plugins.Count);
-        Assert.Throws<KdException>(() => FolderPluginCatalog.Approve(_root.Path, "Three"));
+        Assert.Throws<KdException>(() => FolderPluginCatalog.Approve(_root.Path, ["Three"]));
     }
 
     [Fact]

@@ -142,10 +142,10 @@ public sealed class PackageTests : IDisposable
     [Fact]
     public void A_locked_folder_takes_a_package_that_was_approved_and_no_other()
     {
-        var locked = _options with { Trust = TrustLevel.HashLocked };
+        var locked = _options with { Trust = TrustLevel.Locked };
         _root.Write("one.kdplugin", Pack());
         Assert.StartsWith("KDP0111", _root.Refusal("one.kdplugin", locked));
-        FolderPluginCatalog.Approve(_root.Path, "one.kdplugin", locked);
+        FolderPluginCatalog.Approve(_root.Path, ["one.kdplugin"], locked);
         Assert.Single(_root.Load(locked).Plugins);
         _root.Write(".source/One/more.json", "{}").Write("one.kdplugin", Pack());
         Assert.Contains("more.json is new", _root.Refusal("one.kdplugin", locked));

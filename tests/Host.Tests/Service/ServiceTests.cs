@@ -188,11 +188,7 @@ public sealed class ServiceTests : IDisposable
         Directory.Delete(Path.Combine(plugins, "Augmentations"), recursive: true);
         using var service = new ServiceProcess(_data, plugins);
         string[] Ids() => [.. service.Get("/api/plugins")["plugins"]!.AsArray().Select(p => (string)p!["id"]!)];
-        void Until(Func<bool> holds)
-        {
-            for (var end = Stopwatch.StartNew(); !holds(); Thread.Sleep(200))
-                Assert.True(end.Elapsed < TimeSpan.FromSeconds(60), service.Said);
-        }
+        void Until(Func<bool> holds) => ServiceTests.Until(service, holds);
         Assert.DoesNotContain("cutmix", Ids());
         Copy(Path.Combine(Kd.Plugins, "Augmentations"), Path.Combine(plugins, "Augmentations"));
         Until(() => Ids().Contains("cutmix"));
@@ -220,6 +216,33 @@ public sealed class ServiceTests : IDisposable
         File.Delete(package);
         Until(() => !Ids().Contains("cutmix"));
         Assert.DoesNotContain("did not unload", service.Said);
+    }
+
+    [SkippableFact]
+    public void A_locked_service_takes_what_is_approved_while_it_runs_and_workers_hold_to_it()
+    {
+        var plugins = _kd.CopyPlugins();
+        Assert.Equal(0, Kd.Call("plugins", "lock", "--plugins", plugins).ExitCode);
+        using var service = new ServiceProcess(_data, plugins, "--trust", "locked");
+        Copy(Path.Combine(Kd.Plugins, "Augmentations"), Path.Combine(plugins, "Augmentations"));
+        string? Augmentations() =>
+            (string?)
+                service.Get("/api/plugins")["plugins"]!
+                    .AsArray()
+                    .FirstOrDefault(p => (string?)p!["id"] == "cutmix")
+                    ?["state"];
+        Until(service, () => service.Get("/api/plugins")["troubles"]!.AsArray().Count == 1);
+        Assert.Contains("KDP0111", service.Get("/api/plugins")["troubles"]!.ToJsonString());
+        Until(service, () => Augmentations() == "refused");
+        Assert.Equal(0, Kd.Call("plugins", "lock", "Augmentations", "--plugins", plugins).ExitCode);
+        Until(service, () => Augmentations() == "active");
+        service.WaitFor(Submit(service), "Done");
+    }
+
+    private static void Until(ServiceProcess service, Func<bool> holds)
+    {
+        for (var end = Stopwatch.StartNew(); !holds(); Thread.Sleep(200))
+            Assert.True(end.Elapsed < TimeSpan.FromSeconds(60), service.Said);
     }
 
     private static HttpResponseMessage Post(ServiceProcess service, object body) =>

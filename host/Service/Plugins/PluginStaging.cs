@@ -1,0 +1,86 @@
+using System.Security.Cryptography;
+using KdPlugins.Host.Loading;
+using KdPlugins.Host.Loading.Manifest;
+using KdPlugins.Host.Loading.Packages;
+using KdPlugins.Torch;
+
+namespace KdPlugins.Host.Service.Plugins;
+
+/// <summary>Where new versions of plugins are copied to and tried, before anything of them comes into use.</summary>
+internal sealed class PluginStaging(string source, string folder, ServiceOptions options, IsolatedCheck check)
+    : IDisposable
+{
+    /// <summary>The staging folder; gone when this is disposed.</summary>
+    internal string Folder => folder;
+
+    /// <summary>Begins with an empty folder.</summary>
+    internal void Begin()
+    {
+        Dispose();
+        Directory.CreateDirectory(folder);
+    }
+
+    /// <summary>Where a plugin folder lies while it is tried.</summary>
+    internal string At(string name) => Path.Combine(folder, name, name);
+
+    /// <summary>Copies a folder, or unpacks a package. Why a package cannot be unpacked; null for nothing.</summary>
+    /// <exception cref="IOException">It changed meanwhile.</exception>
+    internal string? Stage(string name, string hash)
+    {
+        var (from, to) = (Path.Combine(source, name), At(name));
+        if (!FolderPluginCatalog.IsPackage(from))
+        {
+            PluginScan.Copy(from, to);
+            return PluginScan.Hash(to) == hash ? null : throw new IOException($"'{name}' changed while it was copied.");
+        }
+        using var package = new FileStream(from, FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete);
+        if (Convert.ToHexStringLower(SHA256.HashData(package)) != hash)
+            throw new IOException($"'{name}' changed while it was read.");
+        try
+        {
+            PackageFile.Extract(package, name, to, new());
+            return null;
+        }
+        catch (KdException e)
+        {
+            return e.Message;
+        }
+    }
+
+    /// <summary>Tries several together.</summary>
+    internal Task<CheckResult> CheckAll(IEnumerable<string> names, CancellationToken stop)
+    {
+        var root = Path.Combine(folder, ".all");
+        foreach (var name in names)
+            PluginScan.Copy(At(name), Path.Combine(root, name));
+        return Check(root, stop);
+    }
+
+    /// <summary>Tries one alone.</summary>
+    internal Task<CheckResult> CheckOne(string name, CancellationToken stop) => Check(Path.Combine(folder, name), stop);
+
+    /// <summary>What decides, beside the plugins themselves, which of them may be used: the lock file as it is.</summary>
+    internal string Rules() =>
+        options.Trust == TrustLevel.Locked && File.Exists(LockFile) ? PluginScan.Hash(LockFile) : "";
+
+    /// <summary>Puts the lock file into a folder of plugins, where one is needed.</summary>
+    internal void CopyLock(string root)
+    {
+        if (options.Trust == TrustLevel.Locked && File.Exists(LockFile))
+            File.Copy(LockFile, Path.Combine(root, HashLock.FileName), overwrite: true);
+    }
+
+    public void Dispose()
+    {
+        if (Directory.Exists(folder))
+            Directory.Delete(folder, recursive: true);
+    }
+
+    private string LockFile => Path.Combine(source, HashLock.FileName);
+
+    private Task<CheckResult> Check(string root, CancellationToken stop)
+    {
+        CopyLock(root);
+        return check.Run(root, stop);
+    }
+}
