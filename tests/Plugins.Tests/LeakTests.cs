@@ -17,6 +17,11 @@ public class LeakTests
         [
             Make.Plugin<RandomCropAugmentation>(new RandomCropOptions()),
             Make.Plugin<HorizontalFlipAugmentation>(new HorizontalFlipOptions()),
+            Make.Plugin<RandomResizedCropAugmentation>(new RandomResizedCropOptions()),
+            Make.Plugin<ColorJitterAugmentation>(new ColorJitterOptions()),
+            Make.Plugin<AutoAugmentAugmentation>(new AutoAugmentOptions()),
+            Make.Plugin<RandAugmentAugmentation>(new RandAugmentOptions()),
+            Make.Plugin<TrivialAugmentAugmentation>(new TrivialAugmentOptions()),
             Make.Plugin<CutoutAugmentation>(new CutoutOptions()),
             Make.Plugin<NormaliseAugmentation>(new NormaliseOptions()),
             Make.Plugin<MixupAugmentation>(new MixupOptions()),

@@ -22,6 +22,38 @@ internal static class ImageBatch
             );
     }
 
+    /// <summary>As <see cref="Sizes"/>, for what is defined on grey or red, green and blue.</summary>
+    /// <exception cref="KdException"><c>KDP0303</c>: no images of one or three channels.</exception>
+    public static (long Count, long Channels, long Height, long Width) ColourSizes(Batch batch, string asker)
+    {
+        var sizes = Sizes(batch, asker);
+        RequireColours([.. batch.Input.shape[1..]], asker);
+        return sizes;
+    }
+
+    /// <summary>The shape, where its images have one or three channels.</summary>
+    /// <exception cref="KdException"><c>KDP0303</c>.</exception>
+    public static IReadOnlyList<long> RequireColours(IReadOnlyList<long> shape, string asker) =>
+        shape.Count == 3 && shape[0] is 1 or 3
+            ? shape
+            : throw new KdException(
+                CoreErrors.ShapesDiffer,
+                $"Augmentation '{asker}' needs images of 1 or 3 channels [channels, height, width], got "
+                    + $"{TensorText.Shape([.. shape])}."
+            );
+
+    /// <summary>Refuses data whose targets have places in the image, for what moves pixels and leaves targets.</summary>
+    /// <exception cref="KdException"><c>KDP0306</c>.</exception>
+    public static void RefusePlaces(DataInfo data, string asker, params TargetKind[] followed)
+    {
+        if (data.Target is TargetKind.Boxes or TargetKind.ClassMap && !followed.Contains(data.Target))
+            throw new KdException(
+                CoreErrors.WrongCombination,
+                $"Augmentation '{asker}' moves pixels, and targets of the kind {data.Target} would not follow.",
+                "Use 'random-crop', 'random-resized-crop' and 'horizontal-flip' with such data."
+            );
+    }
+
     /// <summary>
     /// Rearranges pixels: output pixel (y, x) of sample b is input pixel (rows[b, y], columns[b, x]), or the fill where
     /// that lies outside.

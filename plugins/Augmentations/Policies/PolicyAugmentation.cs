@@ -1,0 +1,49 @@
+using KdPlugins.Core;
+using KdPlugins.Sdk;
+using KdPlugins.Torch;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace KdPlugins.Augmentations;
+
+/// <summary>
+/// Changes every image by a few operations of its own choice. What a class says how they are drawn; targets stay, so those
+/// that have a place in the image are refused.
+/// </summary>
+/// <typeparam name="TOptions">See <see cref="Plugin{TOptions}"/>.</typeparam>
+public abstract class PolicyAugmentation<TOptions> : Augmentation<TOptions>
+    where TOptions : PolicyOptions, new()
+{
+    private readonly string _id;
+
+    private protected PolicyAugmentation(string id) => _id = id;
+
+    /// <inheritdoc/>
+    /// <exception cref="KdException"><c>KDP0306</c>: boxes or class maps, which would not follow.</exception>
+    public override void Bind(DataInfo data) => ImageBatch.RefusePlaces(data, _id);
+
+    /// <inheritdoc/>
+    /// <exception cref="KdException"><c>KDP0303</c>: the images have neither one nor three channels.</exception>
+    public override IReadOnlyList<long> OutputShape(IReadOnlyList<long> inputShape) =>
+        ImageBatch.RequireColours(inputShape, _id);
+
+    /// <inheritdoc/>
+    public override Batch Apply(Batch batch, IPartContext context)
+    {
+        var (count, _, height, width) = ImageBatch.ColourSizes(batch, _id);
+        Move[][] moves = [.. Draws.PerSample(context.Random, batch.Indices).Select(key => Draw(key, height, width))];
+        var length = moves.Length == 0 ? 0 : moves[0].Length;
+        var images = batch.Input;
+        for (var i = 0; i < length; i++)
+            images = Operations.Apply(images, [.. moves.Select(m => m[i])], Options.Bilinear, Options.FillValue);
+        var kinds = moves.SelectMany(m => m.Select(one => (long)one.Kind)).ToArray();
+        var magnitudes = moves.SelectMany(m => m.Select(one => one.Magnitude)).ToArray();
+        return batch
+            .WithInput(images)
+            .WithParameter($"{_id}.operations", tensor(kinds).view(count, length))
+            .WithParameter($"{_id}.magnitudes", tensor(magnitudes).view(count, length));
+    }
+
+    /// <summary>What happens to one image, in order; as many operations for every image.</summary>
+    private protected abstract Move[] Draw(RandomKey key, long height, long width);
+}
