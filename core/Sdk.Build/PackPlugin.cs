@@ -69,8 +69,8 @@ public sealed class PackPlugin : BuildTask
             json.WriteString("entryAssembly", EntryAssembly);
             if (SdkVersion.Length > 0)
                 json.WriteString("sdk", SdkVersion.Split('-', '+')[0]);
-            json.WriteStartArray("assemblies");
-            foreach (var (path, bytes) in files.Where(f => f.Path.EndsWith(".dll", StringComparison.OrdinalIgnoreCase)))
+            json.WriteStartArray("files");
+            foreach (var (path, bytes) in files)
             {
                 json.WriteStartObject();
                 json.WriteString("path", path);

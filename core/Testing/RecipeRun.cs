@@ -33,6 +33,19 @@ public sealed class RecipeRun(IPluginCatalog catalog) : IDisposable
             )
             .Report;
 
+    /// <summary>The same, telling of every step that is done, on the thread that trains.</summary>
+    public JsonObject Observed(string recipe, string name, Action<Progress> stepDone) =>
+        Experiment
+            .Run(
+                Read(recipe),
+                Path(name),
+                catalog,
+                new SessionOptions { Observer = new AfterSteps(stepDone) },
+                new ResumeOptions(),
+                CancellationToken.None
+            )
+            .Report;
+
     /// <summary>Runs to the end in sittings of so many steps; gives the report and the number of sittings.</summary>
     /// <exception cref="InvalidOperationException">The run does not end within 500 sittings.</exception>
     public (JsonObject Report, int Sittings) Pieces(string recipe, string name, int steps, long maxStepsPerStage = 0)
@@ -40,10 +53,15 @@ public sealed class RecipeRun(IPluginCatalog catalog) : IDisposable
         for (var sitting = 1; sitting <= 500; sitting++)
         {
             using var stop = new CancellationTokenSource();
+            var done = 0;
             var options = new SessionOptions
             {
                 MaxStepsPerStage = maxStepsPerStage,
-                Observer = new StopAfter(steps, stop),
+                Observer = new AfterSteps(_ =>
+                {
+                    if (++done >= steps)
+                        stop.Cancel();
+                }),
             };
             var end = Experiment.Run(Read(recipe), Path(name), catalog, options, new ResumeOptions(), stop.Token);
             if (end.State == SessionEnd.Done)
@@ -59,15 +77,10 @@ public sealed class RecipeRun(IPluginCatalog catalog) : IDisposable
     /// <summary>Removes the temporary folder.</summary>
     public void Dispose() => Directory.Delete(_root, recursive: true);
 
-    private sealed class StopAfter(int steps, CancellationTokenSource stop) : IRunObserver
+    private sealed class AfterSteps(Action<Progress> stepDone) : IRunObserver
     {
-        private int _done;
-
-        public void StepDone(Progress progress, IReadOnlyDictionary<string, double>? values, double imagesPerSecond)
-        {
-            if (++_done >= steps)
-                stop.Cancel();
-        }
+        public void StepDone(Progress progress, IReadOnlyDictionary<string, double>? values, double imagesPerSecond) =>
+            stepDone(progress);
 
         public void RunStarted(long seed, string path) { }
 

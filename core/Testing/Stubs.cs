@@ -43,7 +43,7 @@ public class PartContextStub : IPartContext
     public RandomKey Random { get; init; } = new(1);
 
     /// <inheritdoc/>
-    public Device Device => CPU;
+    public Device Device { get; init; } = CPU;
 
     /// <inheritdoc/>
     public bool IsEvaluation { get; init; }

@@ -1,6 +1,8 @@
 using System.Runtime.CompilerServices;
 using KdPlugins.Torch;
 
+[assembly: CollectionBehavior(DisableTestParallelization = true)]
+
 namespace KdPlugins.Authors.Tests;
 
 internal static class Startup

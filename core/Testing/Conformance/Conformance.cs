@@ -1,0 +1,26 @@
+using KdPlugins.Core;
+
+namespace KdPlugins.Testing;
+
+/// <summary>
+/// What the host and the engine rely on, as checks of one plugin: a call per kind of plugin. Run them all with
+/// <see cref="ConformanceSuite.Verify"/>, or one test each with <see cref="ConformanceSuite.Theory"/>.
+/// </summary>
+public static class Conformance
+{
+    /// <summary>The checks of a loss.</summary>
+    public static ConformanceSuite Loss<T>(LossSettings? settings = null)
+        where T : class, IDistillationLoss, new() => new(new LossChecks<T>(settings ?? new()).All());
+
+    /// <summary>The checks of an augmentation.</summary>
+    public static ConformanceSuite Augmentation<T>(AugmentationSettings? settings = null)
+        where T : class, IAugmentation, new() => new(new AugmentationChecks<T>(settings ?? new()).All());
+
+    /// <summary>The checks of a generator.</summary>
+    public static ConformanceSuite Generator<T>(GeneratorSettings? settings = null)
+        where T : class, IGenerator, new() => new(new GeneratorChecks<T>(settings ?? new()).All());
+
+    /// <summary>The checks of a strategy: whole runs of a small recipe.</summary>
+    public static ConformanceSuite Strategy<T>(StrategySettings? settings = null)
+        where T : class, IDistillationStrategy, new() => new(new StrategyChecks<T>(settings ?? new()).All());
+}
