@@ -8,7 +8,15 @@ namespace KdPlugins.Host.Service;
 /// <param name="Job">The run it concerns; empty for the service itself.</param>
 /// <param name="Kind">What it is: job, worker, plugins.</param>
 /// <param name="Data">The details.</param>
-internal sealed record Happening(string Job, string Kind, JsonObject Data);
+internal sealed record Happening(string Job, string Kind, JsonObject Data)
+{
+    private readonly Lazy<string> _text = new(() =>
+        new JsonObject { ["run"] = Job, ["data"] = Data.DeepClone() }.ToJsonString()
+    );
+
+    /// <summary>The whole as JSON, made once however many watch.</summary>
+    internal string Text => _text.Value;
+}
 
 /// <summary>
 /// Hands what happens to everybody who watches. Nobody holds it up: whoever reads too slowly misses the oldest.

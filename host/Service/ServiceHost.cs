@@ -1,5 +1,6 @@
 using System.ComponentModel.DataAnnotations;
 using KdPlugins.Host.Service.Api;
+using KdPlugins.Host.Service.Dashboard;
 using KdPlugins.Host.Service.Plugins;
 using KdPlugins.Host.Service.Queue;
 using KdPlugins.Host.Service.Workers;
@@ -59,6 +60,7 @@ internal static class ServiceHost
         app.Use(next => context => guards.Check(context, next));
         app.MapOpenApi();
         app.MapPrometheusScrapingEndpoint();
+        DashboardPages.Map(app);
         RunsApi.Map(app);
         ServiceApi.Map(app);
         Connect(app.Services);
@@ -79,6 +81,9 @@ internal static class ServiceHost
             )
         );
         services.AddSingleton<Hub>();
+        services.AddSingleton<CurveStore>();
+        services.AddSingleton<RunResults>();
+        services.AddSingleton<AttemptLog>();
         services.AddSingleton<ServiceMetrics>();
         services.AddSingleton<IsolatedCheck>();
         services.AddSingleton<PluginSets>();
@@ -100,6 +105,7 @@ internal static class ServiceHost
         var log = services.GetRequiredService<ILogger<JobQueue>>();
         if (queue.Repaired is { } repaired)
             Log.QueueRepaired(log, repaired);
+        queue.Changed += services.GetRequiredService<AttemptLog>().Note;
         queue.Changed += job =>
             hub.Tell(new(job.Id, "job", System.Text.Json.JsonSerializer.SerializeToNode(job)!.AsObject()));
     }

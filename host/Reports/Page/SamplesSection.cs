@@ -55,7 +55,8 @@ internal static class SamplesSection
         );
     }
 
-    private static string Caption(IReadOnlyList<(int Class, double Share)> target, IReadOnlyList<string> classNames) =>
+    /// <summary>A target for people: a class, or the classes with their shares.</summary>
+    internal static string Caption(IReadOnlyList<(int Class, double Share)> target, IReadOnlyList<string> classNames) =>
         target is [var only] && only.Share >= 0.995
             ? Name(only.Class, classNames)
             : string.Join(", ", target.Select(t => $"{Name(t.Class, classNames)} {Text.Number(t.Share, "0.00")}"));

@@ -12,6 +12,10 @@ namespace KdPlugins.Host.Service.Api;
 /// </summary>
 internal sealed class Guards
 {
+    /// <summary>The content policy of answers that need nothing.</summary>
+    internal const string NothingElse =
+        "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
     private const int ShortestToken = 16;
     private readonly HashSet<string> _hosts;
     private readonly byte[]? _tokenHash;
@@ -45,8 +49,7 @@ internal sealed class Guards
                 ? (StatusCodes.Status401Unauthorized, "A token is needed: Authorization: Bearer <token>.")
             : (0, "");
         var headers = context.Response.Headers;
-        headers.ContentSecurityPolicy =
-            "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; frame-ancestors 'none'";
+        headers.ContentSecurityPolicy = NothingElse;
         headers.XContentTypeOptions = "nosniff";
         headers["Referrer-Policy"] = "no-referrer";
         if (status == 0)
@@ -60,6 +63,9 @@ internal sealed class Guards
 
     private static bool IsForeign(HttpRequest request)
     {
+        // Whoever follows a link to the dashboard comes from elsewhere; the page itself tells nothing.
+        if (HttpMethods.IsGet(request.Method) && request.Path == "/" && request.Headers["Sec-Fetch-Mode"] == "navigate")
+            return false;
         if (request.Headers["Sec-Fetch-Site"].ToString() is "cross-site" or "same-site")
             return true;
         return request.Headers.Origin is [{ Length: > 0 } origin]
@@ -68,7 +74,13 @@ internal sealed class Guards
 
     private bool HasToken(HttpRequest request)
     {
-        if (_tokenHash is null || request.Path.StartsWithSegments("/health"))
+        // The dashboard's own files tell nothing, and have to be there to ask for the token.
+        if (
+            _tokenHash is null
+            || request.Path.StartsWithSegments("/health")
+            || request.Path == "/"
+            || request.Path.StartsWithSegments("/dashboard")
+        )
             return true;
         var header = request.Headers.Authorization.ToString();
         return header.StartsWith("Bearer ", StringComparison.Ordinal)

@@ -1,13 +1,11 @@
 using System.Text.Json;
-using System.Text.Json.Nodes;
-using KdPlugins.Core;
 using KdPlugins.Host.Service.Queue;
 using KdPlugins.Host.Service.Workers;
-using KdPlugins.Torch;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Mvc;
 using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.Hosting;
 
 namespace KdPlugins.Host.Service.Api;
 
@@ -27,35 +25,65 @@ internal sealed record SubmissionBody(
     double TimeLimitSeconds
 );
 
-/// <summary>A run with how far it is.</summary>
+/// <summary>A run with all that a person wants to know of it.</summary>
 /// <param name="Job">The run.</param>
 /// <param name="Progress">How far its worker is; null where none is at it.</param>
-internal sealed record JobView(Job Job, WorkerProgress? Progress);
+/// <param name="Result">What it has come to; null where nothing is known yet.</param>
+/// <param name="Failure">Why it failed, and what to do; null where it has not.</param>
+/// <param name="Attempts">Its attempts, the latest hundred.</param>
+internal sealed record JobView(
+    Job Job,
+    WorkerProgress? Progress,
+    RunResult? Result,
+    Failure? Failure,
+    IReadOnlyList<Attempt> Attempts
+);
 
-/// <summary>/api/runs: submit, list, look, cancel, submit again, follow.</summary>
+/// <summary>A page of runs, newest first, with what is known of them by their ids.</summary>
+/// <param name="Items">The runs.</param>
+/// <param name="Total">How many runs fit the question, on all pages.</param>
+/// <param name="Next">Where the next page begins; null on the last.</param>
+/// <param name="Progress">How far those are that run.</param>
+/// <param name="Results">What they have come to.</param>
+internal sealed record RunPage(
+    IReadOnlyList<Job> Items,
+    long Total,
+    long? Next,
+    IReadOnlyDictionary<string, WorkerProgress> Progress,
+    IReadOnlyDictionary<string, RunResult> Results
+);
+
+/// <summary>/api/runs and /api/queue: submit, list, look, cancel, submit again, follow.</summary>
 internal static class RunsApi
 {
-    private const int MaxLogBytes = 1 << 20;
-
     internal static void Map(IEndpointRouteBuilder routes)
     {
         var runs = routes.MapGroup("/api/runs").WithTags("runs");
         runs.MapPost("/", Submit).WithSummary("Queues a run.");
         runs.MapGet("/", List).WithSummary("Lists runs, newest first, page by page.");
-        runs.MapGet("/{id}", (string id, JobQueue queue, WorkerPool pool) => View(queue.Get(id), pool))
-            .WithSummary("A run, with its progress.");
+        runs.MapGet("/{id}", View).WithSummary("A run, with progress, result, failure and attempts.");
         runs.MapPost("/{id}/cancel", (string id, JobQueue queue) => queue.Cancel(id)).WithSummary("Takes a run back.");
         runs.MapPost("/{id}/resubmit", (string id, JobQueue queue) => queue.Resubmit(id))
             .WithSummary("Queues a run's recipe once more.");
         runs.MapGet("/{id}/log", ReadLog).WithSummary("The end of a run's log, or what came after an offset.");
+        runs.MapGet("/{id}/curves", Curves).WithSummary("A run's curves by seed, thinned to a number of points.");
+        runs.MapGet("/{id}/samples", Samples).WithSummary("Training images as they are, and as the networks see them.");
         runs.MapGet("/{id}/report", Report).WithSummary("A complete run's report.json.");
-        runs.MapGet("/{id}/report.html", Page).WithSummary("A run's report as a page.");
-        runs.MapGet("/{id}/series", Series).WithSummary("A run's curves, by seed.");
+        runs.MapGet(
+                "/{id}/report.html",
+                (string id, HttpContext context, JobQueue queue) => Page(id, "", context, queue)
+            )
+            .WithSummary("A run's report as a page.");
+        runs.MapGet("/{id}/{seed}/report.html", Page).WithSummary("The page of one seed of a run.");
         runs.MapGet("/{id}/events", Follow).WithSummary("What happens to a run from now on, as server-sent events.");
         routes
             .MapGet("/api/events", FollowAll)
             .WithTags("runs")
             .WithSummary("What happens to all runs, as server-sent events.");
+        routes
+            .MapGet("/api/queue", (JobQueue queue, int skip = 0, int limit = 50) => queue.Waiting(skip, limit))
+            .WithTags("runs")
+            .WithSummary("Waiting runs in the order in which they will be started.");
     }
 
     private static IResult Submit([FromBody] SubmissionBody body, Submission submission)
@@ -75,87 +103,93 @@ internal static class RunsApi
         return TypedResults.Created($"/api/runs/{job.Id}", job);
     }
 
-    private static JobPage List(JobQueue queue, JobState? state, string? search, long? before, int limit = 50) =>
-        queue.List(state, search, before, limit);
-
-    private static JobView View(Job job, WorkerPool pool) => new(job, pool.ProgressOf(job.Id));
-
-    private static IResult ReadLog(string id, JobQueue queue, long? from)
-    {
-        var path = Existing(queue, id).LogPath;
-        if (!File.Exists(path))
-            return TypedResults.Ok(new { text = "", next = 0L });
-        using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
-        var start = Math.Clamp(from ?? stream.Length - MaxLogBytes, 0, stream.Length);
-        stream.Seek(start, SeekOrigin.Begin);
-        var bytes = new byte[Math.Min(MaxLogBytes, stream.Length - start)];
-        stream.ReadExactly(bytes);
-        return TypedResults.Ok(new { text = System.Text.Encoding.UTF8.GetString(bytes), next = start + bytes.Length });
-    }
-
-    private static IResult Report(string id, JobQueue queue)
-    {
-        var path = Path.Combine(Existing(queue, id).RunPath, "report.json");
-        return File.Exists(path)
-            ? TypedResults.Bytes(File.ReadAllBytes(path), "application/json")
-            : TypedResults.NotFound(new { message = $"Run '{id}' has no report yet." });
-    }
-
-    private static IResult Page(string id, JobQueue queue)
-    {
-        var path = Path.Combine(Existing(queue, id).RunPath, "report.html");
-        return File.Exists(path)
-            ? TypedResults.Bytes(File.ReadAllBytes(path), "text/html; charset=utf-8")
-            : TypedResults.NotFound(new { message = $"Run '{id}' has no report yet." });
-    }
-
-    private static IResult Series(string id, JobQueue queue)
-    {
-        var run = Existing(queue, id).RunPath;
-        if (!Directory.Exists(run))
-            return TypedResults.Ok(new JsonObject());
-        string[] folders = [run, .. Directory.EnumerateDirectories(run, "seed-*").Order(StringComparer.Ordinal)];
-        var result = new JsonObject();
-        foreach (var folder in folders.Where(f => File.Exists(Path.Combine(f, "events.jsonl"))))
-            result[folder == run ? "run" : Path.GetFileName(folder)] = Curves(EventLog.Read(folder));
-        return TypedResults.Ok(result);
-    }
-
-    private static JsonObject Curves(EventHistory history)
-    {
-        var curves = new JsonObject();
-        foreach (var kind in (string[])["step", "evaluation"])
-        foreach (var name in history.Names(kind))
-            curves[name] = new JsonArray([
-                .. history
-                    .Series(name, kind)
-                    .Where(p => double.IsFinite(p.Value))
-                    .Select(p => (JsonNode)new JsonArray(p.Step, p.Value)),
-            ]);
-        return curves;
-    }
-
-    private static IResult Follow(string id, JobQueue queue, Hub hub, CancellationToken stop)
-    {
-        _ = queue.Get(id);
-        return TypedResults.ServerSentEvents(Events(hub, id, stop));
-    }
-
-    private static IResult FollowAll(Hub hub, CancellationToken stop) =>
-        TypedResults.ServerSentEvents(Events(hub, null, stop));
-
-    private static async IAsyncEnumerable<System.Net.ServerSentEvents.SseItem<string>> Events(
-        Hub hub,
-        string? job,
-        [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken stop
+    private static RunPage List(
+        JobQueue queue,
+        WorkerPool pool,
+        RunResults results,
+        JobState? state,
+        string? search,
+        long? before,
+        int limit = 50
     )
     {
-        await foreach (var happening in hub.Watch(job, stop))
-        {
-            var data = new JsonObject { ["run"] = happening.Job, ["data"] = happening.Data.DeepClone() };
-            yield return new(data.ToJsonString(), happening.Kind);
-        }
+        var page = queue.List(state, search, before, limit);
+        return new(
+            page.Items,
+            page.Total,
+            page.Next,
+            Known(page.Items, j => pool.ProgressOf(j.Id)),
+            Known(page.Items, results.Of)
+        );
     }
+
+    private static Dictionary<string, T> Known<T>(IEnumerable<Job> jobs, Func<Job, T?> find)
+        where T : class
+    {
+        Dictionary<string, T> known = [];
+        foreach (var job in jobs)
+            if (find(job) is { } found)
+                known[job.Id] = found;
+        return known;
+    }
+
+    private static JobView View(string id, JobQueue queue, WorkerPool pool, RunResults results, AttemptLog attempts)
+    {
+        var job = queue.Get(id);
+        return new(job, pool.ProgressOf(job.Id), results.Of(job), FailureAdvice.Of(job), attempts.Of(job.Id));
+    }
+
+    private static LogPart ReadLog(string id, JobQueue queue, long? from, int tail = 1 << 20) =>
+        LogPart.Read(Existing(queue, id).LogPath, from, tail);
+
+    private static IReadOnlyList<SeedCurves> Curves(string id, JobQueue queue, CurveStore curves, int points = 400) =>
+        curves.Of(Existing(queue, id), points);
+
+    private static IReadOnlyList<SampleRow> Samples(string id, JobQueue queue) => SampleRow.Of(Existing(queue, id));
+
+    private static IResult Report(string id, JobQueue queue) =>
+        Sent(id, Path.Combine(Existing(queue, id).RunPath, "report.json"), "application/json");
+
+    private static IResult Page(string id, string seed, HttpContext context, JobQueue queue)
+    {
+        var run = Existing(queue, id).RunPath;
+        if (seed.Length > 0 && !CurveStore.IsSeed(seed))
+            return TypedResults.NotFound(new { message = "That is no seed of a run." });
+        // The page carries its own style and pictures, and nothing else.
+        context.Response.Headers.ContentSecurityPolicy =
+            $"{Guards.NothingElse}; style-src 'unsafe-inline'; img-src data:";
+        return Sent(id, Path.Combine(run, seed, "report.html"), "text/html; charset=utf-8");
+    }
+
+    private static IResult Sent(string id, string path, string type) =>
+        File.Exists(path)
+            ? TypedResults.PhysicalFile(path, type)
+            : TypedResults.NotFound(new { message = $"Run '{id}' has no report yet." });
+
+    private static IResult Follow(
+        string id,
+        JobQueue queue,
+        Hub hub,
+        TimeProvider clock,
+        IHostApplicationLifetime life,
+        CancellationToken stop
+    ) => Stream(hub, queue.Get(id).Id, clock, life, stop);
+
+    private static IResult FollowAll(
+        Hub hub,
+        TimeProvider clock,
+        IHostApplicationLifetime life,
+        CancellationToken stop
+    ) => Stream(hub, null, clock, life, stop);
+
+    // Streams have no end of their own: a service that is to stop must not wait for them.
+    private static IResult Stream(
+        Hub hub,
+        string? job,
+        TimeProvider clock,
+        IHostApplicationLifetime life,
+        CancellationToken stop
+    ) => TypedResults.ServerSentEvents(EventStream.Of(hub, job, clock, stop, life.ApplicationStopping));
 
     private static JobFolder Existing(JobQueue queue, string id) => queue.Folder(queue.Get(id).Id);
 }

@@ -32,7 +32,18 @@ internal static class ServiceApi
             )
             .WithTags("plugins")
             .WithSummary("The JSON Schema of recipes with the plugins in use.");
-        routes.MapGet("/api/devices", Devices).WithTags("service").WithSummary("The devices, and what works on them.");
+        routes
+            .MapGet("/api/devices", Overview.Workers)
+            .WithTags("service")
+            .WithSummary("The devices, and what works on them.");
+        routes
+            .MapGet("/api/disk", Overview.Room)
+            .WithTags("service")
+            .WithSummary("The room of the data folder's disk.");
+        routes
+            .MapGet("/api/overview", Overview.Now)
+            .WithTags("service")
+            .WithSummary("Runs by state, devices, disk and plugin set at once.");
         routes
             .MapGet("/api/counts", (JobQueue queue) => queue.Counts())
             .WithTags("service")
@@ -100,16 +111,6 @@ internal static class ServiceApi
     }
 
     private static JsonObject Explain(string id, PluginSets sets) => sets.Use(c => PluginReport.Json(c.Explain(id)));
-
-    private static JsonArray Devices(WorkerPool pool)
-    {
-        var now = pool.Now;
-        return new([
-            .. pool.Devices.Select(d =>
-                (JsonNode)new JsonObject { ["device"] = d, ["run"] = now.TryGetValue(d, out var at) ? at.Job : null }
-            ),
-        ]);
-    }
 
     private static IResult Ready(PluginSets sets, DiskGuard disk, WorkerPool pool)
     {

@@ -180,6 +180,22 @@ internal sealed class JobQueue
             return new JobPage(rows, total, more ? rows[^1].Number : null);
         });
 
+    /// <summary>Waiting runs in the order in which they are started, pauses aside.</summary>
+    /// <param name="skip">So many are left out.</param>
+    /// <param name="limit">1 to 500.</param>
+    internal JobPage Waiting(int skip, int limit) =>
+        _database.With(c =>
+        {
+            const string Where = "where state = 'Queued'";
+            var rows = JobRows.Select(
+                c,
+                $"{Where} order by priority desc, number limit $limit offset $skip",
+                ("$limit", Math.Clamp(limit, 1, 500)),
+                ("$skip", Math.Max(0, skip))
+            );
+            return new JobPage(rows, JobRows.Count(c, Where), null);
+        });
+
     /// <summary>The number of runs by state.</summary>
     internal IReadOnlyDictionary<JobState, long> Counts() =>
         _database.With(c =>

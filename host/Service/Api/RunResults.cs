@@ -1,0 +1,82 @@
+using System.Collections.Concurrent;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using KdPlugins.Host.Commands.Run;
+using KdPlugins.Host.Reports;
+using KdPlugins.Host.Service.Queue;
+
+namespace KdPlugins.Host.Service.Api;
+
+/// <summary>What a run has come to.</summary>
+/// <param name="Role">The network.</param>
+/// <param name="Metric">What was measured, such as "test accuracy".</param>
+/// <param name="Value">The value; over several seeds the mean.</param>
+/// <param name="IsShare">Whether it is a share of one, shown as per cent.</param>
+internal sealed record RunResult(string Role, string Metric, double Value, bool IsShare);
+
+/// <summary>The results of runs for lists: from the report of a complete one, else the latest evaluation.</summary>
+internal sealed class RunResults(JobQueue queue, CurveStore curves)
+{
+    private const int MostKept = 4096;
+    private const long LargestReport = 16 << 20;
+    private const int Points = 200;
+    private static readonly string[] Metrics = ["accuracy", "miou", "perplexity", "loss"];
+    private readonly ConcurrentDictionary<string, RunResult?> _done = new();
+
+    /// <summary>The result of a run; null where there is none yet.</summary>
+    internal RunResult? Of(Job job)
+    {
+        try
+        {
+            return job.State switch
+            {
+                JobState.Done => Done(job.Id),
+                JobState.Running => Latest(queue.Folder(job.Id)),
+                _ => null,
+            };
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or JsonException)
+        {
+            // A list is shown without what cannot be read.
+            return null;
+        }
+    }
+
+    private RunResult? Done(string id)
+    {
+        if (_done.TryGetValue(id, out var known))
+            return known;
+        if (_done.Count >= MostKept)
+            _done.Clear();
+        return _done[id] = Reported(Path.Combine(queue.Folder(id).RunPath, "report.json"));
+    }
+
+    private static RunResult? Reported(string path)
+    {
+        var file = new FileInfo(path);
+        if (
+            !file.Exists
+            || file.Length > LargestReport
+            || JsonNode.Parse(File.ReadAllText(path)) is not JsonObject report
+            || ResultTable.Roles(report) is not [.., var role]
+            || Json.Object(report, role) is not { } measured
+            || ResultTable.MetricOf(measured) is not { } metric
+            || Json.Number(Json.Object(measured, metric), "last") is not { } value
+            || !double.IsFinite(value)
+        )
+            return null;
+        return new(role, metric.Replace('_', ' '), value, RunText.IsShare(metric.Split('_', 2)[^1]));
+    }
+
+    private RunResult? Latest(JobFolder folder)
+    {
+        var seeds = curves.Of(folder, Points);
+        if (seeds.Count == 0)
+            return null;
+        var evaluations = seeds[^1].Curves.Where(c => c.Source.Length > 0 && c.Points.Count > 0).ToList();
+        foreach (var metric in Metrics)
+            if (evaluations.LastOrDefault(c => c.Name == metric) is { } found)
+                return new(found.Role, $"{found.Source} {metric}", found.Points[^1][1], RunText.IsShare(metric));
+        return null;
+    }
+}
