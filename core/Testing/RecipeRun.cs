@@ -10,6 +10,9 @@ public sealed class RecipeRun(IPluginCatalog catalog) : IDisposable
 {
     private readonly string _root = Directory.CreateTempSubdirectory("kd-recipe-").FullName;
 
+    /// <summary>The plugins that the recipes may name.</summary>
+    public IPluginCatalog Catalog => catalog;
+
     /// <summary>The path of something in the temporary folder, such as a run.</summary>
     public string Path(string name) => System.IO.Path.Combine(_root, name);
 

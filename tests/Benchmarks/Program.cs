@@ -1,5 +1,6 @@
 using BenchmarkDotNet.Running;
 using KdPlugins.Benchmarks.Operators;
+using KdPlugins.Benchmarks.Overhead;
 using KdPlugins.Benchmarks.Recipes;
 using KdPlugins.Benchmarks.RidgeStep;
 using KdPlugins.Benchmarks.Step;
@@ -10,6 +11,8 @@ switch (args.FirstOrDefault())
 {
     case "step":
         return StepCommand.Run(StepOptions.Parse(args[1..]));
+    case "overhead":
+        return OverheadCommand.Run(StepOptions.Parse(args[1..]));
     case "recipes":
         return RecipesCommand.Run(RecipesOptions.Parse(args[1..]));
     case "kernels":
@@ -23,6 +26,7 @@ switch (args.FirstOrDefault())
     default:
         Console.Error.WriteLine(
             "usage: step [--rounds 8] [--seconds 4] [--threads 2] [--variants a,b] [--python] [--profile]\n"
+                + "       overhead [--rounds 8] [--seconds 4] [--threads 2]\n"
                 + "       recipes A.json B.json ... [--rounds 8] [--seconds 4] [--threads 1] [--set PATH=VALUE] [--wall]\n"
                 + "       kernels [--threads 2] [--rounds 8]\n"
                 + "       ridge [--images 250] [--batch 256] [--rounds 3] [--threads 1]\n"

@@ -64,6 +64,7 @@ type Experiment private () =
                     options.Observer.Warned message
 
             use journal = new Journal(folder, saved, warn)
+            ProcessorCheck.warn composition journal.Warn
             Provenance.write composition folder.Path
             use session = new Session(composition, folder, journal, options)
             session.Restore saved

@@ -1,4 +1,5 @@
 using System.Runtime.Intrinsics.X86;
+using KdPlugins.Torch.Native;
 using KdPlugins.Torch.Stable;
 using TorchSharp;
 using TorchSharp.Modules;
@@ -158,7 +159,10 @@ public sealed class FrozenConv2d : nn.Module<Tensor, Tensor>
         && weight.dtype switch
         {
             ScalarType.Float32 => true,
-            ScalarType.BFloat16 => Avx512BW.VL.IsSupported && Avx512DQ.IsSupported, // as oneDNN demands
+            // As oneDNN demands, which refuses to pack where it may not use what it needs.
+            ScalarType.BFloat16 => Avx512BW.VL.IsSupported
+                && Avx512DQ.IsSupported
+                && OneDnnInstructions.AllowBFloat16,
             _ => false,
         }
         && FusedConvolution.IsAvailable

@@ -81,6 +81,7 @@ internal static class NativeLoader
         RefuseSecondLibTorch(torchCpu);
         var handles = new Dictionary<string, nint>();
         OpenMpWait.Shorten();
+        OneDnnInstructions.Announce();
         if (candidate.FindPattern("libgomp*.so*") is { } openMp)
             LoadWithSiblings(openMp, candidate);
         LoadWithSiblings(candidate.Find("libc10.so")!, candidate);

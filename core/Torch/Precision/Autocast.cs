@@ -1,4 +1,5 @@
 using System.Runtime.Intrinsics.X86;
+using KdPlugins.Torch.Native;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -43,10 +44,10 @@ public static class Autocast
     public static AutocastScope Disabled() => new(Supported, enabled: false);
 
     /// <summary>
-    /// Whether this CPU multiplies bfloat16 in hardware (AVX512-BF16 or AMX). Where it does not, autocast on the CPU
-    /// works, but is several times slower than float32.
+    /// Whether this CPU multiplies bfloat16 in hardware (AVX512-BF16 or AMX) and libtorch may use that. Where it does not,
+    /// autocast on the CPU works, but is several times slower than float32.
     /// </summary>
-    public static bool IsNativeOnCpu { get; } = CpuHasBFloat16();
+    public static bool IsNativeOnCpu { get; } = CpuHasBFloat16() && OneDnnInstructions.AllowBFloat16;
 
     /// <summary>Whether autocast is on for this device type on this thread.</summary>
     public static bool IsEnabled(Device device) =>
