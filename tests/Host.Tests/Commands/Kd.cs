@@ -88,12 +88,17 @@ public sealed class Kd : IDisposable
     }
 
     /// <summary>Starts a command in a process of its own.</summary>
-    internal static Process Start(params string[] args)
+    internal static Process Start(params string[] args) => Start(new Dictionary<string, string>(), args);
+
+    /// <summary>Starts a command in a process of its own, with more in its environment.</summary>
+    internal static Process Start(IReadOnlyDictionary<string, string> environment, params string[] args)
     {
         var start = new ProcessStartInfo("dotnet") { RedirectStandardOutput = true, RedirectStandardError = true };
         start.ArgumentList.Add(Program);
         foreach (var arg in args)
             start.ArgumentList.Add(arg);
+        foreach (var (name, value) in environment)
+            start.Environment[name] = value;
         return Process.Start(start)!;
     }
 

@@ -14,6 +14,14 @@ internal sealed class ServiceProcess : IDisposable
     private readonly System.Text.StringBuilder _said = new();
 
     internal ServiceProcess(string data, string plugins, params string[] more)
+        : this(data, plugins, new Dictionary<string, string>(), more) { }
+
+    internal ServiceProcess(
+        string data,
+        string plugins,
+        IReadOnlyDictionary<string, string> environment,
+        params string[] more
+    )
     {
         Skip.If(
             Environment.GetEnvironmentVariable("KD_TESTS_FULL") != "1",
@@ -21,7 +29,7 @@ internal sealed class ServiceProcess : IDisposable
         );
         Url = $"http://127.0.0.1:{FreePort()}";
         Http = new() { BaseAddress = new(Url) };
-        _process = Kd.Start(["serve", "--urls", Url, "--data", data, "--plugins", plugins, .. more]);
+        _process = Kd.Start(environment, ["serve", "--urls", Url, "--data", data, "--plugins", plugins, .. more]);
         foreach (var stream in (StreamReader[])[_process.StandardOutput, _process.StandardError])
             _ = Task.Run(async () =>
             {
