@@ -28,7 +28,9 @@ public static class ConvolutionCheck
     /// Takes some tens of milliseconds and touches no default generator.
     /// </summary>
     /// <param name="dtype">Float32 (allowed: 1e-4 of the largest value) or BFloat16 (0.05).</param>
-    /// <param name="channelsLast">The layout; channels_last is the engine's.</param>
+    /// <param name="channelsLast">
+    /// The layout; channels_last is the engine's. One input channel has both layouts and is looked at as contiguous.
+    /// </param>
     /// <returns>What is wrong, in a sentence; null where everything is right.</returns>
     public static string? Find(ScalarType dtype = ScalarType.Float32, bool channelsLast = true)
     {
@@ -37,6 +39,8 @@ public static class ConvolutionCheck
         var allowed = dtype == ScalarType.BFloat16 ? 0.05 : 1e-4;
         foreach (var (inputs, outputs, side) in Sizes)
         {
+            if (channelsLast && inputs == 1)
+                continue;
             var error = Enumerable
                 .Range(0, Repetitions)
                 .Max(_ => ErrorOf(generator, dtype, channelsLast, inputs, outputs, side));
