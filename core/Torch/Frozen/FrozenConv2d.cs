@@ -160,9 +160,7 @@ public sealed class FrozenConv2d : nn.Module<Tensor, Tensor>
         {
             ScalarType.Float32 => true,
             // As oneDNN demands, which refuses to pack where it may not use what it needs.
-            ScalarType.BFloat16 => Avx512BW.VL.IsSupported
-                && Avx512DQ.IsSupported
-                && OneDnnInstructions.AllowBFloat16,
+            ScalarType.BFloat16 => Avx512BW.VL.IsSupported && Avx512DQ.IsSupported && OneDnnInstructions.AllowBFloat16,
             _ => false,
         }
         && FusedConvolution.IsAvailable

@@ -33,11 +33,7 @@ public sealed class StillImages : DatasetPlugin<NoOptions>
         public Batch Read(ReadOnlyMemory<long> indices)
         {
             var rows = tensor(indices.ToArray(), ScalarType.Int64);
-            return new Batch(
-                _images.index_select(0, rows),
-                new ClassIndexTarget(_labels.index_select(0, rows)),
-                rows
-            );
+            return new Batch(_images.index_select(0, rows), new ClassIndexTarget(_labels.index_select(0, rows)), rows);
         }
 
         public void Dispose()
