@@ -14,21 +14,15 @@ module internal ProcessorCheck =
                     dtype, Lazy<string>(fun () -> ConvolutionCheck.Find dtype)
             ]
 
-    /// What is wrong with a run's convolutions; null where nothing is.
-    let find (composition: Composition) : string =
+    /// Tells what is wrong with a run's convolutions, where something is.
+    let warn (composition: Composition) (tell: string -> unit) =
         let run = composition.Run
 
-        if run.Device.``type`` <> DeviceType.CPU then
-            null
-        else
+        if run.Device.``type`` = DeviceType.CPU then
             match found.TryGetValue run.Training.Precision with
             | true, check when not (isNull check.Value) ->
-                $"libtorch computes wrongly on this processor: {check.Value} "
-                + "Results cannot be trusted: try ONEDNN_MAX_CPU_ISA=AVX2, or another libtorch by KD_LIBTORCH."
-            | _ -> null
-
-    /// Tells what is wrong.
-    let warn (composition: Composition) (tell: string -> unit) =
-        match find composition with
-        | null -> ()
-        | fault -> tell fault
+                tell (
+                    $"libtorch computes wrongly on this processor: {check.Value} "
+                    + "Results cannot be trusted: try ONEDNN_MAX_CPU_ISA=AVX2, or another libtorch by KD_LIBTORCH."
+                )
+            | _ -> ()

@@ -38,13 +38,12 @@ internal static class OneDnnInstructions
     internal static bool AllowBFloat16 => !WithoutBFloat16.Contains(Limit?.ToUpperInvariant());
 
     /// <summary>
-    /// Says the limit to the C library's environment, which .NET's own variables do not reach. It has to run before oneDNN
-    /// computes anything: it reads the variable once.
+    /// Says the limit to oneDNN. It has to run before oneDNN computes anything, which reads the variable once.
     /// </summary>
     internal static void Announce()
     {
         if (Limit is { } limit)
-            _ = setenv(Variable, limit, 0);
+            NativeEnvironment.SetDefault(Variable, limit);
     }
 
     /// <summary>Whether the AVX-512 kernels are known to be wrong on this processor.</summary>
@@ -58,7 +57,4 @@ internal static class OneDnnInstructions
         var (_, b, c, d) = X86Base.CpuId(0, 0);
         return Encoding.ASCII.GetString(MemoryMarshal.AsBytes<int>([b, d, c]));
     }
-
-    [DllImport("libc", ExactSpelling = true, CharSet = CharSet.Ansi)]
-    private static extern int setenv(string name, string value, int overwrite);
 }

@@ -1,5 +1,3 @@
-using System.Runtime.InteropServices;
-
 namespace KdPlugins.Torch.Native;
 
 /// <summary>
@@ -13,15 +11,11 @@ internal static class OpenMpWait
     private const string Rounds = "10000";
 
     /// <summary>
-    /// Shortens the wait unless the environment says something. It has to run before libgomp is loaded, which reads the
-    /// C library's environment; .NET's own variables do not reach that.
+    /// Shortens the wait unless the environment says something. It has to run before libgomp is loaded.
     /// </summary>
     internal static void Shorten()
     {
         if (Environment.GetEnvironmentVariable(SpinCount) is null && Environment.GetEnvironmentVariable(Policy) is null)
-            _ = setenv(SpinCount, Rounds, 0);
+            NativeEnvironment.SetDefault(SpinCount, Rounds);
     }
-
-    [DllImport("libc", ExactSpelling = true, CharSet = CharSet.Ansi)]
-    private static extern int setenv(string name, string value, int overwrite);
 }

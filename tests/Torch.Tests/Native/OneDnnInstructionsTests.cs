@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using KdPlugins.Torch.Native;
 using Xunit;
 
@@ -25,10 +24,7 @@ public sealed class OneDnnInstructionsTests
             Environment.GetEnvironmentVariable(OneDnnInstructions.Variable)
             ?? Environment.GetEnvironmentVariable("DNNL_MAX_CPU_ISA")
             ?? (affected ? "AVX2" : null);
-        Assert.Equal(expected, Marshal.PtrToStringUTF8(getenv(OneDnnInstructions.Variable)));
+        Assert.Equal(expected, NativeEnvironment.Get(OneDnnInstructions.Variable));
         Assert.Equal(expected, OneDnnInstructions.Limit);
     }
-
-    [DllImport("libc", ExactSpelling = true, CharSet = CharSet.Ansi)]
-    private static extern nint getenv(string name);
 }

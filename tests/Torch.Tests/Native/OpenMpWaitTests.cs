@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using KdPlugins.Torch.Native;
 using Xunit;
 
@@ -12,10 +11,7 @@ public sealed class OpenMpWaitTests
         NativeRuntime.Start();
         var asked = Environment.GetEnvironmentVariable(OpenMpWait.SpinCount);
         var policy = Environment.GetEnvironmentVariable("OMP_WAIT_POLICY");
-        var found = Marshal.PtrToStringUTF8(getenv(OpenMpWait.SpinCount));
+        var found = NativeEnvironment.Get(OpenMpWait.SpinCount);
         Assert.Equal(asked ?? (policy is null ? "10000" : null), found);
     }
-
-    [DllImport("libc", ExactSpelling = true, CharSet = CharSet.Ansi)]
-    private static extern nint getenv(string name);
 }
