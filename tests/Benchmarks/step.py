@@ -64,11 +64,16 @@ def main():
     teacher = ResNet(56, 100).eval()
     student = ResNet(20, 100).train()
     optimizer = torch.optim.SGD(student.parameters(), lr=0.05, momentum=0.9, weight_decay=5e-4)
-    images = torch.randn(64, 3, 32, 32)
-    labels = torch.randint(0, 100, (64,))
+    all_images = torch.randn(100 * 64, 3, 32, 32)
+    all_labels = torch.randint(0, 100, (100 * 64,))
+    batch = 0
     temperature = 4.0
 
     def step():
+        nonlocal batch
+        rows = slice(batch * 64, (batch + 1) * 64)
+        images, labels = all_images[rows], all_labels[rows]
+        batch = (batch + 1) % 100
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=bf16):
             with torch.no_grad():
                 teacher_logits = teacher(images)

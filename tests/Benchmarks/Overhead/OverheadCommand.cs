@@ -10,19 +10,9 @@ internal static class OverheadCommand
     {
         torch.set_num_threads(options.Threads);
         using var bare = new OurContestant(Variant.Named("float32"));
-        using var engine = new EngineContestant();
-        bare.Run(1); // warm-up
-        engine.Run(1);
-        List<(Turn Bare, Turn Engine)> rounds = [];
-        for (var round = 1; round <= options.Rounds; round++)
-        {
-            // Who goes first changes, so that a drift of the machine meets both.
-            var first = round % 2 == 0 ? engine.Run(options.Seconds) : bare.Run(options.Seconds);
-            var second = round % 2 == 0 ? bare.Run(options.Seconds) : engine.Run(options.Seconds);
-            rounds.Add(round % 2 == 0 ? (second, first) : (first, second));
-            Console.Error.WriteLine($"round {round} of {options.Rounds}");
-        }
-        Print(options, rounds);
+        var alternation = new Alternation(bare, options.Seconds, options.Rounds);
+        EngineRun.Train(alternation);
+        Print(options, [.. alternation.Rounds]);
         return 0;
     }
 
@@ -34,6 +24,10 @@ internal static class OverheadCommand
         );
         Show("clock", t => 1000 * DistillationStep.Batch / t.ImagesPerSecond);
         Show("processor", t => t.CpuMilliseconds);
+        Console.WriteLine(
+            $"page faults bare {Statistics.Median(rounds.Select(r => r.Bare.Faults)):f0}, engine "
+                + $"{Statistics.Median(rounds.Select(r => r.Engine.Faults)):f0} a step"
+        );
 
         void Show(string what, Func<Turn, double> time)
         {
