@@ -61,7 +61,48 @@ public static class ServiceErrors
         "Mend what is named above and ask again."
     );
 
+    /// <summary>A worker took more memory than it may.</summary>
+    public static readonly ErrorCode WorkerMemory = new(
+        "KDP0908",
+        "the worker took too much memory",
+        "Lower training.batchSize or the model's size, or raise Kd:MemoryLimitMegabytes."
+    );
+
+    /// <summary>A worker hung.</summary>
+    public static readonly ErrorCode WorkerStalled = new(
+        "KDP0909",
+        "the worker hung",
+        "Look at the end of the log for the plugin at work; where a step may take so long, raise Kd:StallSeconds."
+    );
+
+    /// <summary>A worker ended without a word.</summary>
+    public static readonly ErrorCode WorkerEnded = new(
+        "KDP0910",
+        "the worker ended in the middle of the run",
+        "Look at the end of the log for the plugin at work: it may have crashed or ended the process."
+    );
+
+    /// <summary>A run filled the disk.</summary>
+    public static readonly ErrorCode DiskFilled = new(
+        "KDP0911",
+        "the disk became nearly full",
+        "Make room in the data folder, and see whether a plugin of the run writes without end."
+    );
+
     /// <summary>Every entry of the service.</summary>
     public static IReadOnlyList<ErrorCode> All { get; } =
-    [DataInUse, BadOptions, TokenNeeded, JobMissing, JobState, QueueUnavailable, NoService, Refused];
+    [
+        DataInUse,
+        BadOptions,
+        TokenNeeded,
+        JobMissing,
+        JobState,
+        QueueUnavailable,
+        NoService,
+        Refused,
+        WorkerMemory,
+        WorkerStalled,
+        WorkerEnded,
+        DiskFilled,
+    ];
 }

@@ -8,6 +8,7 @@ using KdPlugins.Torch;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http.Json;
+using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
@@ -22,9 +23,16 @@ internal static class ServiceHost
 {
     private const long MaxBodyBytes = 2 << 20;
 
-    /// <summary>Builds the service. changes: what the command line sets, which wins over file and environment.</summary>
+    /// <summary>Builds the service.</summary>
+    /// <param name="changes">What the command line sets, which wins over file and environment.</param>
+    /// <param name="logging">Changes of the logging; null for none.</param>
+    /// <param name="parts">Replacements of parts, such as the clock; null for none.</param>
     /// <exception cref="KdException">The options do not fit (KDP0901, KDP0902), or the queue cannot be used (KDP0905).</exception>
-    internal static WebApplication Build(Action<ServiceOptions> changes, Action<ILoggingBuilder>? logging = null)
+    internal static WebApplication Build(
+        Action<ServiceOptions> changes,
+        Action<ILoggingBuilder>? logging = null,
+        Action<IServiceCollection>? parts = null
+    )
     {
         var builder = WebApplication.CreateSlimBuilder(
             new WebApplicationOptions { ContentRootPath = Environment.CurrentDirectory }
@@ -54,9 +62,20 @@ internal static class ServiceHost
                 .JsonNumberHandling
                 .AllowNamedFloatingPointLiterals
         );
+        // What is wrong with a request is told to whoever asked.
+        builder.Services.Configure<RouteHandlerOptions>(r => r.ThrowOnBadRequest = true);
         AddParts(builder.Services, options);
+        parts?.Invoke(builder.Services);
         var app = builder.Build();
-        app.UseExceptionHandler(e => e.Run(ServiceApi.Tell));
+        app.UseExceptionHandler(
+            new ExceptionHandlerOptions
+            {
+                ExceptionHandler = ServiceApi.Tell,
+                // What is wrong with a request is no trouble of the service: its log is not for strangers to fill.
+                SuppressDiagnosticsCallback = c => ServiceApi.StatusOf(c.Exception) < 500,
+            }
+        );
+        app.UseStatusCodePages(ServiceApi.TellStatus);
         app.Use(next => context => guards.Check(context, next));
         app.MapOpenApi();
         app.MapPrometheusScrapingEndpoint();

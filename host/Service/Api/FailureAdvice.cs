@@ -48,19 +48,14 @@ internal static partial class FailureAdvice
         if (job.State != JobState.Failed && (job.State != JobState.Queued || job.Failures == 0))
             return null;
         var code = Code().Match(job.Message) is { Success: true } match ? match.Groups[1].Value : null;
-        if (code is null || !Catalogue.TryGetValue(code, out var entry))
-        {
-            var (title, remedy) = ByEnd(job);
-            return new(
-                code,
-                title,
-                code is null ? job.Message : job.Message[code.Length..].Trim(),
-                remedy,
-                job.ExitCode
-            );
-        }
-        var message = job.Message[entry.Id.Length..].Replace(entry.Remedy, "").Replace("  ", " ").Trim();
-        return new(code, entry.Title, message, entry.Remedy, job.ExitCode);
+        var entry = code is null ? null : Catalogue.GetValueOrDefault(code);
+        var message = job.Message[(code?.Length ?? 0)..];
+        if (entry is not null)
+            message = message.Replace(entry.Remedy, "").Replace("  ", " ");
+        // How a worker ended says more than that it did.
+        var (title, remedy) =
+            entry is null || entry == ServiceErrors.WorkerEnded ? ByEnd(job) : (entry.Title, entry.Remedy);
+        return new(code, title, message.Trim(), remedy, job.ExitCode);
     }
 
     private static (string Title, string Remedy) ByEnd(Job job) =>

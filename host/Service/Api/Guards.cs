@@ -48,10 +48,8 @@ internal sealed class Guards
             : !HasToken(request)
                 ? (StatusCodes.Status401Unauthorized, "A token is needed: Authorization: Bearer <token>.")
             : (0, "");
-        var headers = context.Response.Headers;
-        headers.ContentSecurityPolicy = NothingElse;
-        headers.XContentTypeOptions = "nosniff";
-        headers["Referrer-Policy"] = "no-referrer";
+        // At the last moment: a failure clears what was set before it.
+        context.Response.OnStarting(Protect, context.Response.Headers);
         if (status == 0)
         {
             await next(context);
@@ -59,6 +57,20 @@ internal sealed class Guards
         }
         context.Response.StatusCode = status;
         await context.Response.WriteAsJsonAsync(new { code = ServiceErrors.Refused.Id, message = why });
+    }
+
+    // What an endpoint has set for itself stays.
+    private static Task Protect(object state)
+    {
+        var headers = (IHeaderDictionary)state;
+        if (headers.ContentSecurityPolicy.Count == 0)
+            headers.ContentSecurityPolicy = NothingElse;
+        if (headers.CacheControl.Count == 0)
+            headers.CacheControl = "no-store";
+        headers.XContentTypeOptions = "nosniff";
+        headers["Referrer-Policy"] = "no-referrer";
+        headers["Cross-Origin-Resource-Policy"] = "same-origin";
+        return Task.CompletedTask;
     }
 
     private static bool IsForeign(HttpRequest request)

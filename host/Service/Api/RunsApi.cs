@@ -1,6 +1,7 @@
 using System.Text.Json;
 using KdPlugins.Host.Service.Queue;
 using KdPlugins.Host.Service.Workers;
+using KdPlugins.Torch;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Mvc;
@@ -154,7 +155,7 @@ internal static class RunsApi
     {
         var run = Existing(queue, id).RunPath;
         if (seed.Length > 0 && !CurveStore.IsSeed(seed))
-            return TypedResults.NotFound(new { message = "That is no seed of a run." });
+            throw new KdException(ServiceErrors.JobMissing, "That is no seed of a run.");
         // The page carries its own style and pictures, and nothing else.
         context.Response.Headers.ContentSecurityPolicy =
             $"{Guards.NothingElse}; style-src 'unsafe-inline'; img-src data:";
@@ -164,7 +165,11 @@ internal static class RunsApi
     private static IResult Sent(string id, string path, string type) =>
         File.Exists(path)
             ? TypedResults.PhysicalFile(path, type)
-            : TypedResults.NotFound(new { message = $"Run '{id}' has no report yet." });
+            : throw new KdException(
+                ServiceErrors.JobMissing,
+                $"Run '{id}' has no report yet.",
+                "Ask again when it is done."
+            );
 
     private static IResult Follow(
         string id,

@@ -57,17 +57,7 @@ internal static class ServiceApi
     {
         var error = context.Features.Get<IExceptionHandlerFeature>()?.Error;
         var known = error as KdException;
-        context.Response.StatusCode = error switch
-        {
-            RecipeException => StatusCodes.Status422UnprocessableEntity,
-            BadHttpRequestException bad => bad.StatusCode,
-            { } when known?.Code == ServiceErrors.JobMissing => StatusCodes.Status404NotFound,
-            { } when known?.Code == RecipeErrors.PluginUnknown => StatusCodes.Status404NotFound,
-            { } when known?.Code == ServiceErrors.JobState => StatusCodes.Status409Conflict,
-            { } when known?.Code == ServiceErrors.QueueUnavailable => StatusCodes.Status503ServiceUnavailable,
-            KdException => StatusCodes.Status400BadRequest,
-            _ => StatusCodes.Status500InternalServerError,
-        };
+        context.Response.StatusCode = StatusOf(error);
         var body = new JsonObject
         {
             ["code"] = known?.Code.Id ?? (error is BadHttpRequestException ? ServiceErrors.Refused.Id : "KDP0800"),
@@ -90,6 +80,35 @@ internal static class ServiceApi
                 ),
             ]);
         await context.Response.WriteAsJsonAsync(body);
+    }
+
+    /// <summary>The status of a failure.</summary>
+    internal static int StatusOf(Exception? error) =>
+        error switch
+        {
+            RecipeException => StatusCodes.Status422UnprocessableEntity,
+            BadHttpRequestException bad => bad.StatusCode,
+            KdException known when known.Code == ServiceErrors.JobMissing => StatusCodes.Status404NotFound,
+            KdException known when known.Code == RecipeErrors.PluginUnknown => StatusCodes.Status404NotFound,
+            KdException known when known.Code == ServiceErrors.JobState => StatusCodes.Status409Conflict,
+            KdException known when known.Code == ServiceErrors.QueueUnavailable =>
+                StatusCodes.Status503ServiceUnavailable,
+            KdException => StatusCodes.Status400BadRequest,
+            _ => StatusCodes.Status500InternalServerError,
+        };
+
+    /// <summary>Refusals without a word of their own, such as an address that does not exist, in the same form.</summary>
+    internal static Task TellStatus(StatusCodeContext context)
+    {
+        var response = context.HttpContext.Response;
+        var message = response.StatusCode switch
+        {
+            StatusCodes.Status404NotFound => "There is nothing at this address.",
+            StatusCodes.Status405MethodNotAllowed => "This address does not take requests of this kind.",
+            StatusCodes.Status415UnsupportedMediaType => "The body must be JSON: Content-Type: application/json.",
+            var status => $"The request was answered with status {status}.",
+        };
+        return response.WriteAsJsonAsync(new { code = ServiceErrors.Refused.Id, message });
     }
 
     private static JsonObject Plugins(PluginSets sets)

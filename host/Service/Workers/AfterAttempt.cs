@@ -1,5 +1,6 @@
 using KdPlugins.Host.Commands;
 using KdPlugins.Host.Service.Queue;
+using KdPlugins.Torch;
 
 namespace KdPlugins.Host.Service.Workers;
 
@@ -13,8 +14,8 @@ internal static class AfterAttempt
         Job Over(JobState state, string message) => job with { State = state, Ended = now, Message = message };
         Job Again(string message) => job with { State = JobState.Queued, Message = message };
 
-        // Done is done, whatever was asked for meanwhile.
-        if (end.ExitCode == ExitCodes.Done)
+        // Done is done, whatever was asked for meanwhile; but a plugin that ends the process does not end the run.
+        if (end is { ExitCode: ExitCodes.Done, Farewell: "done" })
             return Over(JobState.Done, "") with { Failures = 0 };
         if (job.CancelRequested || end.Why == EndReason.Cancel)
             return Over(JobState.Cancelled, "Cancelled.");
@@ -25,13 +26,15 @@ internal static class AfterAttempt
                 $"Its time limit of {job.TimeLimitSeconds:0.#} s is used up; its last checkpoint is kept."
             ),
             EndReason.Drain => Again("The service ended while it ran; it goes on from its last checkpoint."),
-            EndReason.Disk => Again("It waits for disk space.") with
+            // One that comes no further each time is what fills the disk.
+            EndReason.Disk when end.Progressed => Again("It waits for disk space.") with
             {
                 NotBefore = now.AddSeconds(options.BackOffSeconds),
             },
-            _ => end.ExitCode is ExitCodes.Interrupted or ExitCodes.Terminated
-                ? Again("Somebody stopped its worker; it goes on from its last checkpoint.")
-                : AfterFailure(job, end, options, now),
+            EndReason.None when end.Farewell == "stopped" => Again(
+                "Somebody stopped its worker; it goes on from its last checkpoint."
+            ),
+            _ => AfterFailure(job, end, options, now),
         };
     }
 
@@ -67,10 +70,22 @@ internal static class AfterAttempt
     private static string Describe(WorkerEnd end, ServiceOptions options) =>
         end.Why switch
         {
-            EndReason.Memory => "The worker took more memory than it may.",
-            EndReason.Stall => $"The worker said nothing for {options.StallSeconds:0.#} s.",
+            EndReason.Memory => Say(ServiceErrors.WorkerMemory, "The worker took more memory than it may."),
+            EndReason.Stall => Say(
+                ServiceErrors.WorkerStalled,
+                $"The worker said nothing for {options.StallSeconds:0.#} s."
+            ),
+            EndReason.Disk => Say(ServiceErrors.DiskFilled, "The disk became nearly full while it ran."),
             _ when end.Message.Length > 0 => end.Message,
-            _ when end.ExitCode > 128 => $"The worker was ended by signal {end.ExitCode - 128}.",
-            _ => $"The worker ended with exit code {end.ExitCode}.",
+            _ when end.ExitCode > 128 => Say(
+                ServiceErrors.WorkerEnded,
+                $"The worker was ended by signal {end.ExitCode - 128}."
+            ),
+            _ => Say(
+                ServiceErrors.WorkerEnded,
+                $"The worker ended with exit code {end.ExitCode} before the run was complete."
+            ),
         };
+
+    private static string Say(ErrorCode code, string what) => new KdException(code, what).Message;
 }

@@ -24,6 +24,7 @@ internal sealed class Worker
     private int _why;
     private bool _progressed;
     private string _failure = "";
+    private string _farewell = "";
 
     internal Worker(ServiceOptions options, Job job, JobFolder folder, Action<JsonObject> told, TimeProvider clock) =>
         (_options, _job, _folder, _told, _clock) = (options, job, folder, told, clock);
@@ -66,7 +67,8 @@ internal sealed class Worker
             (EndReason)Volatile.Read(ref _why),
             _failure,
             _progressed,
-            _clock.GetElapsedTime(began).TotalSeconds
+            _clock.GetElapsedTime(began).TotalSeconds,
+            _farewell
         );
     }
 
@@ -87,6 +89,9 @@ internal sealed class Worker
                     break;
                 case "error" when isError:
                     _failure = (string?)said["message"] ?? "";
+                    break;
+                case "done" or "stopped" when !isError:
+                    _farewell = (string)said["event"]!;
                     break;
             }
             _told(said);

@@ -62,7 +62,18 @@ internal sealed record WorkerProgress(
 /// <param name="Message">The failure that it named; empty for none.</param>
 /// <param name="Progressed">Whether it saved a checkpoint.</param>
 /// <param name="Seconds">How long it took.</param>
-internal sealed record WorkerEnd(int ExitCode, EndReason Why, string Message, bool Progressed, double Seconds);
+/// <param name="Farewell">
+/// The event it took its leave with: done or stopped. Empty where it said neither: then an exit code of its plugins' making
+/// says nothing about the run.
+/// </param>
+internal sealed record WorkerEnd(
+    int ExitCode,
+    EndReason Why,
+    string Message,
+    bool Progressed,
+    double Seconds,
+    string Farewell = ""
+);
 
 /// <summary>Why the service ended an attempt.</summary>
 internal enum EndReason

@@ -23,7 +23,8 @@ internal sealed record KdResult(int ExitCode, string Output, string Error)
 /// <summary>Commands in this process and in others, a folder for what they write, and a recipe that takes no time.</summary>
 public sealed class Kd : IDisposable
 {
-    private const string Recipe = """
+    /// <summary>The recipe's text.</summary>
+    internal const string Recipe = """
         {
           "name": "tiny", "seed": 3,
           "dataset": { "id": "shapes", "options": { "train": 96, "test": 32, "classes": 3, "size": 8 } },

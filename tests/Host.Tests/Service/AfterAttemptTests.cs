@@ -15,13 +15,19 @@ public sealed class AfterAttemptTests
         MaxBackOffSeconds = 12,
     };
 
-    private static Job After(Job job, int exitCode, int why = 0, bool progressed = false, string message = "") =>
-        AfterAttempt.Decide(job, new(exitCode, (EndReason)why, message, progressed, 7), Options, Jobs.Now);
+    private static Job After(
+        Job job,
+        int exitCode,
+        int why = 0,
+        bool progressed = false,
+        string message = "",
+        string farewell = ""
+    ) => AfterAttempt.Decide(job, new(exitCode, (EndReason)why, message, progressed, 7, farewell), Options, Jobs.Now);
 
     [Fact]
     public void Done_is_done_even_where_it_was_cancelled_meanwhile()
     {
-        var after = After(Jobs.Running(cancel: true), ExitCodes.Done);
+        var after = After(Jobs.Running(cancel: true), ExitCodes.Done, farewell: "done");
         Assert.Equal((JobState.Done, 7.0, 0), (after.State, after.RanSeconds, after.ExitCode));
         Assert.Equal(Jobs.Now, after.Ended);
     }
@@ -70,7 +76,6 @@ public sealed class AfterAttemptTests
 
     [Theory]
     [InlineData(EndReason.Drain, JobState.Queued)]
-    [InlineData(EndReason.Disk, JobState.Queued)]
     [InlineData(EndReason.Cancel, JobState.Cancelled)]
     [InlineData(EndReason.TimeLimit, JobState.Failed)]
     public void What_the_service_ended_is_no_failure_of_the_run(object why, object state)
@@ -90,8 +95,29 @@ public sealed class AfterAttemptTests
     }
 
     [Fact]
+    public void A_full_disk_is_a_failure_only_where_the_run_comes_no_further()
+    {
+        const int Disk = (int)EndReason.Disk;
+        Assert.Equal((JobState.Queued, 0), Short(After(Jobs.Running(), ExitCodes.Terminated, Disk, progressed: true)));
+        Assert.Equal((JobState.Queued, 1), Short(After(Jobs.Running(), ExitCodes.Terminated, Disk)));
+        var last = After(Jobs.Running(failures: 2), ExitCodes.Folder, Disk);
+        Assert.Equal((JobState.Failed, 3), Short(last));
+        Assert.StartsWith("KDP0911 ", last.Message);
+    }
+
+    [Fact]
     public void A_worker_that_somebody_else_stopped_goes_on() =>
-        Assert.Equal((JobState.Queued, 0), Short(After(Jobs.Running(), ExitCodes.Terminated)));
+        Assert.Equal((JobState.Queued, 0), Short(After(Jobs.Running(), ExitCodes.Terminated, farewell: "stopped")));
+
+    [Theory]
+    [InlineData(ExitCodes.Done, "exit code 0")]
+    [InlineData(ExitCodes.Terminated, "signal 15")]
+    public void A_plugin_that_ends_the_process_as_if_all_were_well_is_a_failure(int exitCode, string word)
+    {
+        var after = After(Jobs.Running(), exitCode);
+        Assert.Equal((JobState.Queued, 1), Short(after));
+        Assert.Contains(word, after.Message);
+    }
 
     private static (JobState, int) Short(Job job) => (job.State, job.Failures);
 }

@@ -4,7 +4,7 @@ using KdPlugins.Host.Tests.Commands;
 namespace KdPlugins.Host.Tests.Service;
 
 /// <summary>Killers at work on workers and on the service; no run is lost or done twice.</summary>
-public sealed class FaultTests : IDisposable
+public sealed class KillTests : IDisposable
 {
     private static readonly Dictionary<string, string> Quick = new()
     {
@@ -17,7 +17,7 @@ public sealed class FaultTests : IDisposable
     private readonly Kd _kd = new();
     private readonly string _data;
 
-    public FaultTests() => _data = _kd.At("data");
+    public KillTests() => _data = _kd.At("data");
 
     public void Dispose() => _kd.Dispose();
 
