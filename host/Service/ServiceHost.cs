@@ -77,7 +77,7 @@ internal static class ServiceHost
         );
         app.UseStatusCodePages(ServiceApi.TellStatus);
         app.Use(next => context => guards.Check(context, next));
-        app.MapOpenApi();
+        app.MapOpenApi("/openapi/v1.json");
         app.MapPrometheusScrapingEndpoint();
         DashboardPages.Map(app);
         RunsApi.Map(app);

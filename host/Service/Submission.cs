@@ -27,6 +27,7 @@ internal sealed class Submission(
         Require(request.MaxStepsPerStage >= 0, "A number of steps is at least 0.");
         Require(request.TimeLimitSeconds is >= 0 and < 1e9, "A time limit is between 0 and 1e9 seconds.");
         Require(request.Settings.Count <= 1000, "At most 1000 settings can be given.");
+        Require(request.Settings.All(s => s is not null), "A setting is a text such as training.epochs=3, not null.");
         request = request with { RecipeFolder = Folder(request.RecipeFolder) };
         var name = plugins.Use(catalog => NameOf(request, catalog));
         var job = queue.Submit(request, name);
@@ -47,6 +48,7 @@ internal sealed class Submission(
 
     private string Folder(string asked)
     {
+        Require(!asked.Contains('\0'), "The recipe's folder is no path.");
         var root = options.Value.RecipeFolder.Length > 0 ? options.Value.RecipeFolder : options.Value.Data;
         var folder = Path.GetFullPath(asked, Path.GetFullPath(root));
         Require(Directory.Exists(folder), $"The recipe's folder '{folder}' does not exist.");

@@ -3,6 +3,7 @@ using System.Security.Cryptography;
 using System.Text;
 using KdPlugins.Torch;
 using Microsoft.AspNetCore.Http;
+using Microsoft.Net.Http.Headers;
 
 namespace KdPlugins.Host.Service.Api;
 
@@ -47,6 +48,7 @@ internal sealed class Guards
             : IsForeign(request) ? (StatusCodes.Status403Forbidden, "Requests of other origins are refused.")
             : !HasToken(request)
                 ? (StatusCodes.Status401Unauthorized, "A token is needed: Authorization: Bearer <token>.")
+            : !IsUtf8(request) ? (StatusCodes.Status415UnsupportedMediaType, "A body must be in UTF-8.")
             : (0, "");
         // At the last moment: a failure clears what was set before it.
         context.Response.OnStarting(Protect, context.Response.Headers);
@@ -83,6 +85,11 @@ internal sealed class Guards
         return request.Headers.Origin is [{ Length: > 0 } origin]
             && (!Uri.TryCreate(origin, UriKind.Absolute, out var from) || from.Authority != request.Host.Value);
     }
+
+    private static bool IsUtf8(HttpRequest request) =>
+        !MediaTypeHeaderValue.TryParse(request.ContentType, out var type)
+        || !type.Charset.HasValue
+        || type.Charset.Value.Trim('"').Equals("utf-8", StringComparison.OrdinalIgnoreCase);
 
     private bool HasToken(HttpRequest request)
     {

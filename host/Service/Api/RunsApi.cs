@@ -89,10 +89,9 @@ internal static class RunsApi
 
     private static IResult Submit([FromBody] SubmissionBody body, Submission submission)
     {
-        var text = body.Recipe.ValueKind == JsonValueKind.String ? body.Recipe.GetString()! : body.Recipe.GetRawText();
         var job = submission.Submit(
             new(
-                text,
+                Text(body.Recipe),
                 body.RecipeFolder ?? "",
                 body.Settings ?? [],
                 body.MaxStepsPerStage,
@@ -102,6 +101,24 @@ internal static class RunsApi
             )
         );
         return TypedResults.Created($"/api/runs/{job.Id}", job);
+    }
+
+    private static string Text(JsonElement recipe)
+    {
+        try
+        {
+            return recipe.ValueKind switch
+            {
+                JsonValueKind.Undefined => "",
+                JsonValueKind.String => recipe.GetString()!,
+                _ => recipe.GetRawText(),
+            };
+        }
+        catch (InvalidOperationException e)
+        {
+            // Half of a surrogate pair: JSON may hold it, a text may not.
+            throw new KdException(ServiceErrors.Refused, $"The recipe is no text. {e.Message}", null, e);
+        }
     }
 
     private static RunPage List(

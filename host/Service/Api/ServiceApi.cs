@@ -63,7 +63,7 @@ internal static class ServiceApi
             ["code"] = known?.Code.Id ?? (error is BadHttpRequestException ? ServiceErrors.Refused.Id : "KDP0800"),
             ["message"] =
                 known?.Message
-                ?? (error as BadHttpRequestException)?.Message
+                ?? (error is BadHttpRequestException ? $"{error.Message} {error.InnerException?.Message}".Trim() : null)
                 ?? "The service failed unexpectedly; its log says more.",
         };
         if (error is RecipeException recipe)

@@ -9,7 +9,7 @@ namespace KdPlugins.Host.Tests.Service;
 /// <summary>An answer as it came over the wire, to a request that no client library would let through.</summary>
 /// <param name="Status">The status; 0 where the connection was closed without one.</param>
 /// <param name="Head">Status line and headers.</param>
-/// <param name="Body">The rest, chunk lengths included.</param>
+/// <param name="Body">The rest.</param>
 internal sealed record RawAnswer(int Status, string Head, string Body)
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
@@ -19,10 +19,9 @@ internal sealed record RawAnswer(int Status, string Head, string Body)
     {
         get
         {
-            var (from, to) = (Body.IndexOf('{'), Body.LastIndexOf('}'));
             try
             {
-                return from < 0 || to < from ? null : (string?)JsonNode.Parse(Body[from..(to + 1)])!["code"];
+                return JsonNode.Parse(Body) is JsonObject told ? (string?)told["code"] : null;
             }
             catch (JsonException)
             {
@@ -76,6 +75,22 @@ internal sealed record RawAnswer(int Status, string Head, string Body)
         if (all.Length == 0)
             return new(0, "", "");
         var end = all.IndexOf("\r\n\r\n", StringComparison.Ordinal);
-        return new(int.Parse(all.Split(' ')[1]), all[..end], all[(end + 4)..]);
+        var (head, body) = (all[..end], all[(end + 4)..]);
+        var isChunked = head.Contains("Transfer-Encoding: chunked", StringComparison.OrdinalIgnoreCase);
+        return new(int.Parse(all.Split(' ')[1]), head, isChunked ? Joined(body) : body);
+    }
+
+    private static string Joined(string chunks)
+    {
+        var whole = new StringBuilder();
+        for (var at = 0; chunks.IndexOf("\r\n", at, StringComparison.Ordinal) is >= 0 and var end; )
+        {
+            var length = Math.Min(Convert.ToInt32(chunks[at..end], 16), chunks.Length - end - 2);
+            whole.Append(chunks, end + 2, length);
+            at = end + 2 + length + 2;
+            if (length == 0 || at >= chunks.Length)
+                break;
+        }
+        return whole.ToString();
     }
 }
