@@ -97,6 +97,16 @@ type internal Composition
     /// The plugins it uses, by kind and id.
     member _.Plugins = plugins
 
+    /// Makes the run one of a phase: its training section, objective and optimisers.
+    member _.Enter(phase: Phase) =
+        run.Training <- phase.Training
+        run.Accumulate <- phase.Accumulate
+        run.Losses <- phase.Losses
+        run.Optimisers <- phase.Optimisers
+
+        for feed in run.Feeds.Values do
+            feed.BatchSize <- phase.Training.BatchSize
+
     /// The role whose network is the result.
     member _.Result = phases[phases.Count - 1].Strategy.Result
 

@@ -72,13 +72,14 @@ type internal Feed
     let pending = Dictionary<int64, Task<Batch>>()
     let mutable order = SampleOrder(source.Count, batchSize, key)
     let mutable orderCount = source.Count
+    let mutable size = batchSize
     let mutable waited = TimeSpan.Zero
 
-    // A source that grows (a pool) gets a new order whenever its length has changed.
+    // A source that grows (a pool) gets a new order whenever its length has changed, and any whenever its batches have.
     let current () =
         if source.Count <> orderCount then
             orderCount <- source.Count
-            order <- SampleOrder(orderCount, batchSize, key)
+            order <- SampleOrder(orderCount, size, key)
             pending.Clear()
 
         order
@@ -93,6 +94,15 @@ type internal Feed
 
     /// The samples.
     member _.Source = source
+
+    /// Samples per batch; phases may differ in it.
+    member this.BatchSize
+        with get () = size
+        and set value =
+            if value <> size then
+                this.Reset()
+                size <- value
+                orderCount <- -1L
 
     /// Batches per epoch at the present length.
     member _.PerEpoch = (current ()).PerEpoch

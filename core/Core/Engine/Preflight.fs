@@ -134,10 +134,7 @@ type internal Trial(composition: Composition, options: PreflightOptions) =
         | _ -> 0.0
 
     let tryStage (phase: Phase) (once: bool) (stage: Stage) : PreflightStage =
-        run.Training <- phase.Training
-        run.Accumulate <- phase.Accumulate
-        run.Losses <- phase.Losses
-        run.Optimisers <- phase.Optimisers
+        composition.Enter phase
         let name = phase.StageName stage
         let struct (steps, perEpoch) = TrainingLoop.lengthOf run stage
         let perStep = time stage name

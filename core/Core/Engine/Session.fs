@@ -184,11 +184,7 @@ type internal Session(composition: Composition, folder: RunFolder, journal: Jour
         }
 
     let enterPhase () =
-        let current = phase ()
-        run.Training <- current.Training
-        run.Accumulate <- current.Accumulate
-        run.Losses <- current.Losses
-        run.Optimisers <- current.Optimisers
+        composition.Enter(phase ())
 
         // Networks that augmentations consult are trained by now.
         if cursor.Phase = composition.Phases.Count - 1 then

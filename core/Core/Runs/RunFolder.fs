@@ -126,9 +126,6 @@ type RunFolder private (root: string, recipe: string, files: IRunFiles, time: Ti
     /// The folder of the checkpoints.
     member _.CheckpointsPath = Path.Combine(root, "checkpoints")
 
-    /// The folder of the report; made by whoever writes it.
-    member _.ReportPath = Path.Combine(root, "report")
-
     /// The folder of the TensorBoard event file; made by its writer.
     member _.TensorBoardPath = Path.Combine(root, "tensorboard")
 

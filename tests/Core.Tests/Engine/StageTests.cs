@@ -61,6 +61,25 @@ public sealed class StageTests : IDisposable
         Assert.Contains("student.far-test.accuracy", events);
         Assert.DoesNotContain("student.validation.accuracy", events);
     }
+
+    [Fact]
+    public void A_phase_has_batches_of_its_own_size_and_the_next_one_the_recipes()
+    {
+        var recipe = Recipe(
+            """{ "id": "supervised" }""",
+            """
+            , "prepare": [ { "name": "first", "role": "student", "training": { "epochs": 1, "batchSize": 8 } } ]
+            """
+        );
+        var report = _runs.Whole(recipe, "run");
+        // 58 samples train: 7 batches of 8, then two epochs of 3 batches of 16.
+        Assert.Equal((7 + 6, (7 * 8) + (6 * 16)), ((long)report["steps"]!, (long)report["samples"]!));
+        _runs.Pieces(recipe, "pieces", 3);
+        Assert.Equal(
+            _runs.Sha256("run", "student-last.safetensors"),
+            _runs.Sha256("pieces", "student-last.safetensors")
+        );
+    }
 }
 
 /// <summary>A stage of seven steps in epochs of three that writes down what it sees.</summary>
