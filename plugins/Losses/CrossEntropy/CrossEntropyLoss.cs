@@ -28,7 +28,7 @@ public sealed class CrossEntropyLoss : DistillationLoss<CrossEntropyOptions>
     /// </exception>
     public override Tensor Compute(ILossContext context)
     {
-        var logits = Wide(context.Student.Logits);
+        var logits = Logits.Wide(context.Student.Logits);
         return context.Batch.Target switch
         {
             ClassIndexTarget target => Classes(logits, target.Labels),
@@ -87,9 +87,6 @@ public sealed class CrossEntropyLoss : DistillationLoss<CrossEntropyOptions>
         );
         return sum.div(labels.ne(Ignored).sum().clamp_min(1));
     }
-
-    private static Tensor Wide(Tensor logits) =>
-        logits.dtype is ScalarType.BFloat16 or ScalarType.Float16 ? logits.to(ScalarType.Float32) : logits;
 
     private static void RequireShape(Tensor logits, string name, Tensor target, ReadOnlySpan<long> expected)
     {
