@@ -116,7 +116,8 @@ public sealed partial class ProbeTests : IDisposable
             all[$"{role}.logits"] = Draw(generator, 4, 3);
             all[$"{role}.embedding"] = Draw(generator, 4, 6);
             foreach (
-                var (tap, width, side) in ((string, long, long)[])[("layer1", 4, 8), ("layer2", 6, 4), ("layer3", 8, 2)]
+                var (tap, width, side) in ((string, long, long)[])
+                    [("stem", 3, 8), ("layer1", 4, 8), ("layer2", 6, 4), ("layer3", 8, 2)]
             )
             {
                 all[$"{role}.features.{tap}"] = Draw(generator, 4, width, side, side).abs();
