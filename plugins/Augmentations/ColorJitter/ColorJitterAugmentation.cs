@@ -53,7 +53,7 @@ public sealed class ColorJitterAugmentation : Augmentation<ColorJitterOptions>
                 Factor("brightness", Options.Brightness),
                 Factor("contrast", Options.Contrast),
                 Factor("saturation", Options.Saturation),
-                (2 * Draws.Unit(key.Derive("hue")) - 1) * Options.Hue,
+                Draws.Even(key.Derive("hue"), Options.Hue),
             ]
         );
     }

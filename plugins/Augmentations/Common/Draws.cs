@@ -12,6 +12,9 @@ internal static class Draws
     /// <summary>In [0, 1), from the upper 53 bits.</summary>
     public static double Unit(RandomKey key) => (key.Value >> 11) * (1.0 / (1L << 53));
 
+    /// <summary>In [-most, most).</summary>
+    public static double Even(RandomKey key, double most) => (2 * Unit(key) - 1) * most;
+
     /// <summary>In 0..count-1.</summary>
     public static long Below(RandomKey key, long count) => (long)Math.BigMul(key.Value, (ulong)count, out _);
 

@@ -79,6 +79,44 @@ internal static class ImageBatch
     }
 
     /// <summary>
+    /// Cuts a piece out of every image with a constant around it. One copy of whole rows of pixels, where
+    /// <see cref="Gather"/> copies value by value; the same values.
+    /// </summary>
+    /// <param name="images"><c>[B, C, H, W]</c>.</param>
+    /// <param name="tops">The pieces' first rows, from -padding.</param>
+    /// <param name="lefts">The pieces' first columns, from -padding.</param>
+    /// <param name="height">Rows of a piece.</param>
+    /// <param name="width">Columns of a piece.</param>
+    /// <param name="padding">Pixels around an image; pieces end within them.</param>
+    /// <param name="fill">The value there.</param>
+    /// <returns><c>[B, C, height, width]</c> in channels_last.</returns>
+    public static Tensor Cut(
+        Tensor images,
+        long[] tops,
+        long[] lefts,
+        long height,
+        long width,
+        long padding,
+        double fill
+    )
+    {
+        var (count, channels, device) = (images.shape[0], images.shape[1], images.device);
+        // [B, H, W C], a view of channels_last images
+        var lines = images.permute(0, 2, 3, 1).flatten(2);
+        var around = padding * channels;
+        var padded = nn.functional.pad(lines, [around, around, padding, padding], PaddingModes.Constant, fill);
+        // [B, rows, columns where a piece can begin, width C], a view
+        var strips = padded.unfold(2, width * channels, channels);
+        var samples = arange(count, ScalarType.Int64, device).unsqueeze(1);
+        var rows = tensor(tops, device: device)
+            .unsqueeze(1)
+            .add(arange(height, ScalarType.Int64, device))
+            .add_(padding);
+        var columns = tensor(lefts, device: device).unsqueeze(1).add_(padding);
+        return strips.index(samples, rows, columns).view(count, height, width, channels).permute(0, 3, 1, 2);
+    }
+
+    /// <summary>
     /// Boxes after moving by (dx, dy), cut at the image's edges; boxes of which nothing is left are dropped with their
     /// labels.
     /// </summary>

@@ -40,11 +40,15 @@ public sealed class RandomCropAugmentation : Augmentation<RandomCropOptions>
             (tops[i], lefts[i]) = (tops[i] - Options.Padding, lefts[i] - Options.Padding);
         }
         var device = batch.Input.device;
-        var rows = Places(tops, pieceHeight, height, device);
-        var columns = Places(lefts, pieceWidth, width, device);
+        Tensor Rows() => Places(tops, pieceHeight, height, device);
+        Tensor Columns() => Places(lefts, pieceWidth, width, device);
+        var images =
+            Options.Fill == "constant"
+                ? ImageBatch.Cut(batch.Input, tops, lefts, pieceHeight, pieceWidth, Options.Padding, Options.FillValue)
+                : ImageBatch.Gather(batch.Input, Rows(), Columns(), Options.FillValue);
         return batch
-            .WithInput(ImageBatch.Gather(batch.Input, rows, columns, Options.FillValue))
-            .WithTarget(Follow(batch.Target, rows, columns, tops, lefts, pieceHeight, pieceWidth))
+            .WithInput(images)
+            .WithTarget(Follow(batch.Target, Rows, Columns, tops, lefts, pieceHeight, pieceWidth))
             .WithParameter($"{Id}.offsets", stack([tensor(tops), tensor(lefts)], 1));
     }
 
@@ -77,8 +81,8 @@ public sealed class RandomCropAugmentation : Augmentation<RandomCropOptions>
 
     private static Target Follow(
         Target target,
-        Tensor rows,
-        Tensor columns,
+        Func<Tensor> rows,
+        Func<Tensor> columns,
         long[] tops,
         long[] lefts,
         long height,
@@ -87,7 +91,7 @@ public sealed class RandomCropAugmentation : Augmentation<RandomCropOptions>
         target switch
         {
             ClassMapTarget map => new ClassMapTarget(
-                ImageBatch.Gather(map.Labels, rows, columns, map.IgnoreIndex),
+                ImageBatch.Gather(map.Labels, rows(), columns(), map.IgnoreIndex),
                 map.IgnoreIndex
             ),
             BoxTarget boxes => ImageBatch.MoveAndClip(

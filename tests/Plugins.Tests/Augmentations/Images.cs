@@ -35,14 +35,14 @@ internal static class Images
     /// <summary>
     /// The same sample in the same step is changed alike whatever stands beside it, and differently in another step.
     /// </summary>
-    public static void SamplesAreChangedAlikeInAnyCompany(IAugmentation augmentation, int channels = 2)
+    public static void SamplesAreChangedAlikeInAnyCompany(IAugmentation augmentation, int channels = 2, int rows = 9)
     {
-        var batch = Random(1, 16, channels, 9, 7);
+        var batch = Random(1, 16, channels, rows, 7);
         var all = augmentation.Apply(batch, At(5));
         Assert.Equal(Flat(all.Input), Flat(augmentation.Apply(batch, At(5)).Input));
-        var rows = tensor(new long[] { 11, 3, 7 });
-        var some = augmentation.Apply(batch.Select(rows), At(5));
-        Assert.Equal(Flat(all.Input.index_select(0, rows)), Flat(some.Input));
+        var picked = tensor(new long[] { 11, 3, 7 });
+        var some = augmentation.Apply(batch.Select(picked), At(5));
+        Assert.Equal(Flat(all.Input.index_select(0, picked)), Flat(some.Input));
         Assert.NotEqual(Flat(all.Input), Flat(augmentation.Apply(batch, At(6)).Input));
     }
 

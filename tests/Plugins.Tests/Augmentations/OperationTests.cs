@@ -37,6 +37,8 @@ public class OperationTests
             "gaussian-blur" => FilterOps.GaussianBlur(image, (int)a[0], [a[1]]),
             "affine-bilinear" => GeometryOps.Affine(image, [Map()], bilinear: true, 0),
             "affine-nearest" => GeometryOps.Affine(image, [Map()], bilinear: false, 0),
+            "rotate-bilinear" => GeometryOps.Affine(image, [RandomRotationAugmentation.Turn(a[0])], bilinear: true, 0),
+            "rotate-nearest" => GeometryOps.Affine(image, [RandomRotationAugmentation.Turn(a[0])], bilinear: false, 0),
             "resized" => GeometryOps.Resized(image, [Cut()], (long)a[4], (long)a[5], bilinear: true),
             "posterize" => ColourOps.Posterize(image, [(int)a[0]]),
             "equalize" => ColourOps.Equalize(image),

@@ -1,6 +1,7 @@
 using FsCheck.Xunit;
 using KdPlugins.Augmentations;
 using KdPlugins.Core;
+using KdPlugins.Torch;
 using static TorchSharp.torch;
 
 namespace KdPlugins.Plugins.Tests.Augmentations;
@@ -57,6 +58,29 @@ public class RandomCropTests
                 return false;
         }
         return offsets.All(o => Math.Abs(o) <= options.Padding);
+    }
+
+    [Property(MaxTest = 40)]
+    public bool In_any_layout_and_dtype_a_constant_around_is_what_a_gather_of_single_pixels_gives(
+        int seed,
+        bool last,
+        bool wide
+    )
+    {
+        using var scope = NewDisposeScope();
+        var (height, width, padding) = (3 + Math.Abs(seed % 4), 4 + Math.Abs(seed % 5), 1 + Math.Abs(seed % 3));
+        var images = Images.Random(seed, 5, 3, height, width).Input;
+        images = wide ? images.to(ScalarType.Float64).add(1e-12) : images;
+        images = last ? ChannelsLast.ToChannelsLast(images) : images;
+        long[] tops = [-padding, 0, padding, 1, -1];
+        long[] lefts = [padding, -padding, 0, -1, 1];
+        Tensor Places(long[] starts, long length) => tensor(starts).unsqueeze(1) + arange(length, ScalarType.Int64);
+        var expected = ImageBatch.Gather(images, Places(tops, height), Places(lefts, width), 0.3);
+        var got = ImageBatch.Cut(images, tops, lefts, height, width, padding, 0.3);
+        return got.dtype == images.dtype
+            && got.IsChannelsLast()
+            && got.shape.SequenceEqual(expected.shape)
+            && got.eq(expected).all().item<bool>();
     }
 
     [Fact]
@@ -135,7 +159,7 @@ public class RandomCropTests
     [Fact]
     public void A_piece_larger_than_the_padded_image_is_refused()
     {
-        var failure = Assert.Throws<Torch.KdException>(() => Make(new() { Size = 32 }).OutputShape([3, 16, 64]));
+        var failure = Assert.Throws<KdException>(() => Make(new() { Size = 32 }).OutputShape([3, 16, 64]));
         Assert.Equal(CoreErrors.ShapesDiffer, failure.Code);
     }
 

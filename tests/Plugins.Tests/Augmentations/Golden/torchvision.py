@@ -91,6 +91,9 @@ for arguments in (
 ):
     floats("affine-bilinear", "large", affine("bilinear"), *arguments)
     floats("affine-nearest", "large", affine("nearest"), *arguments)
+for angle in (-40.0, 13.0, 90.0):
+    for mode in ("bilinear", "nearest"):
+        floats(f"rotate-{mode}", "large", lambda i, a: F.rotate(i, a, Mode(mode)), angle)
 for part in ((0, 0, 11, 12), (3, 5, 5, 4), (10, 11, 1, 1), (2, 0, 9, 6)):
     for size in ((11, 12), (8, 5)):
         floats(

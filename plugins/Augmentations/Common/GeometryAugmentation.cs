@@ -1,0 +1,39 @@
+using KdPlugins.Core;
+using KdPlugins.Sdk;
+using KdPlugins.Torch;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace KdPlugins.Augmentations;
+
+/// <summary>Shows every image through an affine map of its own. Targets stay, so those with places in it are refused.</summary>
+/// <typeparam name="TOptions">The augmentation's options.</typeparam>
+public abstract class GeometryAugmentation<TOptions> : Augmentation<TOptions>
+    where TOptions : GeometryOptions, new()
+{
+    private protected abstract string Id { get; }
+
+    /// <summary>The name that what is drawn is recorded under.</summary>
+    private protected abstract string Drawn { get; }
+
+    /// <summary>The numbers of one image.</summary>
+    private protected abstract double[] Draw(RandomKey key, long height, long width);
+
+    /// <summary>The map that they mean.</summary>
+    private protected abstract AffineMap Map(double[] drawn);
+
+    /// <inheritdoc/>
+    /// <exception cref="KdException"><c>KDP0306</c>: boxes or class maps, which would not follow.</exception>
+    public override void Bind(DataInfo data) => ImageBatch.RefusePlaces(data, Id);
+
+    /// <inheritdoc/>
+    /// <exception cref="KdException"><c>KDP0303</c>: the input is not a batch of images.</exception>
+    public override Batch Apply(Batch batch, IPartContext context)
+    {
+        var (count, _, height, width) = ImageBatch.Sizes(batch, Id);
+        var drawn = Draws.PerSample(context.Random, batch.Indices).Select(key => Draw(key, height, width)).ToArray();
+        return batch
+            .WithInput(GeometryOps.Affine(batch.Input, [.. drawn.Select(Map)], Options.Bilinear, Options.FillValue))
+            .WithParameter($"{Id}.{Drawn}", tensor(drawn.SelectMany(d => d).ToArray()).view(count, -1));
+    }
+}

@@ -1,0 +1,39 @@
+using KdPlugins.Core;
+using KdPlugins.Sdk;
+using KdPlugins.Torch;
+using static TorchSharp.torch;
+
+namespace KdPlugins.Augmentations;
+
+/// <summary>Averages the neighbours of every pixel under a bell curve of random width, in some images.</summary>
+[KdAugmentation("gaussian-blur", Description = "Blurs images by a random width, for values in [0, 1]")]
+public sealed class GaussianBlurAugmentation : ChanceAugmentation<GaussianBlurOptions>
+{
+    private protected override string Id => "gaussian-blur";
+
+    /// <inheritdoc/>
+    /// <exception cref="KdException">
+    /// <c>KDP0303</c>: the images have neither one nor three channels, or are no larger than half of the square.
+    /// </exception>
+    public override IReadOnlyList<long> OutputShape(IReadOnlyList<long> inputShape)
+    {
+        base.OutputShape(inputShape);
+        // Beyond the edge the image is mirrored once.
+        if (Math.Min(inputShape[1], inputShape[2]) <= Options.Size / 2)
+            throw new KdException(
+                CoreErrors.ShapesDiffer,
+                $"Augmentation '{Id}' averages {Options.Size}x{Options.Size} pixels and got images of "
+                    + $"{inputShape[1]}x{inputShape[2]}: sides have to be above {Options.Size / 2}."
+            );
+        return inputShape;
+    }
+
+    private protected override Tensor Change(Tensor images, RandomKey[] keys) =>
+        FilterOps.GaussianBlur(images, Options.Size, [.. keys.Select(Sigma)]);
+
+    private protected override Batch Record(Batch batch, RandomKey[] keys) =>
+        batch.WithParameter($"{Id}.sigmas", tensor(keys.Select(Sigma).ToArray()));
+
+    private double Sigma(RandomKey key) =>
+        Options.MinSigma + Draws.Unit(key.Derive("sigma")) * (Options.MaxSigma - Options.MinSigma);
+}

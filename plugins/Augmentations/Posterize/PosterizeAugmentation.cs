@@ -1,0 +1,15 @@
+using KdPlugins.Core;
+using KdPlugins.Sdk;
+using static TorchSharp.torch;
+
+namespace KdPlugins.Augmentations;
+
+/// <summary>Keeps the upper bits of the nearest of 256 levels, in some images.</summary>
+[KdAugmentation("posterize", Description = "Keeps the upper bits of some images, for values in [0, 1]")]
+public sealed class PosterizeAugmentation : ChanceAugmentation<PosterizeOptions>
+{
+    private protected override string Id => "posterize";
+
+    private protected override Tensor Change(Tensor images, RandomKey[] keys) =>
+        ColourOps.Posterize(images, [.. keys.Select(_ => Options.Bits)]);
+}
