@@ -81,7 +81,8 @@ internal sealed class KitData : DatasetPlugin<NoOptions>, IDataset, IDataSource
             for (var p = 0; p < 192; p++)
                 pixels[i * 192 + p] = 0.5f * random.NextSingle() + (p / 64 == labels[i] ? 0.5f : 0.1f);
         }
-        var input = tensor(pixels).view(indices.Length, 3, 8, 8);
+        using var flat = tensor(pixels);
+        var input = flat.view(indices.Length, 3, 8, 8);
         return new(input, new ClassIndexTarget(tensor(labels)), tensor(indices.ToArray()));
     }
 

@@ -2,11 +2,15 @@ namespace Plugin._1.Tests
 
 open KdPlugins.Core
 open KdPlugins.Testing
+open KdPlugins.Torch
 open TorchSharp
 open Xunit
 open Plugin._1
 
 type KdClassAugmentationTests() =
+
+    // Before the first tensor: TorchSharp itself does not look where libtorch lies.
+    do NativeRuntime.Start() |> ignore
 
     static member Checks = Conformance.Augmentation<KdClassAugmentation>().Theory()
 

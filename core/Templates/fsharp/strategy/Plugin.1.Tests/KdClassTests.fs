@@ -2,10 +2,14 @@ namespace Plugin._1.Tests
 
 open System.Collections.Generic
 open KdPlugins.Testing
+open KdPlugins.Torch
 open Xunit
 open Plugin._1
 
 type KdClassStrategyTests() =
+
+    // Before the first tensor: TorchSharp itself does not look where libtorch lies.
+    do NativeRuntime.Start() |> ignore
 
     static member Checks = Conformance.Strategy<KdClassStrategy>().Theory()
 

@@ -1,0 +1,95 @@
+using System.Diagnostics;
+using System.Text;
+
+namespace KdPlugins.Authors.Tests.EndToEnd;
+
+/// <summary>Commands as an author types them, in processes of their own.</summary>
+internal static class Commands
+{
+    private static readonly TimeSpan Longest = TimeSpan.FromMinutes(8);
+
+    /// <summary>The repository's root, where the tests were built.</summary>
+    internal static string Repository { get; } =
+        new DirectoryInfo(AppContext.BaseDirectory).Parent!.Parent!.Parent!.Parent!.Parent!.FullName;
+
+    /// <summary>Debug or Release, as the tests were built.</summary>
+    internal static string Configuration { get; } = new DirectoryInfo(AppContext.BaseDirectory).Parent!.Name;
+
+    /// <summary>The machine's package folder.</summary>
+    internal static string Packages { get; } =
+        Environment.GetEnvironmentVariable("NUGET_PACKAGES")
+        ?? Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".nuget", "packages");
+
+    /// <summary>The command line <c>kd</c>, with its output folder's plugins beside it.</summary>
+    internal static string Kd { get; } =
+        Path.Combine(
+            Repository,
+            "host",
+            "bin",
+            Configuration,
+            Path.GetFileName(Path.GetDirectoryName(AppContext.BaseDirectory))!,
+            "kd.dll"
+        );
+
+    /// <summary>Runs <c>dotnet</c> to its end and gives what it said; the test fails where the command does.</summary>
+    internal static string Dotnet(string folder, params string[] arguments)
+    {
+        using var process = Start(folder, arguments, out var said);
+        if (!process.WaitForExit(Longest))
+        {
+            process.Kill(entireProcessTree: true);
+            Assert.Fail($"dotnet {string.Join(' ', arguments)} takes longer than {Longest}.\n{Text(said)}");
+        }
+        // Without a time, so that the last lines are in; whoever else holds the pipes may keep them open for long.
+        Task.WhenAny(process.WaitForExitAsync(), Task.Delay(TimeSpan.FromSeconds(5))).GetAwaiter().GetResult();
+        Assert.True(process.ExitCode == 0, $"dotnet {string.Join(' ', arguments)}\n{Text(said)}");
+        return Text(said);
+    }
+
+    /// <summary>Starts <c>dotnet</c>; what it says gathers in <paramref name="said"/>.</summary>
+    internal static Process Start(string folder, IEnumerable<string> arguments, out StringBuilder said)
+    {
+        var start = new ProcessStartInfo("dotnet", arguments)
+        {
+            WorkingDirectory = folder,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
+        Isolate(start.Environment);
+        var text = said = new();
+        var process = new Process { StartInfo = start };
+        void Gather(object _, DataReceivedEventArgs line)
+        {
+            lock (text)
+                text.AppendLine(line.Data);
+        }
+        process.OutputDataReceived += Gather;
+        process.ErrorDataReceived += Gather;
+        process.Start();
+        process.BeginOutputReadLine();
+        process.BeginErrorReadLine();
+        return process;
+    }
+
+    internal static string Text(StringBuilder said)
+    {
+        lock (said)
+            return said.ToString();
+    }
+
+    // What `dotnet test` tells its children is about this build, not about an author's.
+    private static void Isolate(IDictionary<string, string?> environment)
+    {
+        foreach (
+            var name in environment
+                .Keys.Where(n => n.StartsWith("MSBuild", StringComparison.OrdinalIgnoreCase))
+                .ToList()
+        )
+            environment.Remove(name);
+        environment.Remove("NUGET_PACKAGES");
+        environment["MSBUILDDISABLENODEREUSE"] = "1";
+        environment["DOTNET_CLI_UI_LANGUAGE"] = "en";
+        environment["DOTNET_CLI_TELEMETRY_OPTOUT"] = "1";
+        environment["DOTNET_NOLOGO"] = "1";
+    }
+}
