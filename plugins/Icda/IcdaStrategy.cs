@@ -50,20 +50,7 @@ public sealed class IcdaStrategy : DistillationStrategy<IcdaOptions>
                 "Strategy 'icda' distils, and no loss of the recipe looks at the teacher.",
                 "Add the loss 'icd', maybe with 'kd' beside it, or take the strategy 'supervised'."
             );
-        var student = context.TrainableOf(Options.Student);
-        return
-        [
-            new Stage(
-                "distil",
-                StageLength.Epochs(context.Training.Epochs),
-                step => step.Update([student], () => Objective(step))
-            )
-            {
-                Trainables = [student],
-                Trains = [Options.Student],
-                Evaluates = [Options.Student],
-            },
-        ];
+        return Plans.Distil(context, Options.Student, Objective);
     }
 
     private Tensor Objective(IStepContext step)

@@ -32,24 +32,11 @@ type OfflineStrategy() =
     override this.Plan context =
         let teacher = this.Options.Teacher
         let student = this.Options.Student
-        let trainable = context.TrainableOf student
 
-        let step (s: IStepContext) =
-            let objective () =
-                let batch = s.Next "train"
-                let view = s.View(student, batch)
-                let taught = s.Forward(teacher, s.View(teacher, batch), null)
-                s.Objective(s.Forward(student, view, null), taught, view)
+        let objective (step: IStepContext) =
+            let batch = step.Next "train"
+            let view = step.View(student, batch)
+            let taught = step.Forward(teacher, step.View(teacher, batch), null)
+            step.Objective(step.Forward(student, view, null), taught, view)
 
-            s.Update([| trainable |], objective) |> ignore
-
-        [|
-            Stage(
-                "distil",
-                StageLength.Epochs context.Training.Epochs,
-                step,
-                Trainables = [| trainable |],
-                Trains = [| student |],
-                Evaluates = [| student |]
-            )
-        |]
+        Plans.Distil(context, student, objective)

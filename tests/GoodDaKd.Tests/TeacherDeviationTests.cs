@@ -23,7 +23,8 @@ public sealed class TeacherDeviationTests : IDisposable
             .Shapes(Strategy, "", """{ "id": "cut-mix-pick" }""")
             .Replace("\"epochs\": 2", "\"epochs\": 5");
         _run.Whole(recipe, "whole");
-        _run.Pieces(recipe, "pieces", 3);
+        var (_, sittings) = _run.Pieces(recipe, "pieces", 3);
+        Assert.True(sittings > 2);
         Assert.Equal(Report("whole").ToJsonString(), Report("pieces").ToJsonString());
         var report = Report("whole");
         Assert.Equal(12, report["groups"]!.GetValue<double>());

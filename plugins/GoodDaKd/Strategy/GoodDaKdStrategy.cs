@@ -35,20 +35,7 @@ public sealed class GoodDaKdStrategy : DistillationStrategy<GoodDaKdOptions>
                 $"{Asker} trains on the teacher's answers, and no loss of the recipe looks at them.",
                 "Add a loss that needs a teacher, such as 'kd'."
             );
-        var student = context.TrainableOf(Options.Student);
-        return
-        [
-            new Stage(
-                "distil",
-                StageLength.Epochs(context.Training.Epochs),
-                step => step.Update([student], () => Objective(step))
-            )
-            {
-                Trainables = [student],
-                Trains = [Options.Student],
-                Evaluates = [Options.Student],
-            },
-        ];
+        return Plans.Distil(context, Options.Student, Objective);
     }
 
     // gamma CE(S(x), y) + alpha [KD(S(x), T(x)) + lw3 KD(S(x'), T(x'))]; the recipe's weights are gamma and alpha.
