@@ -22,10 +22,14 @@ public sealed class HorizontalFlipAugmentation : Augmentation<HorizontalFlipOpti
         var flags = tensor(flipped);
         var onDevice = flags.to(batch.Input.device);
         return batch
-            .WithInput(where(onDevice.view(-1, 1, 1, 1), batch.Input.flip(3), batch.Input))
+            .WithInput(Flipped(batch.Input, flipped))
             .WithTarget(Follow(batch.Target, flipped, onDevice, width))
             .WithParameter($"{Id}.flipped", flags);
     }
+
+    // As [B, H, W, C]: mirroring every image and choosing between both reads and writes twice as much.
+    private static Tensor Flipped(Tensor images, bool[] flipped) =>
+        Rows.Change(images.permute(0, 2, 3, 1), flipped, (some, _) => some.flip(2)).permute(0, 3, 1, 2);
 
     private static Target Follow(Target target, bool[] flipped, Tensor flags, long width) =>
         target switch
