@@ -40,6 +40,8 @@ internal static class ServiceHost
         builder.Configuration.AddJsonFile("appsettings.json", optional: true).AddEnvironmentVariables();
         var options = Read(builder.Configuration, changes);
         var guards = new Guards(options);
+        // A line for every request says nothing about runs, and there are many where somebody looks at the dashboard.
+        builder.Logging.AddFilter("Microsoft.AspNetCore", LogLevel.Warning);
         logging?.Invoke(builder.Logging);
         builder.Services.AddSystemd();
         builder.WebHost.UseUrls(options.Urls.Split(';'));

@@ -3,6 +3,7 @@ using KdPlugins.Benchmarks.Operators;
 using KdPlugins.Benchmarks.Overhead;
 using KdPlugins.Benchmarks.Recipes;
 using KdPlugins.Benchmarks.RidgeStep;
+using KdPlugins.Benchmarks.Service;
 using KdPlugins.Benchmarks.Step;
 using KdPlugins.Torch;
 
@@ -15,6 +16,12 @@ switch (args.FirstOrDefault())
         return OverheadCommand.Run(StepOptions.Parse(args[1..]));
     case "recipes":
         return RecipesCommand.Run(RecipesOptions.Parse(args[1..]));
+    case "listing":
+        return ListingCommand.Run(args[1..]);
+    case "streams":
+        return StreamsCommand.Run(StepOptions.Parse(args[1..]));
+    case "read-streams":
+        return StreamReaders.Run(args[1..]);
     case "kernels":
         KernelTable.Print(StepOptions.Parse(args[1..]));
         return 0;
@@ -28,6 +35,8 @@ switch (args.FirstOrDefault())
             "usage: step [--rounds 8] [--seconds 4] [--threads 2] [--variants a,b] [--python] [--profile]\n"
                 + "       overhead [--rounds 8] [--seconds 4] [--threads 2]\n"
                 + "       recipes A.json B.json ... [--rounds 8] [--seconds 4] [--threads 1] [--set PATH=VALUE] [--wall]\n"
+                + "       listing [--runs 10000]\n"
+                + "       streams [--rounds 8] [--seconds 4] [--threads 2]\n"
                 + "       kernels [--threads 2] [--rounds 8]\n"
                 + "       ridge [--images 250] [--batch 256] [--rounds 3] [--threads 1]\n"
                 + "       operators [BenchmarkDotNet's arguments]"

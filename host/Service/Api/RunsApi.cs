@@ -4,6 +4,7 @@ using KdPlugins.Host.Service.Workers;
 using KdPlugins.Torch;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Mvc;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.Hosting;
@@ -76,9 +77,12 @@ internal static class RunsApi
             )
             .WithSummary("A run's report as a page.");
         runs.MapGet("/{id}/{seed}/report.html", Page).WithSummary("The page of one seed of a run.");
-        runs.MapGet("/{id}/events", Follow).WithSummary("What happens to a run from now on, as server-sent events.");
+        runs.MapGet("/{id}/events", Follow)
+            .Produces(StatusCodes.Status200OK, contentType: EventStream.ContentType)
+            .WithSummary("What happens to a run from now on, as server-sent events.");
         routes
             .MapGet("/api/events", FollowAll)
+            .Produces(StatusCodes.Status200OK, contentType: EventStream.ContentType)
             .WithTags("runs")
             .WithSummary("What happens to all runs, as server-sent events.");
         routes
@@ -188,30 +192,28 @@ internal static class RunsApi
                 "Ask again when it is done."
             );
 
-    private static IResult Follow(
+    private static Task Follow(
         string id,
+        HttpContext context,
         JobQueue queue,
         Hub hub,
-        TimeProvider clock,
-        IHostApplicationLifetime life,
-        CancellationToken stop
-    ) => Stream(hub, queue.Get(id).Id, clock, life, stop);
+        IHostApplicationLifetime life
+    ) => Stream(context, hub, queue.Get(id).Id, life);
 
-    private static IResult FollowAll(
-        Hub hub,
-        TimeProvider clock,
-        IHostApplicationLifetime life,
-        CancellationToken stop
-    ) => Stream(hub, null, clock, life, stop);
+    private static Task FollowAll(HttpContext context, Hub hub, IHostApplicationLifetime life) =>
+        Stream(context, hub, null, life);
 
-    // Streams have no end of their own: a service that is to stop must not wait for them.
-    private static IResult Stream(
-        Hub hub,
-        string? job,
-        TimeProvider clock,
-        IHostApplicationLifetime life,
-        CancellationToken stop
-    ) => TypedResults.ServerSentEvents(EventStream.Of(hub, job, clock, stop, life.ApplicationStopping));
+    // A service that is to stop must not wait for those who watch.
+    private static async Task Stream(HttpContext context, Hub hub, string? job, IHostApplicationLifetime life)
+    {
+        using var over = CancellationTokenSource.CreateLinkedTokenSource(
+            context.RequestAborted,
+            life.ApplicationStopping
+        );
+        context.Response.ContentType = EventStream.ContentType;
+        context.Features.Get<IHttpResponseBodyFeature>()?.DisableBuffering();
+        await EventStream.Write(context.Response.BodyWriter, hub, job, over.Token);
+    }
 
     private static JobFolder Existing(JobQueue queue, string id) => queue.Folder(queue.Get(id).Id);
 }

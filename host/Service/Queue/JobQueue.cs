@@ -273,7 +273,8 @@ internal sealed class JobQueue
         return job;
     }
 
-    private static Job New(string id, string name, JobRequest request, DateTimeOffset now) =>
+    /// <summary>A run that nobody has looked at yet.</summary>
+    internal static Job New(string id, string name, JobRequest request, DateTimeOffset now) =>
         new(
             id,
             0,

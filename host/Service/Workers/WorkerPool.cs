@@ -13,6 +13,7 @@ namespace KdPlugins.Host.Service.Workers;
 /// <summary>One worker process per device, fed from the queue. When the service ends, running runs save and wait.</summary>
 internal sealed class WorkerPool : BackgroundService
 {
+    private static readonly TimeSpan StepPause = TimeSpan.FromMilliseconds(400);
     private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(500);
     private readonly ConcurrentDictionary<string, Running> _running = new();
     private readonly SemaphoreSlim _wake = new(0);
@@ -139,6 +140,13 @@ internal sealed class WorkerPool : BackgroundService
         running.Progress = running.Progress.After(said);
         running.LastWord = _clock.GetUtcNow();
         _metrics.Said(said);
+        // A fast run tells of many steps a second: nobody reads so fast, and every reader costs the run a little.
+        if ((string?)said["event"] == "step")
+        {
+            if (_clock.GetElapsedTime(running.StepTold) < StepPause)
+                return;
+            running.StepTold = _clock.GetTimestamp();
+        }
         _hub.Tell(new(running.Job, "worker", said));
     }
 
@@ -179,5 +187,8 @@ internal sealed class WorkerPool : BackgroundService
         internal Worker Worker => worker;
         internal WorkerProgress Progress { get; set; } = WorkerProgress.None;
         internal DateTimeOffset LastWord { get; set; }
+
+        // When those who watch were last told of a step.
+        internal long StepTold { get; set; }
     }
 }

@@ -1,3 +1,4 @@
+using System.IO.Pipelines;
 using System.Text;
 using KdPlugins.Host.Service;
 using KdPlugins.Host.Service.Api;
@@ -154,17 +155,41 @@ public sealed class LookTests : IDisposable
     [Fact]
     public async Task A_stream_says_that_it_is_open_tells_what_happens_and_ends_with_the_service()
     {
-        var (hub, ending) = (new Hub(), new CancellationTokenSource());
-        var stream = EventStream.Of(hub, "a", TimeProvider.System, default, ending.Token).GetAsyncEnumerator();
-        Assert.True(await stream.MoveNextAsync());
-        Assert.Equal("alive", stream.Current.EventType);
+        using var hub = new Hub(TimeProvider.System);
+        using var ending = new CancellationTokenSource();
+        var pipe = new Pipe();
+        async Task<string> Next()
+        {
+            var read = await pipe.Reader.ReadAsync();
+            var text = Encoding.UTF8.GetString(read.Buffer);
+            pipe.Reader.AdvanceTo(read.Buffer.End);
+            return text;
+        }
+        var stream = EventStream.Write(pipe.Writer, hub, "a", ending.Token);
+        Assert.Equal("event: alive\ndata: {}\n\n", await Next());
         hub.Tell(new("b", "job", []));
         hub.Tell(new("a", "worker", new() { ["event"] = "step" }));
-        Assert.True(await stream.MoveNextAsync());
-        Assert.Equal("""{"run":"a","data":{"event":"step"}}""", stream.Current.Data);
+        Assert.Equal("event: worker\ndata: {\"run\":\"a\",\"data\":{\"event\":\"step\"}}\n\n", await Next());
+        hub.Tell(Happening.Alive);
+        Assert.Equal("event: alive\ndata: {}\n\n", await Next());
+        Assert.Equal(1, hub.Watchers);
         await ending.CancelAsync();
-        Assert.False(await stream.MoveNextAsync());
-        await stream.DisposeAsync();
+        await stream;
         Assert.Equal(0, hub.Watchers);
+    }
+
+    [Fact]
+    public async Task Who_reads_too_slowly_misses_the_oldest_and_holds_up_nobody()
+    {
+        using var hub = new Hub(TimeProvider.System);
+        using var slow = hub.Open(null);
+        for (var i = 0; i < 1000; i++)
+            hub.Tell(new("a", "worker", new() { ["step"] = i }));
+        List<int> read = [];
+        while (slow.Reader.TryRead(out var happening))
+            read.Add((int)happening.Data["step"]!);
+        Assert.Equal(Enumerable.Range(744, 256), read);
+        slow.Dispose();
+        Assert.False(await slow.Reader.WaitToReadAsync());
     }
 }

@@ -190,7 +190,7 @@ public sealed class ServiceTests : IDisposable
         Directory.Delete(Path.Combine(plugins, "Augmentations"), recursive: true);
         using var service = new ServiceProcess(_data, plugins);
         string[] Ids() => [.. service.Get("/api/plugins")["plugins"]!.AsArray().Select(p => (string)p!["id"]!)];
-        void Until(Func<bool> holds) => ServiceTests.Until(service, holds);
+        void Until(Func<bool> holds) => service.Until(holds);
         Assert.DoesNotContain("cutmix", Ids());
         Copy(Path.Combine(Kd.Plugins, "Augmentations"), Path.Combine(plugins, "Augmentations"));
         Until(() => Ids().Contains("cutmix"));
@@ -233,18 +233,12 @@ public sealed class ServiceTests : IDisposable
                     .AsArray()
                     .FirstOrDefault(p => (string?)p!["id"] == "cutmix")
                     ?["state"];
-        Until(service, () => service.Get("/api/plugins")["troubles"]!.AsArray().Count == 1);
+        service.Until(() => service.Get("/api/plugins")["troubles"]!.AsArray().Count == 1);
         Assert.Contains("KDP0111", service.Get("/api/plugins")["troubles"]!.ToJsonString());
-        Until(service, () => Augmentations() == "refused");
+        service.Until(() => Augmentations() == "refused");
         Assert.Equal(0, Kd.Call("plugins", "lock", "Augmentations", "--plugins", plugins).ExitCode);
-        Until(service, () => Augmentations() == "active");
+        service.Until(() => Augmentations() == "active");
         service.WaitFor(Submit(service), "Done");
-    }
-
-    private static void Until(ServiceProcess service, Func<bool> holds)
-    {
-        for (var end = Stopwatch.StartNew(); !holds(); Thread.Sleep(200))
-            Assert.True(end.Elapsed < TimeSpan.FromSeconds(60), service.Said);
     }
 
     private static HttpResponseMessage Post(ServiceProcess service, object body) =>

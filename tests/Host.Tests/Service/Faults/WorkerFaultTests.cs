@@ -19,7 +19,7 @@ public sealed class WorkerFaultTests : IDisposable
     {
         await using var service = await LocalService.Start(
             _kd,
-            o => (o.MaxFailures, o.StallSeconds, o.MemoryLimitMegabytes) = (1, 1.5, 100)
+            o => (o.MaxFailures, o.StallSeconds, o.MemoryLimitMegabytes) = (1, 4, 100)
         );
         (string Name, ErrorCode Code, string Reason)[] faults =
         [
@@ -27,7 +27,7 @@ public sealed class WorkerFaultTests : IDisposable
             ("exits", ServiceErrors.WorkerEnded, "exit code 42"),
             ("exits-as-if-done", ServiceErrors.WorkerEnded, "exit code 0 before the run was complete"),
             ("exits-as-if-stopped", ServiceErrors.WorkerEnded, "signal 15"),
-            ("hangs", ServiceErrors.WorkerStalled, "said nothing for 1.5 s"),
+            ("hangs", ServiceErrors.WorkerStalled, "said nothing for 4 s"),
             ("eats", ServiceErrors.WorkerMemory, "more memory than it may"),
         ];
         var ids = new List<(string Fault, string Behind)>();
@@ -105,7 +105,7 @@ public sealed class WorkerFaultTests : IDisposable
         await service.Until(() => service.Plugins.CurrentName != before);
         var second = await service.Submit("good");
         await service.Until(() => ServiceProcess.WorkerOf(service.Data, first) is not null);
-        ServiceProcess.WorkerOf(service.Data, first)!.Kill();
+        ServiceProcess.WorkerOf(service.Data, first)!.Kill(entireProcessTree: true);
         await service.Until(() => service.Queue.Get(first) is { State: JobState.Running, Attempts: 2 });
         Assert.Equal(before, service.Queue.Get(first).PluginSet);
         service.Queue.Cancel(first);

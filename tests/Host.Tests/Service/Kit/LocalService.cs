@@ -71,7 +71,12 @@ internal sealed class LocalService : IAsyncDisposable
                     options.TokenFile = kd.Write("token", token);
                 change?.Invoke(options);
             },
-            logging => logging.ClearProviders().SetMinimumLevel(LogLevel.Trace).AddProvider(log),
+            logging =>
+                logging
+                    .ClearProviders()
+                    .SetMinimumLevel(LogLevel.Trace)
+                    .AddFilter("Microsoft.AspNetCore", LogLevel.Trace)
+                    .AddProvider(log),
             parts
         );
         await app.StartAsync();
@@ -106,11 +111,11 @@ internal sealed class LocalService : IAsyncDisposable
         return Queue.Get(id);
     }
 
-    /// <summary>Waits until something holds; a minute at most.</summary>
+    /// <summary>Waits until something holds; two minutes at most.</summary>
     internal async Task Until(Func<bool> holds)
     {
         for (var end = Stopwatch.StartNew(); !holds(); await Task.Delay(50))
-            Assert.True(end.Elapsed < TimeSpan.FromSeconds(60), Log.Text[^Math.Min(Log.Text.Length, 4000)..]);
+            Assert.True(end.Elapsed < TimeSpan.FromMinutes(2), Log.Text[^Math.Min(Log.Text.Length, 4000)..]);
     }
 
     internal async Task<JsonNode> Get(string path) => JsonNode.Parse(await Http.GetStringAsync(path))!;

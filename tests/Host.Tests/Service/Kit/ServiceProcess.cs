@@ -66,6 +66,20 @@ internal sealed class ServiceProcess : IDisposable
         throw new TimeoutException($"Run {id} is {State(id)}. {Said}");
     }
 
+    /// <summary>Waits until something holds; two minutes at most.</summary>
+    internal void Until(Func<bool> holds)
+    {
+        for (var end = Stopwatch.StartNew(); !holds(); Thread.Sleep(100))
+            Assert.True(end.Elapsed < TimeSpan.FromSeconds(120), Said);
+    }
+
+    /// <summary>The number of checkpoints that a run has now.</summary>
+    internal static int Checkpoints(string data, string id)
+    {
+        var folder = Path.Combine(data, "runs", id, "run", "checkpoints");
+        return Directory.Exists(folder) ? Directory.GetDirectories(folder).Length : 0;
+    }
+
     /// <summary>The process that works on a run.</summary>
     internal static Process? WorkerOf(string data, string id)
     {
