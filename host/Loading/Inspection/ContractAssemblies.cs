@@ -25,23 +25,34 @@ public enum Tier
 /// <summary>The names that the host provides to plugins, and the versions that it has of them.</summary>
 internal static class ContractAssemblies
 {
+    /// <summary>The names; those of <c>Microsoft.Extensions.*.Abstractions</c> come besides.</summary>
+    /// <remarks><c>core/Sdk/build/KdPlugins.Plugin.targets</c> says the same to builds of plugins.</remarks>
     // FSharp.Core and the attributes of MEF are part of the contract because their types cross it; TorchSharp because
     // libtorch can exist only once per process.
-    private static readonly HashSet<string> Names = new(StringComparer.OrdinalIgnoreCase)
-    {
-        "KdPlugins.Sdk",
-        "KdPlugins.Core",
-        "KdPlugins.Torch",
-        "TorchSharp",
-        "FSharp.Core",
-        "System.Composition.AttributedModel",
-        "System.Composition.Runtime",
-        "System.Composition.Hosting",
-        "Microsoft.Extensions.Options",
-    };
+    internal static IReadOnlySet<string> Names { get; } =
+        new HashSet<string>(StringComparer.OrdinalIgnoreCase)
+        {
+            "KdPlugins.Sdk",
+            "KdPlugins.Core",
+            "KdPlugins.Torch",
+            "TorchSharp",
+            "FSharp.Core",
+            "System.Composition.AttributedModel",
+            "System.Composition.Runtime",
+            "System.Composition.Hosting",
+            "Microsoft.Extensions.Options",
+        };
 
     private static readonly Lazy<Dictionary<string, string>> Platform = new(ReadPlatform);
     private static readonly ConcurrentDictionary<string, Version?> Versions = new(StringComparer.OrdinalIgnoreCase);
+
+    /// <summary>Whether the name is one of a contract, whether this host has it or not.</summary>
+    internal static bool IsContractName(string name) =>
+        Names.Contains(name)
+        || (
+            name.StartsWith("Microsoft.Extensions.", StringComparison.OrdinalIgnoreCase)
+            && name.EndsWith(".Abstractions", StringComparison.OrdinalIgnoreCase)
+        );
 
     /// <summary>Whether the name is a contract that this host has.</summary>
     internal static bool IsContract(string name) => IsContractName(name) && Provided(name) is not null;
@@ -55,13 +66,6 @@ internal static class ContractAssemblies
 
     /// <summary>The path of the host's copy, or null.</summary>
     internal static string? PathOf(string name) => Platform.Value.GetValueOrDefault(name);
-
-    private static bool IsContractName(string name) =>
-        Names.Contains(name)
-        || (
-            name.StartsWith("Microsoft.Extensions.", StringComparison.OrdinalIgnoreCase)
-            && name.EndsWith(".Abstractions", StringComparison.OrdinalIgnoreCase)
-        );
 
     private static bool IsApplication(string path) =>
         Path.GetDirectoryName(path) == Path.TrimEndingDirectorySeparator(AppContext.BaseDirectory);

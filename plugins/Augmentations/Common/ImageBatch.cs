@@ -125,13 +125,14 @@ internal static class ImageBatch
         var (boxes, labels) = (new Tensor[dx.Length], new Tensor[dx.Length]);
         for (var i = 0; i < dx.Length; i++)
         {
+            using var scope = NewDisposeScope();
             var all = target.Boxes[i];
             var offset = tensor(new float[] { dx[i], dy[i], dx[i], dy[i] }, device: all.device);
             var limit = tensor(new float[] { width, height, width, height }, device: all.device);
             var moved = minimum(all.add(offset).clamp_min(0), limit);
             var kept = moved[.., 2].gt(moved[.., 0]).logical_and(moved[.., 3].gt(moved[.., 1])).nonzero().flatten();
-            boxes[i] = moved.index_select(0, kept);
-            labels[i] = target.Labels[i].index_select(0, kept);
+            boxes[i] = moved.index_select(0, kept).MoveToOuterDisposeScope();
+            labels[i] = target.Labels[i].index_select(0, kept).MoveToOuterDisposeScope();
         }
         return new BoxTarget(boxes, labels);
     }

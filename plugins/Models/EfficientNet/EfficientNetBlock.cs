@@ -72,7 +72,9 @@ internal sealed class EfficientNetBlock
     // Zero for some samples, more for the others, so that the mean stays.
     private void DropSamples(Tensor x)
     {
+#pragma warning disable KDA0011 // As dropout does: the engine seeds the default generators in every step.
         using var kept = empty([x.shape[0], 1, 1, 1], x.dtype, x.device).bernoulli_(1 - _drop);
+#pragma warning restore KDA0011
         x.mul_(kept.div_(1 - _drop));
     }
 }

@@ -17,6 +17,9 @@ public sealed class AuthorsMachine : IDisposable
 
     internal string At(params string[] names) => Path.Combine([Root, .. names]);
 
+    /// <summary>The feed and nothing else, for projects that no template made.</summary>
+    internal void PreparePackages() => _ = _hive.Value;
+
     /// <summary>A project from a template, as <c>dotnet new</c> makes it.</summary>
     internal string New(string kind, string language, string name)
     {

@@ -36,7 +36,7 @@ public sealed class TemplateTests(AuthorsMachine machine) : IClassFixture<Author
 
         var output = Path.Combine(project, Name, "bin", "Release", "plugin");
         string[] own = [$"{Name}.deps.json", $"{Name}.dll", $"{Name}.pdb", $"{Name}.xml", "plugin.json"];
-        Assert.Equal(own, Files(Path.Combine(output, Name)));
+        Assert.Equal(own, Folders.Files(Path.Combine(output, Name)));
         AssertVerified(project, Path.Combine(output, $"{Name}.kdplugin"));
         Use(project, Path.Combine(output, Name));
     }
@@ -47,38 +47,19 @@ public sealed class TemplateTests(AuthorsMachine machine) : IClassFixture<Author
         var folder = Directory.CreateDirectory(project + "-package").FullName;
         File.Copy(package, Path.Combine(folder, Path.GetFileName(package)));
         Commands.Dotnet(machine.Root, Commands.Kd, "plugins", "verify", "--plugins", folder);
-        Assert.Contains(
-            Id,
-            Commands.Dotnet(machine.Root, Commands.Kd, "plugins", "list", "--plugins", folder)
-        );
+        Assert.Contains(Id, Commands.Dotnet(machine.Root, Commands.Kd, "plugins", "list", "--plugins", folder));
     }
 
     private void Use(string project, string plugin)
     {
         var folder = Directory.CreateDirectory(project + "-host").FullName;
         var plugins = Path.Combine(folder, "plugins");
-        Copy(Path.Combine(Path.GetDirectoryName(Commands.Kd)!, "plugins"), plugins);
+        Folders.Copy(Path.Combine(Path.GetDirectoryName(Commands.Kd)!, "plugins"), plugins);
         using var service = new RunningService(folder, plugins);
-        Copy(plugin, Path.Combine(plugins, Path.GetFileName(plugin)));
+        Folders.Copy(plugin, Path.Combine(plugins, Path.GetFileName(plugin)));
         service.WaitForPlugin(Id);
         var recipe = Path.Combine(project, "recipe.json");
         Assert.Contains($"\"id\": \"{Id}\"", File.ReadAllText(recipe));
         service.WaitForEnd(Commands.Dotnet(folder, Commands.Kd, "submit", recipe, "--url", service.Url).Trim());
-    }
-
-    private static IEnumerable<string> Files(string folder) =>
-        Directory
-            .EnumerateFiles(folder, "*", SearchOption.AllDirectories)
-            .Select(f => Path.GetRelativePath(folder, f))
-            .Order(StringComparer.Ordinal);
-
-    private static void Copy(string from, string to)
-    {
-        foreach (var file in Files(from))
-        {
-            var target = Path.Combine(to, file);
-            Directory.CreateDirectory(Path.GetDirectoryName(target)!);
-            File.Copy(Path.Combine(from, file), target);
-        }
     }
 }
