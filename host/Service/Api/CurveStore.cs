@@ -50,10 +50,11 @@ internal sealed partial class CurveStore(TimeProvider clock)
         {
             var file = new FileInfo(Path.Combine(folder, "events.jsonl"));
             var state = file.Exists ? (file.Length, file.LastWriteTimeUtc) : default;
-            var now = clock.GetUtcNow();
+            // Not the time of day, which may be set back: old curves would stay until it is what it was.
+            var now = clock.GetTimestamp();
             if (
                 _entries.TryGetValue((folder, points), out var known)
-                && (known.State == state || now - known.Read < Fresh)
+                && (known.State == state || clock.GetElapsedTime(known.Read, now) < Fresh)
             )
                 return known.Curves;
             if (_entries.Count >= MostKept)
@@ -64,7 +65,7 @@ internal sealed partial class CurveStore(TimeProvider clock)
         }
     }
 
-    private sealed record Entry((long, DateTime) State, DateTimeOffset Read, IReadOnlyList<RunCurve> Curves);
+    private sealed record Entry((long, DateTime) State, long Read, IReadOnlyList<RunCurve> Curves);
 
     [GeneratedRegex("^seed-[0-9]{1,20}$")]
     private static partial Regex SeedName();

@@ -105,9 +105,25 @@ internal sealed class WorkerPool : BackgroundService
             // What keeps a worker from starting is this run's failure, not the service's.
             end = new(ExitCodes.Failed, EndReason.None, e.Message, false, 0);
         }
-        var after = _queue.Change(job.Id, j => AfterAttempt.Decide(j, end, _options, _clock.GetUtcNow()));
+        var after = await Settle(job.Id, j => AfterAttempt.Decide(j, end, _options, _clock.GetUtcNow()), stop);
         _metrics.AttemptEnded(after);
         Log.AttemptEnded(_log, after.Id, after.State.ToString().ToLowerInvariant(), after.Message);
+    }
+
+    // How an attempt ended is not lost because the queue cannot be written just then.
+    private async Task<Job> Settle(string job, Func<Job, Job?> change, CancellationToken stop)
+    {
+        while (true)
+            try
+            {
+                return _queue.Change(job, change);
+            }
+            catch (KdException e) when (e.Code == ServiceErrors.QueueUnavailable && !stop.IsCancellationRequested)
+            {
+                Log.WorkerTrouble(_log, job, e);
+                await Task.Delay(TimeSpan.FromSeconds(1), _clock, stop)
+                    .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            }
     }
 
     private async Task<WorkerEnd> Work(Job job, JobFolder folder, string device, CancellationToken stop)
