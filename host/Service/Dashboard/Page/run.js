@@ -114,9 +114,10 @@ function confirm(job, refresh, at) {
   const dialog = document.getElementById("question");
   const yes = async () => {
     dialog.close();
+    // At once: the button that the focus returns to will be disabled, and later the reader may be elsewhere already.
+    document.getElementById("main").focus();
     await post(`${at}/cancel`).catch((error) => say(error.message));
     await refresh();
-    document.getElementById("main").focus();
   };
   dialog.replaceChildren(
     h("h2", { id: "question-title" }, "Cancel the run?"),
