@@ -236,14 +236,14 @@ public sealed class StrategyTests : IDisposable
     public void Leaks_nothing_from_step_to_step()
     {
         var options = """
-            "images": 8, "pool": { "networks": 2, "steps": 1000 }, "distil": { "steps": 30, "batch": 8 },
+            "images": 8, "pool": { "networks": 2, "steps": 1000 }, "distil": { "steps": 60, "batch": 8 },
             "preTrain": { "epochs": 0 }
             """;
         var live = new List<long>();
         var session = new SessionOptions
         {
             Observer = new LiveCounter(live),
-            MaxStepsPerStage = 30,
+            MaxStepsPerStage = 60,
             LogEvery = 1000,
         };
         Experiment.Run(
@@ -254,9 +254,10 @@ public sealed class StrategyTests : IDisposable
             new ResumeOptions(),
             CancellationToken.None
         );
-        // What a step holds while it is counted differs from step to step; what is left behind would add up.
-        Assert.True(live.Count >= 30);
-        Assert.Equal(live.Skip(10).Take(10).Min(), live.TakeLast(10).Min());
+        // Up to two batches of three tensors are read ahead while a step is counted; what is left behind would add up,
+        // to 40 from a single tensor of a step.
+        Assert.True(live.Count >= 60);
+        Assert.InRange(live.TakeLast(10).Min() - live.Skip(10).Take(10).Min(), -6, 6);
     }
 
     [Fact]
