@@ -20,27 +20,14 @@ public sealed class ServiceTests : IDisposable
     private ServiceProcess Start(params string[] more) => new(_data, Kd.Plugins, more);
 
     // Long enough to be met in the middle; a checkpoint at every step.
-    private string Submit(ServiceProcess service, int epochs = 2, string recipe = "")
-    {
-        var result = Kd.Call(
-            "submit",
+    private string Submit(ServiceProcess service, int epochs = 2, string recipe = "") =>
+        service.Submit(
             recipe.Length > 0 ? recipe : _kd.TinyRecipe(),
-            "--url",
-            service.Url,
-            "--set",
             $"training.epochs={epochs}",
-            "--set",
             "checkpoints.everySteps=1"
         );
-        Assert.True(result.ExitCode == 0, result.Error);
-        return result.Output.Trim();
-    }
 
-    private string Student(string id)
-    {
-        var report = JsonNode.Parse(File.ReadAllText(Path.Combine(_data, "runs", id, "run", "report.json")))!;
-        return (string)report["student"]!["sha256"]!;
-    }
+    private string Student(string id) => ServiceProcess.Student(_data, id);
 
     [SkippableFact]
     public void A_run_is_queued_carried_out_and_followed_and_killed_workers_change_nothing()

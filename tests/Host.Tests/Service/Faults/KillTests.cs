@@ -1,4 +1,3 @@
-using System.Text.Json.Nodes;
 using KdPlugins.Host.Tests.Commands;
 
 namespace KdPlugins.Host.Tests.Service;
@@ -21,19 +20,10 @@ public sealed class KillTests : IDisposable
 
     public void Dispose() => _kd.Dispose();
 
-    private string Submit(ServiceProcess service, params string[] settings)
-    {
-        string[] set = [.. settings.SelectMany(s => (string[])["--set", s])];
-        var result = Kd.Call(["submit", _kd.TinyRecipe(), "--url", service.Url, .. set]);
-        Assert.True(result.ExitCode == 0, result.Error);
-        return result.Output.Trim();
-    }
+    private string Submit(ServiceProcess service, params string[] settings) =>
+        service.Submit(_kd.TinyRecipe(), settings);
 
-    private string Student(string id)
-    {
-        var report = JsonNode.Parse(File.ReadAllText(Path.Combine(_data, "runs", id, "run", "report.json")))!;
-        return (string)report["student"]!["sha256"]!;
-    }
+    private string Student(string id) => ServiceProcess.Student(_data, id);
 
     private static int Count(string text, string word) => text.Split(word).Length - 1;
 

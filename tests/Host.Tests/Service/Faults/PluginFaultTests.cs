@@ -1,4 +1,3 @@
-using System.Text.Json.Nodes;
 using KdPlugins.Host.Tests.Commands;
 using KdPlugins.Host.Tests.Loading;
 
@@ -56,19 +55,10 @@ public sealed class PluginFaultTests : IDisposable
         return plugins;
     }
 
-    private string Submit(ServiceProcess service, params string[] settings)
-    {
-        string[] set = [.. settings.Append("checkpoints.everySteps=1").SelectMany(s => (string[])["--set", s])];
-        var result = Kd.Call(["submit", _kd.TinyRecipe(), "--url", service.Url, .. set]);
-        Assert.True(result.ExitCode == 0, result.Error);
-        return result.Output.Trim();
-    }
+    private string Submit(ServiceProcess service, params string[] settings) =>
+        service.Submit(_kd.TinyRecipe(), [.. settings, "checkpoints.everySteps=1"]);
 
-    private string Student(string id)
-    {
-        var report = JsonNode.Parse(File.ReadAllText(Path.Combine(_data, "runs", id, "run", "report.json")))!;
-        return (string)report["student"]!["sha256"]!;
-    }
+    private string Student(string id) => ServiceProcess.Student(_data, id);
 
     [SkippableFact]
     public void A_plugin_that_crashes_exits_deadlocks_or_eats_memory_fails_its_run_and_no_other()

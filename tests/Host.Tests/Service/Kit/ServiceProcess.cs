@@ -73,6 +73,22 @@ internal sealed class ServiceProcess : IDisposable
             Assert.True(end.Elapsed < TimeSpan.FromSeconds(120), Said);
     }
 
+    /// <summary>Submits a recipe by the command line, with settings such as training.epochs=3; gives the run's id.</summary>
+    internal string Submit(string recipe, params string[] settings)
+    {
+        string[] set = [.. settings.SelectMany(s => (string[])["--set", s])];
+        var result = Kd.Call(["submit", recipe, "--url", Url, .. set]);
+        Assert.True(result.ExitCode == 0, result.Error);
+        return result.Output.Trim();
+    }
+
+    /// <summary>The SHA-256 of a complete run's student, as its report gives it.</summary>
+    internal static string Student(string data, string id)
+    {
+        var report = JsonNode.Parse(File.ReadAllText(Path.Combine(data, "runs", id, "run", "report.json")))!;
+        return (string)report["student"]!["sha256"]!;
+    }
+
     /// <summary>The number of checkpoints that a run has now.</summary>
     internal static int Checkpoints(string data, string id)
     {
