@@ -15,7 +15,7 @@ function route() {
   return id && name === "runs" ? { name, id, make: run } : { name: views[name] ? name : "runs", make: views[name] ?? runs };
 }
 
-async function open(event) {
+function open(event) {
   leave.abort();
   leave = new AbortController();
   const { signal } = leave;
@@ -25,12 +25,21 @@ async function open(event) {
     else link.removeAttribute("aria-current");
   main.replaceChildren(h("p", null, "Loading."));
   const view = make(main, id, signal);
+  // After a link was followed the reader goes on at the new view; at once, since later they may be elsewhere already.
+  let arrived = () => {
+    arrived = () => {};
+    document.title = `${main.querySelector("h1")?.textContent ?? "kd"} · kd`;
+    if (event && !main.contains(document.activeElement)) main.focus();
+  };
   const refresh = once(async () => {
     try {
       await view.refresh();
+      arrived();
       await glance(signal);
     } catch (error) {
-      if (!signal.aborted) failed(error);
+      if (signal.aborted) return;
+      failed(error);
+      arrived();
     }
   });
   follow(id ? `api/runs/${encodeURIComponent(id)}/events` : "api/events", signal, {
@@ -50,10 +59,7 @@ async function open(event) {
   });
   const timer = setInterval(() => banner.textContent || refresh(), 10000);
   signal.addEventListener("abort", () => clearInterval(timer));
-  await refresh();
-  document.title = `${main.querySelector("h1")?.textContent ?? "kd"} · kd`;
-  // After a link was followed the reader goes on at the new view.
-  if (event) main.focus();
+  refresh();
 }
 
 // One at a time, and at most one more when it is wanted meanwhile, a second later.
