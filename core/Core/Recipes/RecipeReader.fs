@@ -22,6 +22,8 @@ type RecipeReader private () =
         with
         | :? FileNotFoundException
         | :? DirectoryNotFoundException as e -> raise (unreadable path "there is no such file" e)
+        | :? UnauthorizedAccessException as e when Directory.Exists path ->
+            raise (unreadable path "it is a folder; name the recipe's file" e)
         | :? IOException
         | :? UnauthorizedAccessException
         | :? ArgumentException

@@ -241,17 +241,18 @@ public sealed class RecipeFailureTests
     }
 
     [Theory]
-    [InlineData("/nowhere/at/all.json")]
-    [InlineData("/")]
-    [InlineData("")]
-    [InlineData("bad\0name")]
-    public void A_file_that_cannot_be_read_is_named(string path)
+    [InlineData("/nowhere/at/all.json", "there is no such file")]
+    [InlineData("/", "it is a folder; name the recipe's file")]
+    [InlineData("", "")]
+    [InlineData("bad\0name", "")]
+    public void A_file_that_cannot_be_read_is_named(string path, string why)
     {
         var e = Assert.Throws<KdException>(() =>
             RecipeReader.ReadFile(path, RecipeOverrides.None, SamplePlugins.Catalog())
         );
 
         Assert.Equal("KDP0211", e.Code.Id);
+        Assert.Contains(why, e.Message);
     }
 
     [Fact]
