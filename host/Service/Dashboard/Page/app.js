@@ -27,8 +27,10 @@ function open(event) {
   const view = make(main, id, signal);
   // After a link was followed the reader goes on at the new view; at once, since later they may be elsewhere already.
   let arrived = () => {
+    const heading = main.querySelector("h1");
+    if (!heading) return;
     arrived = () => {};
-    document.title = `${main.querySelector("h1")?.textContent ?? "kd"} · kd`;
+    document.title = `${heading.textContent} · kd`;
     if (event && !main.contains(document.activeElement)) main.focus();
   };
   const refresh = once(async () => {
