@@ -17,7 +17,8 @@ public sealed partial class SignalTests : IDisposable
     [Fact]
     public async Task A_run_that_SIGTERM_stopped_goes_on_to_the_student_of_the_whole_run()
     {
-        string[] settings = ["--plugins", Kd.Plugins, "--threads", "1", "--set", "training.epochs=6"];
+        // Long enough that a fast machine is not through before the signal is heeded.
+        string[] settings = ["--plugins", Kd.Plugins, "--threads", "1", "--set", "training.epochs=60"];
         var recipe = _kd.TinyRecipe();
         var folder = _kd.At("stopped");
         using (var process = Kd.Start(["run", recipe, "--out", folder, "--json", .. settings]))
