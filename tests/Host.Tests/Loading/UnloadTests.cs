@@ -5,6 +5,7 @@ using KdPlugins.Host.Loading;
 namespace KdPlugins.Host.Tests.Loading;
 
 /// <summary>What is unloaded is gone, and what is not gone is said, with who may hold it.</summary>
+[Collection(AloneTests.Name)]
 public sealed class UnloadTests : IDisposable
 {
     private readonly PluginRoot _root = new();
