@@ -6,7 +6,8 @@ open TorchSharp
 open KdPlugins.Core
 open KdPlugins.Torch
 
-/// The first stage: the set begins as real images, as they are in the source, and what the target model says of them.
+/// The first stage: the set begins as real images, as they are in the source, and what the target model says of them;
+/// where it is labelled, with their classes.
 [<Sealed>]
 type internal Collecting(context: IPlanContext, options: KrrStOptions, set: SyntheticSet, pixels: Pixels) =
 
@@ -44,11 +45,19 @@ type internal Collecting(context: IPlanContext, options: KrrStOptions, set: Synt
         |]
         |> fun pieces -> torch.cat (pieces, 0L)
 
-    /// So many different images of the source, [wanted, C, H, W]. An epoch leaves out what fills no batch, so that the
-    /// last ones may come in a later epoch.
+    /// The classes of a batch's images; empty where the set has no labels.
+    let classes (batch: Batch) (rows: torch.Tensor) =
+        if isNull set.Labels then
+            rows.narrow (0L, 0L, 0L)
+        else
+            TargetReader.As<ClassIndexTarget>(batch.Target, "Pre-training on labels").Labels.index_select(0L, rows)
+
+    /// So many different images of the source, [wanted, C, H, W], and their classes. An epoch leaves out what fills no batch,
+    /// so that the last ones may come in a later epoch.
     let gather (step: IStepContext) =
         let seen = HashSet<int64>()
         let pieces = List<torch.Tensor>()
+        let labels = List<torch.Tensor>()
         let mutable missing = wanted
 
         while missing > 0L do
@@ -63,10 +72,12 @@ type internal Collecting(context: IPlanContext, options: KrrStOptions, set: Synt
                 |> Array.map (fst >> int64)
 
             if fresh.Length > 0 then
-                pieces.Add(batch.Input.index_select (0L, (torch.tensor fresh).``to`` batch.Input.device))
+                let rows = (torch.tensor fresh).``to`` batch.Input.device
+                pieces.Add(batch.Input.index_select (0L, rows))
+                labels.Add(classes batch rows)
                 missing <- missing - int64 fresh.Length
 
-        torch.cat (pieces.ToArray(), 0L)
+        torch.cat (pieces.ToArray(), 0L), torch.cat (labels.ToArray(), 0L)
 
     let noise (step: IStepContext) =
         use generator = step.Random.Derive("noise").NewGenerator torch.CPU
@@ -80,7 +91,7 @@ type internal Collecting(context: IPlanContext, options: KrrStOptions, set: Synt
             let input = noise step
             set.Put(input, embed step input)
         | start ->
-            let images = gather step
+            let images, labels = gather step
             let said = embed step (pixels.ToInput images)
 
             let rows =
@@ -92,6 +103,9 @@ type internal Collecting(context: IPlanContext, options: KrrStOptions, set: Synt
             // Raw values are what the released code begins with, although the networks' inputs are normalised ones.
             let begin' = if options.RawStart then images else pixels.ToInput images
             set.Put(begin'.index_select (0L, rows), said.index_select (0L, rows))
+
+            if not (isNull set.Labels) then
+                set.Labels.copy_ (labels.index_select (0L, rows)) |> ignore
 
     /// The stage.
     member _.Stage =

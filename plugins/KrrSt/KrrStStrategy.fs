@@ -20,6 +20,28 @@ type KrrStStrategy() =
     /// The source under which later stages find the set.
     static member internal SetSource = "krr-st-set"
 
+    /// Only a real image has a class.
+    static member private RequireLabels(context: IPlanContext, options: KrrStOptions) =
+        let given = (context.SourceData options.Source).Target
+
+        if given <> TargetKind.ClassIndex then
+            raise (
+                KdException(
+                    CoreErrors.TargetKind,
+                    $"The objective \"labels\" needs classes; the source '{options.Source}' gives {given}.",
+                    "Set \"preTrain.objective\" to \"regression\", or take a source with labels."
+                )
+            )
+
+        if options.Start = "noise" || options.Distil.Steps > 0 then
+            raise (
+                KdException(
+                    CoreErrors.WrongCombination,
+                    "The objective \"labels\" is for real images as they were picked; noise has no classes, and learned images have targets.",
+                    "Set \"distil.steps\" to 0 and \"start\" to random or k-means, or \"preTrain.objective\" to \"regression\"."
+                )
+            )
+
     override this.Needs =
         let o = this.Options
         let teacher = if o.FreeKd.Epochs > 0 then [| o.Teacher |] else [||]
@@ -27,7 +49,8 @@ type KrrStStrategy() =
 
     override this.Result = this.Options.Student
 
-    /// Raises KDP0305 for a source that is not there, KDP0306 where the parts do not go together.
+    /// Raises KDP0304 where pre-training needs classes and the source has none, KDP0305 for a source that is not there, KDP0306
+    /// where the parts do not go together.
     override this.Plan context =
         let options = this.Options
         Transfer.requireNoTeacherLoss "krr-st" context
@@ -41,7 +64,12 @@ type KrrStStrategy() =
                 )
             )
 
-        let set = SyntheticSet(context, int64 options.Images, target.Embedding)
+        let labelled = Transfer.targetOf options.PreTrain = TargetKind.ClassIndex
+
+        if labelled then
+            KrrStStrategy.RequireLabels(context, options)
+
+        let set = SyntheticSet(context, int64 options.Images, target.Embedding, labelled)
         let pixels = Pixels(context.Data, options.Normalised)
         let collecting = Collecting(context, options, set, pixels)
         context.AddSource(KrrStStrategy.SetSource, set)
@@ -55,7 +83,11 @@ type KrrStStrategy() =
             {
                 Context = context
                 Source = KrrStStrategy.SetSource
-                Width = target.Embedding
+                Width =
+                    if labelled then
+                        (context.SourceData options.Source).Classes
+                    else
+                        target.Embedding
                 ToInput = id
                 Student = options.Student
                 Teacher = options.Teacher

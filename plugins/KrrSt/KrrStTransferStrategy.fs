@@ -5,7 +5,7 @@ open KdPlugins.Core
 open KdPlugins.Sdk
 open KdPlugins.Torch
 
-/// Uses a set that was distilled before: a source of the data set "distilled-set" with soft targets. The stages after
+/// Uses a set that was distilled before: a source of the data set "distilled-set" with soft targets, or with labels. The stages after
 /// distillation of "krr-st": "pre-train", "free-kd", "fine-tune". Any architecture can take the student's role.
 [<Sealed;
   KdStrategy("krr-st-transfer",
@@ -26,18 +26,22 @@ type KrrStTransferStrategy() =
 
     override this.Result = this.Options.Student
 
-    /// Raises KDP0304 where the source has no soft targets, KDP0305 where there is no such source.
+    /// Raises KDP0304 where the source has no targets of the kind that pre-training learns, KDP0305 where there is no such source.
     override this.Plan context =
         let options = this.Options
         Transfer.requireNoTeacherLoss "krr-st-transfer" context
         let data = context.SourceData options.Source
 
-        if data.Target <> TargetKind.Soft then
+        let wanted = Transfer.targetOf options.PreTrain
+
+        if data.Target <> wanted then
+            let name = if wanted = TargetKind.Soft then "soft" else "labels"
+
             raise (
                 KdException(
                     CoreErrors.TargetKind,
-                    $"Strategy 'krr-st-transfer' pre-trains on soft targets; the source '{options.Source}' gives {data.Target}.",
-                    "Set \"target\" of the data set to \"soft\"."
+                    $"Strategy 'krr-st-transfer' pre-trains on {wanted} targets by {options.PreTrain.Objective}; the source '{options.Source}' gives {data.Target}.",
+                    $"Set \"target\" of the data set to \"{name}\", or change \"preTrain.objective\"."
                 )
             )
 

@@ -8,18 +8,28 @@ open KdPlugins.Core
 open KdPlugins.Torch
 
 /// What is learned: images X_s [m, C, H, W] in the space of the networks' inputs, neither clamped nor normalised, and
-/// targets Y_s [m, d]. Part of the checkpoint, and a source of batches.
+/// targets Y_s [m, d]. Part of the checkpoint, and a source of batches: with the targets, or where it is labelled with the
+/// classes, int64 [m], of the real images that it is of.
 [<Sealed>]
-type internal SyntheticSet(context: IPlanContext, count: int64, width: int64) =
+type internal SyntheticSet(context: IPlanContext, count: int64, width: int64, labelled: bool) =
     let shape = Array.append [| count |] (Seq.toArray context.Data.InputShape)
     let images = new Parameter(torch.zeros (shape, device = context.Device))
 
     let targets =
         new Parameter(torch.zeros ([| count; width |], device = context.Device))
 
+    let labels =
+        new Parameter(
+            torch.zeros (count, dtype = torch.ScalarType.Int64, device = context.Device),
+            requires_grad = false
+        )
+
     do
         context.State.Register("images", images)
         context.State.Register("targets", targets)
+
+        if labelled then
+            context.State.Register("labels", labels)
 
     /// m.
     member _.Count = count
@@ -39,6 +49,9 @@ type internal SyntheticSet(context: IPlanContext, count: int64, width: int64) =
     /// Both, with an optimiser and a schedule.
     member _.Trainable(optimiser: OptimiserSettings, schedule: Func<Progress, double>) =
         Trainable("set", [| struct ("images", images); struct ("targets", targets) |], optimiser, schedule)
+
+    /// The classes; null where it is not labelled.
+    member _.Labels = if labelled then labels else null
 
     /// Sets the values.
     member _.Put(newImages: torch.Tensor, newTargets: torch.Tensor) =
@@ -62,4 +75,11 @@ type internal SyntheticSet(context: IPlanContext, count: int64, width: int64) =
             use _ = torch.no_grad ()
             let rows = torch.tensor (indices.ToArray())
             let pick (t: torch.Tensor) = t.index_select(0L, rows.``to`` t.device).cpu()
-            Batch(pick images, SoftTarget(pick targets), rows)
+
+            let target: Target =
+                if labelled then
+                    ClassIndexTarget(pick labels)
+                else
+                    SoftTarget(pick targets)
+
+            Batch(pick images, target, rows)

@@ -14,10 +14,10 @@ module internal Transfer =
         {
             Context: IPlanContext
 
-            /// The source that gives the set, with soft targets.
+            /// The source that gives the set, with soft targets or, for the objective "labels", with classes.
             Source: string
 
-            /// The number of target values per image.
+            /// The number of target values per image, or of classes.
             Width: int64
 
             /// Brings the source's images into the space of inputs.
@@ -29,7 +29,19 @@ module internal Transfer =
             FreeKd: FreeKdOptions
         }
 
-    let private constant = Func<Progress, double>(fun _ -> 1.0)
+    /// The kind of target that an objective of pre-training reads.
+    let targetOf (options: PreTrainOptions) =
+        if options.Objective = "labels" then
+            TargetKind.ClassIndex
+        else
+            TargetKind.Soft
+
+    /// The share of the rate of pre-training.
+    let rate (options: PreTrainOptions) (progress: Progress) =
+        if options.Objective = "labels" && progress.Epoch >= progress.TotalEpochs / 2L then
+            0.1
+        else
+            1.0
 
     /// The prefix of the last layer's parameters: the last weight with a row per output.
     let headOf (network: INetwork) : string =
@@ -64,7 +76,11 @@ module internal Transfer =
         let batch = step.Next plan.Source
         batch.WithInput((plan.ToInput batch.Input).ToChannelsLast())
 
-    /// L_in by a new network with an output per target value.
+    let private seen (step: IStepContext) (batch: Batch) =
+        let view = Siamese.Apply(batch.Input, step.Random.Derive "siamese", Siamese.Kinds)
+        batch.WithInput(view.ToChannelsLast())
+
+    /// L_in by a new network with an output per target value, or cross-entropy with one per class.
     let preTrain (plan: Plan) : Stage =
         let context = plan.Context
         let student = context.Network plan.Student
@@ -83,16 +99,25 @@ module internal Transfer =
                 WeightDecay = plan.PreTrain.WeightDecay
             )
 
-        let trainable = Trainable.Of("pre-trained", network.Module, sgd, constant)
+        let trainable =
+            Trainable.Of("pre-trained", network.Module, sgd, Func<Progress, double>(rate plan.PreTrain))
+
+        let say (batch: Batch) =
+            network.Forward(batch.Input, null, Array.empty<string>).Logits.to_type torch.ScalarType.Float32
 
         let objective (step: IStepContext) () =
             let batch = draw plan step
 
-            let target =
-                TargetReader.As<SoftTarget>(batch.Target, "Pre-training on a distilled set").Values
+            if targetOf plan.PreTrain = TargetKind.ClassIndex then
+                let target =
+                    TargetReader.As<ClassIndexTarget>(batch.Target, "Pre-training on labels")
 
-            let said = network.Forward(batch.Input, null, Array.empty<string>).Logits
-            Ridge.Regression(said.to_type torch.ScalarType.Float32, target)
+                torch.nn.functional.cross_entropy (say (seen step batch), target.Labels)
+            else
+                let target =
+                    TargetReader.As<SoftTarget>(batch.Target, "Pre-training on a distilled set")
+
+                Ridge.Regression(say batch, target.Values)
 
         let learn (step: IStepContext) =
             network.Module.train ()
@@ -131,9 +156,7 @@ module internal Transfer =
         let trainable = Trainable.Of(plan.Student, student.Module, adam, cosine)
 
         let objective (step: IStepContext) () =
-            let batch = draw plan step
-            let seen = Siamese.Apply(batch.Input, step.Random.Derive "siamese", Siamese.Kinds)
-            let view = batch.WithInput(seen.ToChannelsLast())
+            let view = seen step (draw plan step)
             let taught = step.Forward(plan.Teacher, view, null).Logits
             let said = step.Forward(plan.Student, view, null).Logits
             // mean_i -sum_c softmax(z_T)_c log softmax(z_S)_c
