@@ -91,7 +91,8 @@ public sealed class PluginFaultTests : IDisposable
         static string Version(string scale) =>
             "[KdLoss(\"scaled\")] public sealed class Scaled : DistillationLoss<NoOptions> {"
             + $"public override Tensor Compute(ILossContext c) => c.Student.Logits.pow(2).mean() * {scale}; }}";
-        const string Uses = """losses=[{"id":"scaled"},{"id":"cross-entropy"}]""";
+        // Long enough that a fast machine is not through before the service has seen the new assembly.
+        string[] uses = ["""losses=[{"id":"scaled"},{"id":"cross-entropy"}]""", "training.epochs=60"];
         var plugins = Plugins("Scaled", Version("0.01"));
         var patient = new Dictionary<string, string>(Strict)
         {
@@ -99,8 +100,8 @@ public sealed class PluginFaultTests : IDisposable
             ["Kd__BackOffSeconds"] = "0.1",
         };
         using var service = new ServiceProcess(_data, plugins, patient);
-        var whole = Submit(service, Uses);
-        var disturbed = Submit(service, Uses, "training.epochs=2");
+        var whole = Submit(service, uses);
+        var disturbed = Submit(service, uses);
         service.WaitFor(disturbed, "Running");
         service.Until(() => ServiceProcess.Checkpoints(_data, disturbed) > 0);
         var before = (string)service.Get("/api/plugins")["set"]!;
@@ -111,7 +112,7 @@ public sealed class PluginFaultTests : IDisposable
         service.Until(() => (string)service.Get("/api/plugins")["set"]! != before);
         Assert.Equal("Running", service.State(disturbed));
         ServiceProcess.WorkerOf(_data, disturbed)!.Kill();
-        var next = Submit(service, Uses);
+        var next = Submit(service, uses);
         foreach (var id in (string[])[whole, disturbed, next])
             Assert.True(service.WaitFor(id, "Done", "Failed") == "Done", service.Said);
         Assert.Equal(Student(whole), Student(disturbed));
