@@ -45,14 +45,7 @@ type internal Collecting(context: IPlanContext, options: KrrStOptions, set: Synt
         |]
         |> fun pieces -> torch.cat (pieces, 0L)
 
-    /// The classes of a batch's images; empty where the set has no labels.
-    let classes (batch: Batch) (rows: torch.Tensor) =
-        if isNull set.Labels then
-            rows.narrow (0L, 0L, 0L)
-        else
-            TargetReader.As<ClassIndexTarget>(batch.Target, "Pre-training on labels").Labels.index_select(0L, rows)
-
-    /// So many different images of the source, [wanted, C, H, W], and their classes. An epoch leaves out what fills no batch,
+    /// So many different images of the source, [wanted, C, H, W], and where the set is labelled their classes, else none. An epoch leaves out what fills no batch,
     /// so that the last ones may come in a later epoch.
     let gather (step: IStepContext) =
         let seen = HashSet<int64>()
@@ -74,10 +67,16 @@ type internal Collecting(context: IPlanContext, options: KrrStOptions, set: Synt
             if fresh.Length > 0 then
                 let rows = (torch.tensor fresh).``to`` batch.Input.device
                 pieces.Add(batch.Input.index_select (0L, rows))
-                labels.Add(classes batch rows)
+
+                if not (isNull set.Labels) then
+                    let target =
+                        TargetReader.As<ClassIndexTarget>(batch.Target, "Pre-training on labels")
+
+                    labels.Add(target.Labels.index_select (0L, rows))
+
                 missing <- missing - int64 fresh.Length
 
-        torch.cat (pieces.ToArray(), 0L), torch.cat (labels.ToArray(), 0L)
+        torch.cat (pieces.ToArray(), 0L), labels.ToArray()
 
     let noise (step: IStepContext) =
         use generator = step.Random.Derive("noise").NewGenerator torch.CPU
@@ -105,7 +104,7 @@ type internal Collecting(context: IPlanContext, options: KrrStOptions, set: Synt
             set.Put(begin'.index_select (0L, rows), said.index_select (0L, rows))
 
             if not (isNull set.Labels) then
-                set.Labels.copy_ (labels.index_select (0L, rows)) |> ignore
+                set.Labels.copy_ ((torch.cat (labels, 0L)).index_select(0L, rows)) |> ignore
 
     /// The stage.
     member _.Stage =

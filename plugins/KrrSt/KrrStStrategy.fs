@@ -22,16 +22,7 @@ type KrrStStrategy() =
 
     /// Only a real image has a class.
     static member private RequireLabels(context: IPlanContext, options: KrrStOptions) =
-        let given = (context.SourceData options.Source).Target
-
-        if given <> TargetKind.ClassIndex then
-            raise (
-                KdException(
-                    CoreErrors.TargetKind,
-                    $"The objective \"labels\" needs classes; the source '{options.Source}' gives {given}.",
-                    "Set \"preTrain.objective\" to \"regression\", or take a source with labels."
-                )
-            )
+        Transfer.requireTarget "krr-st" context options.Source options.PreTrain
 
         if options.Start = "noise" || options.Distil.Steps > 0 then
             raise (

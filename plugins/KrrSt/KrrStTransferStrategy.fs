@@ -32,19 +32,7 @@ type KrrStTransferStrategy() =
         Transfer.requireNoTeacherLoss "krr-st-transfer" context
         let data = context.SourceData options.Source
 
-        let wanted = Transfer.targetOf options.PreTrain
-
-        if data.Target <> wanted then
-            let name = if wanted = TargetKind.Soft then "soft" else "labels"
-
-            raise (
-                KdException(
-                    CoreErrors.TargetKind,
-                    $"Strategy 'krr-st-transfer' pre-trains on {wanted} targets by {options.PreTrain.Objective}; the source '{options.Source}' gives {data.Target}.",
-                    $"Set \"target\" of the data set to \"{name}\", or change \"preTrain.objective\"."
-                )
-            )
-
+        Transfer.requireTarget "krr-st-transfer" context options.Source options.PreTrain
         let pixels = Pixels(data, options.Normalised)
 
         Transfer.stages

@@ -19,10 +19,13 @@ type internal SyntheticSet(context: IPlanContext, count: int64, width: int64, la
         new Parameter(torch.zeros ([| count; width |], device = context.Device))
 
     let labels =
-        new Parameter(
-            torch.zeros (count, dtype = torch.ScalarType.Int64, device = context.Device),
-            requires_grad = false
-        )
+        if labelled then
+            new Parameter(
+                torch.zeros (count, dtype = torch.ScalarType.Int64, device = context.Device),
+                requires_grad = false
+            )
+        else
+            null
 
     do
         context.State.Register("images", images)
@@ -51,7 +54,7 @@ type internal SyntheticSet(context: IPlanContext, count: int64, width: int64, la
         Trainable("set", [| struct ("images", images); struct ("targets", targets) |], optimiser, schedule)
 
     /// The classes; null where it is not labelled.
-    member _.Labels = if labelled then labels else null
+    member _.Labels = labels
 
     /// Sets the values.
     member _.Put(newImages: torch.Tensor, newTargets: torch.Tensor) =

@@ -36,6 +36,21 @@ module internal Transfer =
         else
             TargetKind.Soft
 
+    /// Raises KDP0304 where a source has no targets of the kind that pre-training learns, KDP0305 where there is no such source.
+    let requireTarget (strategy: string) (context: IPlanContext) (source: string) (options: PreTrainOptions) =
+        let wanted, given = targetOf options, (context.SourceData source).Target
+
+        if given <> wanted then
+            let name = if wanted = TargetKind.Soft then "soft" else "labels"
+
+            raise (
+                KdException(
+                    CoreErrors.TargetKind,
+                    $"Strategy '{strategy}' pre-trains on {wanted} targets by {options.Objective}; the source '{source}' gives {given}.",
+                    $"Take a data set with such targets (of a distilled set: \"target\" \"{name}\"), or change \"preTrain.objective\"."
+                )
+            )
+
     /// The share of the rate of pre-training.
     let rate (options: PreTrainOptions) (progress: Progress) =
         if options.Objective = "labels" && progress.Epoch >= progress.TotalEpochs / 2L then

@@ -1,12 +1,6 @@
-using System.Runtime.InteropServices;
 using System.Text.Json.Nodes;
-using KdPlugins.Augmentations;
 using KdPlugins.Core;
 using KdPlugins.Datasets;
-using KdPlugins.Losses;
-using KdPlugins.Models;
-using KdPlugins.SelfSupervised;
-using KdPlugins.Strategies;
 using KdPlugins.Testing;
 using KdPlugins.Torch;
 using KdPlugins.Torch.Weights;
@@ -16,62 +10,8 @@ using Xunit;
 namespace KdPlugins.KrrSt.Tests;
 
 /// <summary>Whole runs on small pictures.</summary>
-public sealed class StrategyTests : IDisposable
+public sealed class StrategyTests : KrrRunTests
 {
-    private static readonly TestCatalog Catalog = TestCatalog.Of(
-        typeof(KrrStStrategy).Assembly,
-        typeof(TwoViewsStrategy).Assembly,
-        typeof(CutoutAugmentation).Assembly,
-        typeof(ShapesPlugin).Assembly,
-        typeof(KdLoss).Assembly,
-        typeof(CifarResNetPlugin).Assembly,
-        typeof(SupervisedStrategy).Assembly
-    );
-
-    private const string Views =
-        """[ { "id": "random-crop", "options": { "padding": 1 } }, { "id": "horizontal-flip" }, { "id": "normalise" } ]""";
-
-    private const string Shapes = """ "id": "shapes", "options": { "size": 8, "train": 90, "test": 24 } """;
-
-    private const string Small = """
-        "images": 24, "pool": { "networks": 2, "steps": 3 }, "distil": { "steps": 9, "batch": 24, "learningRate": 0.01 },
-        "preTrain": { "epochs": 3 }
-        """;
-
-    private readonly RecipeRun _runs = new(Catalog);
-
-    public void Dispose() => _runs.Dispose();
-
-    private static string Recipe(
-        string options = Small,
-        string strategy = "krr-st",
-        string sources = "",
-        string augmentations =
-            $$""" "student": {{Views}}, "target": {{Views}}, "teacher": [ { "id": "normalise" } ] """,
-        string losses = """{ "id": "cross-entropy" }""",
-        int epochs = 1
-    ) =>
-        $$"""
-            { "name": "krr", "dataset": { {{Shapes}} }, "sources": { {{sources}} },
-              "models": { "student": { "id": "cifar-resnet", "options": { "depth": 8 } }, "target": { "like": "student" },
-                          "teacher": { "like": "student" } },
-              "augmentations": { {{augmentations}} },
-              "strategy": { "id": "{{strategy}}", "options": { {{options}} } },
-              "prepare": [ { "name": "target", "strategy": { "id": "two-views", "options": { "role": "target" } },
-                             "losses": [ { "id": "barlow-twins", "options": { "role": "target", "projector": [16] } } ],
-                             "training": { "epochs": 1 } } ],
-              "losses": [ {{losses}} ], "training": { "epochs": {{epochs}}, "batchSize": 16 } }
-            """;
-
-    private string Distilled(string run) => Path.Combine(_runs.Path(run), "outputs", "distilled");
-
-    private void Fails(ErrorCode code, string said, string recipe)
-    {
-        var failure = Assert.Throws<KdException>(() => _runs.Whole(recipe, $"run-{Guid.NewGuid():n}", 2));
-        Assert.Equal(code, failure.Code);
-        Assert.Contains(said, failure.Message);
-    }
-
     [Fact]
     public void A_run_in_pieces_ends_where_the_whole_one_does()
     {
@@ -142,22 +82,6 @@ public sealed class StrategyTests : IDisposable
         Assert.True(seen.TakeLast(8).Average() < seen.Take(8).Average());
     }
 
-    private List<double> Values(string recipe, string stage, string name)
-    {
-        var values = new List<double>();
-        var observer = new Recorder(stage, name, values);
-        var options = new SessionOptions { Observer = observer, LogEvery = 1 };
-        Experiment.Run(
-            _runs.Read(recipe),
-            _runs.Path($"run-{Guid.NewGuid():n}"),
-            Catalog,
-            options,
-            new ResumeOptions(),
-            CancellationToken.None
-        );
-        return values;
-    }
-
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
@@ -214,78 +138,6 @@ public sealed class StrategyTests : IDisposable
         var inside = raw.min().item<float>() > -1e-4 && raw.max().item<float>() < 1.0001;
         Assert.Equal(start != "noise", inside);
         Assert.Equal(20, raw.flatten(1).unique(dim: 0).output.shape[0]);
-    }
-
-    [Theory]
-    [InlineData("random")]
-    [InlineData("k-means")]
-    public void Pre_training_on_labels_learns_the_classes_of_the_images_that_were_picked(string start)
-    {
-        var options = $$"""
-            "start": "{{start}}", "images": 20, "distil": { "steps": 0 },
-            "preTrain": { "objective": "labels", "epochs": 60, "learningRate": 0.03 }
-            """;
-        var recipe = Recipe(options, epochs: 0);
-        var loss = Values(recipe, "pre-train", "loss");
-        Assert.InRange(loss.TakeLast(8).Average(), 0, 0.6 * Math.Log(12)); // ln 12: nothing learned
-
-        // What the checkpoint holds, against the data set itself.
-        _runs.Pieces(recipe, "run", 50);
-        var kept = Directory
-            .GetFiles(_runs.Path("run"), "*.safetensors", SearchOption.AllDirectories)
-            .Where(f => f.Contains("checkpoints"))
-            .ToList();
-        var images = Kept<float>(kept, "images").Select(v => (byte)Math.Round(255 * v)).Chunk(3 * 8 * 8);
-        var labels = Kept<long>(kept, "labels");
-        var real = Real();
-        Assert.Equal(20, labels.Length);
-        Assert.All(
-            images.Zip(labels),
-            pair => Assert.Equal(pair.Second, Assert.Single(real, r => r.Pixels.SequenceEqual(pair.First)).Label)
-        );
-        Assert.True(labels.Distinct().Count() > 3);
-    }
-
-    private static T[] Kept<T>(IEnumerable<string> files, string name)
-        where T : unmanaged
-    {
-        foreach (var path in files.OrderDescending())
-        {
-            using var file = SafeTensorsFile.Open(path);
-            var entry = file.Entries.Keys.FirstOrDefault(k => k.EndsWith($"{name}::value"));
-            if (entry is not null)
-                return MemoryMarshal.Cast<byte, T>(file.Bytes(entry)).ToArray();
-        }
-        throw new InvalidOperationException($"No checkpoint holds '{name}'.");
-    }
-
-    private static List<(byte[] Pixels, long Label)> Real()
-    {
-        using var scope = torch.NewDisposeScope();
-        IPlugin plugin = new ShapesPlugin();
-        plugin.Configure(
-            new ShapesOptions
-            {
-                Size = 8,
-                Train = 90,
-                Test = 24,
-            }
-        );
-        using var shapes = ((ShapesPlugin)plugin).Open("");
-        var batch = shapes.Open("train").Read(Enumerable.Range(0, 90).Select(i => (long)i).ToArray());
-        var pixels = batch.Input.contiguous().data<byte>().ToArray().Chunk(3 * 8 * 8);
-        return [.. pixels.Zip(((ClassIndexTarget)batch.Target).Labels.data<long>().ToArray())];
-    }
-
-    [Fact]
-    public void The_rate_of_pre_training_on_labels_falls_to_a_tenth_at_half()
-    {
-        var options = new PreTrainOptions { Objective = "labels" };
-        double At(long step, long epochs) => Transfer.rate(options, new Progress("pre-train", step, 4 * epochs, 4));
-        Assert.Equal([1, 1, 0.1, 0.1], new[] { At(0, 1000), At(1999, 1000), At(2000, 1000), At(3999, 1000) });
-        // PyTorch's MultiStepLR with a milestone at 5 // 2.
-        Assert.Equal([1, 1, 0.1, 0.1, 0.1], Enumerable.Range(0, 5).Select(e => At(4 * e + 3, 5)));
-        Assert.Equal(1, Transfer.rate(new PreTrainOptions(), new Progress("pre-train", 3999, 4000, 4)));
     }
 
     [Fact]
@@ -354,29 +206,6 @@ public sealed class StrategyTests : IDisposable
         );
     }
 
-    [Fact]
-    public void Labels_are_learned_from_real_images_that_have_some()
-    {
-        const string labels = """ "preTrain": { "epochs": 2, "objective": "labels" } """;
-        const string picked = labels + """, "images": 20, "distil": { "steps": 0 }""";
-        Fails(CoreErrors.WrongCombination, "as they were picked", Recipe(labels));
-        Fails(CoreErrors.WrongCombination, "as they were picked", Recipe(picked + ", \"start\": \"noise\""));
-        // The set that is written has targets only.
-        _runs.Whole(Recipe(picked, epochs: 0), "picked", 2);
-        const string stored = """ "id": "distilled-set", "options": { "path": "picked/outputs/distilled" } """;
-        var set = $$""" "distilled": { {{stored}} } """;
-        Fails(CoreErrors.TargetKind, "on ClassIndex targets by labels", Recipe(labels, "krr-st-transfer", set));
-        Fails(
-            CoreErrors.TargetKind,
-            "the source 'distilled' gives Soft",
-            Recipe(picked + ", \"source\": \"distilled\"", sources: set)
-        );
-
-        // Any data with labels can be pre-trained on.
-        var transfer = Recipe(labels, "krr-st-transfer", $$""" "distilled": { {{Shapes}} } """, epochs: 0);
-        Assert.Equal(5 + 2 * 5, (long)_runs.Whole(transfer, "transfer")["steps"]!);
-    }
-
     [Theory]
     [InlineData("\"images\": 0", "strategy.options.images")]
     [InlineData("\"start\": \"kmeans\"", "strategy.options.start")]
@@ -393,31 +222,7 @@ public sealed class StrategyTests : IDisposable
         Assert.Contains(said, failure.Message);
     }
 
-    private abstract class Quiet : IRunObserver
-    {
-        public virtual void StepDone(Progress progress, IReadOnlyDictionary<string, double>? values, double rate) { }
-
-        public void RunStarted(long seed, string path) { }
-
-        public void StageStarted(Progress progress) { }
-
-        public void Evaluated(Progress progress, Evaluation evaluation) { }
-
-        public void CheckpointWritten(Progress progress, string path) { }
-
-        public void Warned(string message) { }
-    }
-
-    private sealed class Recorder(string stage, string name, List<double> values) : Quiet
-    {
-        public override void StepDone(Progress progress, IReadOnlyDictionary<string, double>? found, double rate)
-        {
-            if (progress.Stage == stage && found is not null && found.TryGetValue(name, out var value))
-                values.Add(value);
-        }
-    }
-
-    private sealed class LiveCounter(List<long> counts) : Quiet
+    private sealed class LiveCounter(List<long> counts) : QuietObserver
     {
         public override void StepDone(Progress progress, IReadOnlyDictionary<string, double>? found, double rate)
         {
