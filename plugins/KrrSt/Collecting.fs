@@ -45,8 +45,8 @@ type internal Collecting(context: IPlanContext, options: KrrStOptions, set: Synt
         |]
         |> fun pieces -> torch.cat (pieces, 0L)
 
-    /// So many different images of the source, [wanted, C, H, W], and where the set is labelled their classes, else none. An epoch leaves out what fills no batch,
-    /// so that the last ones may come in a later epoch.
+    /// So many different images of the source, [wanted, C, H, W], and where the set is labelled their classes, batch by batch.
+    /// An epoch leaves out what fills no batch, so that the last ones may come in a later epoch.
     let gather (step: IStepContext) =
         let seen = HashSet<int64>()
         let pieces = List<torch.Tensor>()
