@@ -7,6 +7,7 @@ using KdPlugins.Host.Tests.Loading;
 namespace KdPlugins.Host.Tests.Service;
 
 /// <summary>Plugins that are replaced again and again while the service runs: each is unloaded, and nothing is left.</summary>
+[Collection(AloneTests.Name)]
 public sealed class ReloadTests : IDisposable
 {
     // KD_TESTS_FULL=1 makes it as long as the product's promise.
