@@ -66,6 +66,14 @@ internal static class CommandLine
         // Read from the raw arguments, so that failures to parse follow them as well.
         root.Add(Everywhere("--json", "Writes every line as a JSON object, for programs."));
         root.Add(Everywhere("--verbose", "Shows stack traces of failures."));
+        root.Add(
+            new Option<int?>(OwnOutput.Option)
+            {
+                Description = "The descriptor of a pipe to speak to: for whoever starts it as a child.",
+                Recursive = true,
+                Hidden = true,
+            }
+        );
         root.SetAction(parsed => new HelpAction().Invoke(parsed));
         return root;
     }

@@ -23,7 +23,15 @@ internal sealed record Screen(TextWriter Output, TextWriter Error, bool IsTermin
     private readonly Lock _gate = new();
 
     /// <summary>The process's own. --json and --verbose count before parsing, so that parse errors follow them too.</summary>
-    internal static Screen OfConsole(string[] args) => new(Console.Out, Console.Error, Watched(), false, false);
+    internal static Screen OfConsole(string[] args)
+    {
+        var channel = OwnOutput.Channel(args);
+        if (channel is null && !args.Contains("--json"))
+            return new(Console.Out, Console.Error, Watched(), false, false);
+        // For programs: no line of a plugin comes between.
+        var own = OwnOutput.Take(channel);
+        return new(own, channel is null ? Console.Error : own, false, false, false);
+    }
 
     /// <summary>The same streams as the arguments want them used.</summary>
     internal Screen For(IReadOnlyCollection<string> args) =>

@@ -17,8 +17,8 @@ internal static partial class Log
     [LoggerMessage(4, LogLevel.Warning, "{Message}")]
     internal static partial void QueueRepaired(ILogger log, string message);
 
-    [LoggerMessage(5, LogLevel.Error, "The worker of {Device} could not go on; it tries again.")]
-    internal static partial void WorkerTrouble(ILogger log, string device, Exception error);
+    [LoggerMessage(5, LogLevel.Error, "The end of run {Job} could not be recorded; it is tried again.")]
+    internal static partial void SettleTrouble(ILogger log, string job, Exception error);
 
     [LoggerMessage(6, LogLevel.Warning, "Only {Free} MB are free below {Folder}: runs wait.")]
     internal static partial void DiskLow(ILogger log, long free, string folder);
@@ -48,9 +48,22 @@ internal static partial class Log
     [LoggerMessage(13, LogLevel.Warning, "An orphaned worker (process {Process}) of run {Job} was ended.")]
     internal static partial void OrphanEnded(ILogger log, int process, string job);
 
-    [LoggerMessage(14, LogLevel.Error, "The plugin folder could not be looked at; the plugins stay as they are.")]
-    internal static partial void PluginTrouble(ILogger log, Exception error);
+    [LoggerMessage(
+        14,
+        LogLevel.Warning,
+        "Changes of the plugin folder are not announced; it is looked at now and then."
+    )]
+    internal static partial void NotAnnounced(ILogger log, Exception error);
 
     [LoggerMessage(15, LogLevel.Information, "Listening on {Urls}, data in {Data}.")]
     internal static partial void Listening(ILogger log, string urls, string data);
+
+    [LoggerMessage(16, LogLevel.Error, "The {Part} could not go on; it tries again after {Seconds} s.")]
+    internal static partial void PartTrouble(ILogger log, string part, double seconds, Exception error);
+
+    [LoggerMessage(17, LogLevel.Error, "Run {Job}: something beside it went wrong; it goes on.")]
+    internal static partial void BesideTrouble(ILogger log, string job, Exception error);
+
+    [LoggerMessage(18, LogLevel.Error, "A change of run {Job} could not be passed on or written to its folder.")]
+    internal static partial void ChangeTrouble(ILogger log, string job, Exception error);
 }

@@ -89,6 +89,20 @@ public static class ServiceErrors
         "Make room in the data folder, and see whether a plugin of the run writes without end."
     );
 
+    /// <summary>A part of the service ended.</summary>
+    public static readonly ErrorCode PartEnded = new(
+        "KDP0930",
+        "a part of the service ended, and the service with it",
+        "Start the service again; runs go on from their last checkpoints."
+    );
+
+    /// <summary>A file in the inbox is no recipe.</summary>
+    public static readonly ErrorCode InboxFile = new(
+        "KDP0931",
+        "a file in the inbox is no recipe",
+        "Put plain files of at most 1 MiB into the inbox."
+    );
+
     /// <summary>Every entry of the service.</summary>
     public static IReadOnlyList<ErrorCode> All { get; } =
     [
@@ -104,5 +118,7 @@ public static class ServiceErrors
         WorkerStalled,
         WorkerEnded,
         DiskFilled,
+        PartEnded,
+        InboxFile,
     ];
 }

@@ -88,6 +88,28 @@ internal static class ServiceHost
         return app;
     }
 
+    /// <summary>Runs a service until it is asked to stop.</summary>
+    /// <exception cref="KdException"><c>KDP0930</c>: a part of it ended by an exception, and the service with it.</exception>
+    internal static async Task Run(WebApplication app)
+    {
+        var parts = app.Services.GetServices<IHostedService>().OfType<BackgroundService>().ToList();
+        try
+        {
+            await app.RunAsync();
+        }
+        // One that fails at once cancels the start of all others.
+        catch (OperationCanceledException) when (parts.Any(p => p.ExecuteTask is { IsFaulted: true })) { }
+        // Of one that fails later the host says nothing: it stops as if it had been asked to.
+        foreach (var part in parts)
+            if (part.ExecuteTask is { IsFaulted: true, Exception.InnerException: { } error })
+                throw new KdException(
+                    ServiceErrors.PartEnded,
+                    $"{part.GetType().Name}: {error.GetType().Name}: {error.Message.TrimEnd('.')}.",
+                    null,
+                    error
+                );
+    }
+
     private static void AddParts(IServiceCollection services, ServiceOptions options)
     {
         services.AddSingleton(Options.Create(options));
@@ -106,6 +128,7 @@ internal static class ServiceHost
         services.AddSingleton<RunResults>();
         services.AddSingleton<AttemptLog>();
         services.AddSingleton<ServiceMetrics>();
+        services.AddSingleton<PartRunner>();
         services.AddSingleton<IsolatedCheck>();
         services.AddSingleton<PluginSets>();
         services.AddSingleton<Submission>();
@@ -126,6 +149,7 @@ internal static class ServiceHost
         var log = services.GetRequiredService<ILogger<JobQueue>>();
         if (queue.Repaired is { } repaired)
             Log.QueueRepaired(log, repaired);
+        queue.Troubled += (job, error) => Log.ChangeTrouble(log, job.Id, error);
         queue.Changed += services.GetRequiredService<AttemptLog>().Note;
         queue.Changed += job =>
             hub.Tell(new(job.Id, "job", System.Text.Json.JsonSerializer.SerializeToNode(job)!.AsObject()));

@@ -15,6 +15,7 @@ internal sealed class ServiceMetrics : IDisposable
     private readonly Counter<long> _loads;
     private readonly Counter<long> _unloads;
     private readonly Counter<long> _leaks;
+    private readonly Counter<long> _partFailures;
     private readonly Histogram<double> _rate;
 
     public ServiceMetrics(Hub hub)
@@ -34,6 +35,10 @@ internal sealed class ServiceMetrics : IDisposable
             description: "Plugin folders proven to be unloaded."
         );
         _leaks = _meter.CreateCounter<long>("kd.plugins.leaks", description: "Plugin folders that stayed in memory.");
+        _partFailures = _meter.CreateCounter<long>(
+            "kd.part_failures",
+            description: "Failed turns of the service's parts."
+        );
         _rate = _meter.CreateHistogram<double>("kd.samples_per_second", "{sample}/s", "The workers' rates.");
         _meter.CreateObservableGauge("kd.watchers", () => hub.Watchers, description: "Open event streams.");
     }
@@ -62,6 +67,9 @@ internal sealed class ServiceMetrics : IDisposable
                 break;
         }
     }
+
+    /// <summary>A part of the service failed and goes on.</summary>
+    internal void PartFailed(string part) => _partFailures.Add(1, KeyValuePair.Create<string, object?>("part", part));
 
     /// <summary>A new plugin set came into use.</summary>
     internal void PluginsSwapped() => _loads.Add(1);

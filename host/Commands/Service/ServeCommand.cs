@@ -70,8 +70,7 @@ internal static class ServeCommand
         });
         try
         {
-            // An exception of a part ends the host and comes out here: the exit code says that something went wrong.
-            app.RunAsync().GetAwaiter().GetResult();
+            ServiceHost.Run(app).GetAwaiter().GetResult();
         }
         catch (IOException e)
         {

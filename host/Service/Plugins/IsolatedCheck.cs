@@ -16,6 +16,7 @@ internal sealed record CheckResult(bool IsGood, bool MayBeLoaded, string Reason)
 /// </summary>
 internal sealed class IsolatedCheck(ServiceOptions options)
 {
+    private const int MaxWordBytes = 16 << 20;
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
     /// <summary>Checks the folders below a root.</summary>
@@ -28,9 +29,12 @@ internal sealed class IsolatedCheck(ServiceOptions options)
         )
             start.ArgumentList.Add(argument);
         start.RedirectStandardOutput = start.RedirectStandardError = true;
-        using var process = Process.Start(start)!;
-        var output = process.StandardOutput.ReadToEndAsync(stop);
-        var error = process.StandardError.ReadToEndAsync(stop);
+        using var child = ChildProcess.Start(start);
+        var process = child.Process;
+        var said = Said(child.Words);
+        // What plugins print is nobody's concern here, but a full pipe would hold the process up.
+        _ = process.StandardOutput.BaseStream.CopyToAsync(Stream.Null, stop);
+        _ = process.StandardError.BaseStream.CopyToAsync(Stream.Null, stop);
         using var late = CancellationTokenSource.CreateLinkedTokenSource(stop);
         late.CancelAfter(Patience);
         try
@@ -39,23 +43,30 @@ internal sealed class IsolatedCheck(ServiceOptions options)
         }
         catch (OperationCanceledException)
         {
-            process.Kill(entireProcessTree: true);
+            ChildProcess.Kill(process);
             stop.ThrowIfCancellationRequested();
             return new(false, false, $"Its check did not end within {Patience.TotalSeconds:0} s.");
         }
-        return Judge(process.ExitCode, await output, await error);
+        return Judge(process.ExitCode, await said.WaitAsync(Patience, stop));
     }
 
-    private static CheckResult Judge(int exitCode, string output, string error)
+    private static async Task<List<JsonObject>> Said(Stream words)
     {
-        if (exitCode == 0)
-            return new(true, true, "");
-        var said = output.Split('\n').Select(WorkerProgress.Parse).OfType<JsonObject>();
-        var verified = said.FirstOrDefault(l => (string?)l["event"] == "verified");
-        if (verified?["problems"] is JsonArray problems)
-            return new(false, true, string.Join(" ", problems.Select(p => (string?)p)));
-        var failure = error.Split('\n').Select(WorkerProgress.Parse).OfType<JsonObject>().FirstOrDefault();
-        return failure is not null
+        var lines = new BoundedLines(words, MaxWordBytes);
+        List<JsonObject> said = [];
+        while (await lines.Next() is { } line)
+            if (WorkerProgress.Parse(line) is { } word)
+                said.Add(word);
+        return said;
+    }
+
+    private static CheckResult Judge(int exitCode, List<JsonObject> said)
+    {
+        JsonObject? Word(string name) => said.FirstOrDefault(l => (string?)l["event"] == name);
+        // A plugin that ends the process as if all were well has not been verified.
+        if (Word("verified")?["problems"] is JsonArray problems)
+            return new(exitCode == 0, true, string.Join(" ", problems.Select(p => (string?)p)));
+        return Word("error") is { } failure
             ? new(false, true, (string?)failure["message"] ?? "")
             : new(false, false, $"Its check ended with exit code {exitCode}: the process did not survive its plugins.");
     }

@@ -1,4 +1,3 @@
-using KdPlugins.Torch;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
@@ -12,6 +11,7 @@ namespace KdPlugins.Host.Service.Plugins;
 internal sealed class PluginWatcher(
     PluginSets sets,
     IOptions<ServiceOptions> options,
+    PartRunner parts,
     TimeProvider clock,
     ILogger<PluginWatcher> log
 ) : BackgroundService
@@ -19,38 +19,54 @@ internal sealed class PluginWatcher(
     private static readonly TimeSpan Poll = TimeSpan.FromSeconds(5);
     private readonly TimeSpan _quiet = TimeSpan.FromSeconds(options.Value.QuietSeconds);
     private readonly SemaphoreSlim _changed = new(0);
+    private FileSystemWatcher? _watcher;
+    private string? _known;
+    private bool _isTold;
 
     /// <inheritdoc/>
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        await Task.Yield();
+        await parts.Run("plugin watcher", Look, stoppingToken);
+        _watcher?.Dispose();
+    }
+
+    private async Task Look(CancellationToken stop)
+    {
         Directory.CreateDirectory(sets.Source);
-        using var watcher = Watch();
-        var known = (string?)null;
-        while (!stoppingToken.IsCancellationRequested)
-            try
-            {
-                var signature = PluginScan.Signature(sets.Source);
-                if (signature == known)
-                {
-                    await _changed.WaitAsync(Poll, stoppingToken);
-                    continue;
-                }
-                // At rest: two looks that see the same, a quiet time apart. The first set need not wait.
-                if (known is not null)
-                    await Task.Delay(_quiet, clock, stoppingToken);
-                if (known is null || PluginScan.Signature(sets.Source) == signature)
-                {
-                    await sets.Refresh(stoppingToken);
-                    known = signature;
-                }
-            }
-            catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested) { }
-            catch (Exception e) when (e is IOException or UnauthorizedAccessException or KdException)
-            {
-                Log.PluginTrouble(log, e);
-                await Task.Delay(_quiet, clock, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            }
+        _watcher ??= TryWatch();
+        var signature = PluginScan.Signature(sets.Source);
+        if (signature == _known)
+        {
+            await _changed.WaitAsync(Poll, stop);
+            return;
+        }
+        // At rest: two looks that see the same, a quiet time apart. The first set need not wait.
+        if (_known is not null)
+            await Task.Delay(_quiet, clock, stop);
+        if (_known is null || PluginScan.Signature(sets.Source) == signature)
+        {
+            await sets.Refresh(stop);
+            _known = signature;
+        }
+    }
+
+    private FileSystemWatcher? TryWatch()
+    {
+        try
+        {
+            return Watch();
+        }
+        // Systems have a limit of watched folders. Without being told, every look finds what has changed.
+        catch (IOException e) when (!_isTold)
+        {
+            _isTold = true;
+            Log.NotAnnounced(log, e);
+            return null;
+        }
+        catch (IOException)
+        {
+            return null;
+        }
     }
 
     private FileSystemWatcher Watch()

@@ -21,6 +21,9 @@ internal sealed class JobQueue
     /// <summary>Called after every change of a job, with the job as it is then.</summary>
     internal event Action<Job>? Changed;
 
+    /// <summary>Called with what those who are told of changes failed with, and where a run's folder could not be written.</summary>
+    internal event Action<Job, Exception>? Troubled;
+
     /// <summary>What was wrong with the database that was put aside when the queue was opened; null for nothing.</summary>
     internal string? Repaired { get; private set; }
 
@@ -47,16 +50,30 @@ internal sealed class JobQueue
     /// <summary>The folder of a run.</summary>
     internal JobFolder Folder(string id) => JobFolder.Of(_runs, id);
 
+    /// <summary>A new key; the id of a run that is submitted under it begins with it.</summary>
+    internal string NewKey() =>
+        $"{_clock.GetUtcNow():yyyyMMdd-HHmmss}-{Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(3))}";
+
+    /// <summary>The run that was submitted under a key, by however much of it was done; null for none.</summary>
+    internal Job? Submitted(string key)
+    {
+        // Ids have hyphens and letters behind the key; the full stop comes after the hyphen.
+        (string, object?)[] range = [("$from", key + "-"), ("$to", key + ".")];
+        if (_database.With(c => JobRows.Select(c, "where id > $from and id < $to", range)) is [var known])
+            return known;
+        // A folder whose row could not be written.
+        return Folders($"{key}-*").Select(f => f.Job).FirstOrDefault() is { } job ? Told(Insert(job)) : null;
+    }
+
     /// <summary>Queues a run. name: the recipe's own. The recipe has been read and found good.</summary>
-    internal Job Submit(JobRequest request, string name)
+    internal Job Submit(JobRequest request, string name, string? key = null)
     {
         var now = _clock.GetUtcNow();
-        var id = $"{now:yyyyMMdd-HHmmss}-{Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(3))}-{Shorten(name)}";
+        var id = $"{key ?? NewKey()}-{Shorten(name)}";
         var job = New(id, name, request, now);
         // The folder first: a run that only the database knew could not be had back if the database broke.
         Folder(id).Create(job, request);
-        lock (_gate)
-            job = _database.Write(c => JobRows.Insert(c, job));
+        job = Insert(job);
         // With its number, by which a database that is made anew keeps the order.
         Folder(id).Write(job, request);
         return Told(job);
@@ -115,8 +132,9 @@ internal sealed class JobQueue
             });
         if (after is null)
             return before;
+        // Done or not, it is what the database says: a folder that cannot be written just then holds nobody up.
         if (after.IsOver && !before.IsOver)
-            Record(after);
+            Try(after, () => Record(after));
         return Told(after);
     }
 
@@ -212,6 +230,12 @@ internal sealed class JobQueue
                 .ToHashSet()
         );
 
+    private Job Insert(Job job)
+    {
+        lock (_gate)
+            return _database.Write(c => JobRows.Insert(c, job));
+    }
+
     private void Rebuild()
     {
         var jobs = Folders().Select(f => f.Job).ToList();
@@ -230,9 +254,9 @@ internal sealed class JobQueue
     }
 
     // Job files are written at submission and at the end: whatever lies between is queued again.
-    private IEnumerable<(Job Job, JobRequest Request)> Folders() =>
+    private IEnumerable<(Job Job, JobRequest Request)> Folders(string pattern = "*") =>
         Directory
-            .EnumerateDirectories(_runs)
+            .EnumerateDirectories(_runs, pattern)
             .Order(StringComparer.Ordinal)
             .Where(d => JobFolder.IsId(Path.GetFileName(d)))
             .Select(d => new JobFolder(d).Read())
@@ -267,10 +291,24 @@ internal sealed class JobQueue
             folder.Write(job, request);
     }
 
+    // The change is made: whoever fails over the news of it takes it from nobody else.
     private Job Told(Job job)
     {
-        Changed?.Invoke(job);
+        foreach (var told in Changed?.GetInvocationList() ?? [])
+            Try(job, () => ((Action<Job>)told)(job));
         return job;
+    }
+
+    private void Try(Job job, Action work)
+    {
+        try
+        {
+            work();
+        }
+        catch (Exception e)
+        {
+            Troubled?.Invoke(job, e);
+        }
     }
 
     /// <summary>A run that nobody has looked at yet.</summary>

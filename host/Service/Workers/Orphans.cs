@@ -38,10 +38,18 @@ internal static class Orphans
             if (RunFolder.ReadStatus(folder.RunPath) is not { } status || !IsWorker(status.ProcessId, folder))
                 return null;
             using var process = Process.GetProcessById(status.ProcessId);
-            process.Kill(entireProcessTree: true);
+            ChildProcess.Kill(process);
             return status.ProcessId;
         }
-        catch (Exception e) when (e is ArgumentException or InvalidOperationException or KdException)
+        // It has ended, or its status cannot be read: it is waited for.
+        catch (Exception e)
+            when (e
+                    is ArgumentException
+                        or InvalidOperationException
+                        or KdException
+                        or IOException
+                        or UnauthorizedAccessException
+            )
         {
             return null;
         }
@@ -54,7 +62,7 @@ internal static class Orphans
         {
             return File.ReadAllText($"/proc/{id}/cmdline").Split('\0').Contains(folder.RunPath);
         }
-        catch (IOException)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             return false;
         }

@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Text;
 using System.Text.Json.Nodes;
 using KdPlugins.Host.Service.Queue;
 
@@ -7,27 +6,39 @@ namespace KdPlugins.Host.Service.Workers;
 
 /// <summary>
 /// One attempt of one run, in a process of its own: whatever happens to it, a crash of native code included, happens to
-/// nobody else. Its lines go to the run's worker.log and to whoever watches.
+/// nobody else. What it says goes to the run's worker.log and to whoever watches; what is printed in it to the log alone.
 /// </summary>
 internal sealed class Worker
 {
-    private const long MaxLogBytes = 64L << 20;
-    private const int MaxLineLength = 1 << 20;
+    private const int MaxWordBytes = 16 << 20;
+    private const int MaxPrintedBytes = 1 << 20;
     private readonly ServiceOptions _options;
     private readonly Job _job;
     private readonly JobFolder _folder;
     private readonly Action<JsonObject> _told;
+    private readonly Action<Exception> _troubled;
     private readonly TimeProvider _clock;
     private readonly TaskCompletionSource _stop = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private readonly Lock _log = new();
     private long _lastWord;
     private int _why;
     private bool _progressed;
     private string _failure = "";
     private string _farewell = "";
 
-    internal Worker(ServiceOptions options, Job job, JobFolder folder, Action<JsonObject> told, TimeProvider clock) =>
-        (_options, _job, _folder, _told, _clock) = (options, job, folder, told, clock);
+    /// <param name="options">The service's options.</param>
+    /// <param name="job">The run.</param>
+    /// <param name="folder">Its folder.</param>
+    /// <param name="told">Called with everything that the worker says.</param>
+    /// <param name="troubled">Called with what went wrong beside the attempt itself: its log, those who watch.</param>
+    /// <param name="clock">The clock.</param>
+    internal Worker(
+        ServiceOptions options,
+        Job job,
+        JobFolder folder,
+        Action<JsonObject> told,
+        Action<Exception> troubled,
+        TimeProvider clock
+    ) => (_options, _job, _folder, _told, _troubled, _clock) = (options, job, folder, told, troubled, clock);
 
     /// <summary>Asks it to save and end; one that does not within the time it has is killed. The first reason counts.</summary>
     internal void Stop(EndReason why)
@@ -41,18 +52,14 @@ internal sealed class Worker
     {
         var began = _clock.GetTimestamp();
         _lastWord = began;
-        using var process = new Process { StartInfo = start };
-        await using var log = new StreamWriter(
-            new FileStream(_folder.LogPath, FileMode.Append, FileAccess.Write, FileShare.ReadWrite | FileShare.Delete)
-        )
-        {
-            AutoFlush = true,
-        };
-        process.Start();
+        using var log = new WorkerLog(_folder.LogPath, _troubled);
+        using var child = ChildProcess.Start(start);
+        var process = child.Process;
         SacrificeFirst(process);
         var reading = Task.WhenAll(
-            Read(process.StandardOutput, log, isError: false),
-            Read(process.StandardError, log, isError: true)
+            Listen(child.Words, log),
+            Print(process.StandardOutput.BaseStream, log),
+            Print(process.StandardError.BaseStream, log)
         );
         using var over = new CancellationTokenSource();
         var watching = Watch(process, began, over.Token);
@@ -60,7 +67,7 @@ internal sealed class Worker
         await process.WaitForExitAsync();
         await over.CancelAsync();
         await Task.WhenAll(watching, ending);
-        // A grandchild may hold the pipes open: what it says is no longer the worker's word.
+        // A grandchild may hold the standard streams open: nobody waits for what it prints.
         await Task.WhenAny(reading, Task.Delay(TimeSpan.FromSeconds(5), _clock));
         return new(
             process.ExitCode,
@@ -72,14 +79,13 @@ internal sealed class Worker
         );
     }
 
-    private async Task Read(StreamReader from, StreamWriter log, bool isError)
+    private async Task Listen(Stream words, WorkerLog log)
     {
-        while (await ReadLine(from) is { } line)
+        var lines = new BoundedLines(words, MaxWordBytes);
+        while (await lines.Next() is { } line)
         {
             Interlocked.Exchange(ref _lastWord, _clock.GetTimestamp());
-            lock (_log)
-                if (log.BaseStream.Length < MaxLogBytes)
-                    log.WriteLine(line);
+            log.Write(line);
             if (WorkerProgress.Parse(line) is not { } said)
                 continue;
             switch ((string?)said["event"])
@@ -87,30 +93,35 @@ internal sealed class Worker
                 case "checkpoint":
                     _progressed = true;
                     break;
-                case "error" when isError:
+                case "error":
                     _failure = (string?)said["message"] ?? "";
                     break;
-                case "done" or "stopped" when !isError:
+                case "done" or "stopped":
                     _farewell = (string)said["event"]!;
                     break;
             }
-            _told(said);
+            Tell(said);
         }
     }
 
-    // A line without an end must not take all memory: what is too long is cut.
-    private static async Task<string?> ReadLine(StreamReader from)
+    // Trouble of those who watch is none of the run's.
+    private void Tell(JsonObject said)
     {
-        var line = new StringBuilder();
-        var one = new char[1];
-        while (await from.ReadAsync(one) == 1)
+        try
         {
-            if (one[0] == '\n')
-                return line.ToString();
-            if (line.Length < MaxLineLength)
-                line.Append(one[0]);
+            _told(said);
         }
-        return line.Length > 0 ? line.ToString() : null;
+        catch (Exception e)
+        {
+            _troubled(e);
+        }
+    }
+
+    private static async Task Print(Stream from, WorkerLog log)
+    {
+        var lines = new BoundedLines(from, MaxPrintedBytes);
+        while (await lines.Next() is { } line)
+            log.Write(line);
     }
 
     private async Task Watch(Process process, long began, CancellationToken over)
@@ -139,24 +150,29 @@ internal sealed class Worker
         try
         {
             await _stop.Task.WaitAsync(over);
-            process.StandardInput.Close();
+            CloseInput(process);
             await Task.Delay(TimeSpan.FromSeconds(_options.StopSeconds), _clock, over);
             Kill(process, EndReason.None);
         }
         catch (OperationCanceledException) { }
     }
 
+    private static void CloseInput(Process process)
+    {
+        try
+        {
+            process.StandardInput.Close();
+        }
+        catch (IOException)
+        {
+            // It reads no more: it ends, or is killed when its time is over.
+        }
+    }
+
     private void Kill(Process process, EndReason why)
     {
         Interlocked.CompareExchange(ref _why, (int)why, 0);
-        try
-        {
-            process.Kill(entireProcessTree: true);
-        }
-        catch (InvalidOperationException)
-        {
-            // It has ended by itself meanwhile.
-        }
+        ChildProcess.Kill(process);
     }
 
     private long MemoryLimit() =>

@@ -23,8 +23,10 @@ internal sealed class WorkerPool : BackgroundService
     private readonly Hub _hub;
     private readonly DiskGuard _disk;
     private readonly ServiceMetrics _metrics;
+    private readonly PartRunner _parts;
     private readonly TimeProvider _clock;
     private readonly ILogger<WorkerPool> _log;
+    private bool _isDiskLow;
 
     public WorkerPool(
         JobQueue queue,
@@ -33,12 +35,13 @@ internal sealed class WorkerPool : BackgroundService
         Hub hub,
         DiskGuard disk,
         ServiceMetrics metrics,
+        PartRunner parts,
         TimeProvider clock,
         ILogger<WorkerPool> log
     )
     {
         (_queue, _plugins, _options, _hub, _disk) = (queue, plugins, options.Value, hub, disk);
-        (_metrics, _clock, _log) = (metrics, clock, log);
+        (_metrics, _parts, _clock, _log) = (metrics, parts, clock, log);
         _queue.Changed += Noticed;
     }
 
@@ -57,7 +60,10 @@ internal sealed class WorkerPool : BackgroundService
 
     /// <inheritdoc/>
     protected override Task ExecuteAsync(CancellationToken stoppingToken) =>
-        Task.WhenAll([.. Devices.Select(d => Serve(d, stoppingToken)), GuardDisk(stoppingToken)]);
+        Task.WhenAll([
+            .. Devices.Select(d => _parts.Run($"worker of {d}", stop => Serve(d, stop), stoppingToken)),
+            _parts.Run("disk guard", GuardDisk, stoppingToken),
+        ]);
 
     public override void Dispose()
     {
@@ -67,23 +73,10 @@ internal sealed class WorkerPool : BackgroundService
 
     private async Task Serve(string device, CancellationToken stop)
     {
-        await Task.Yield();
-        while (!stop.IsCancellationRequested)
-            try
-            {
-                if (!_plugins.IsReady || !_disk.HasRoom || _queue.TakeNext(device) is not { } job)
-                {
-                    await _wake.WaitAsync(Look, stop);
-                    continue;
-                }
-                await Attempt(job, device, stop);
-            }
-            catch (OperationCanceledException) when (stop.IsCancellationRequested) { }
-            catch (Exception e) when (e is KdException or IOException or UnauthorizedAccessException)
-            {
-                Log.WorkerTrouble(_log, device, e);
-                await Task.Delay(TimeSpan.FromSeconds(1), _clock, CancellationToken.None);
-            }
+        if (!_plugins.IsReady || !_disk.HasRoom || _queue.TakeNext(device) is not { } job)
+            await _wake.WaitAsync(Look, stop);
+        else
+            await Attempt(job, device, stop);
     }
 
     private async Task Attempt(Job job, string device, CancellationToken stop)
@@ -120,7 +113,7 @@ internal sealed class WorkerPool : BackgroundService
             }
             catch (KdException e) when (e.Code == ServiceErrors.QueueUnavailable && !stop.IsCancellationRequested)
             {
-                Log.WorkerTrouble(_log, job, e);
+                Log.SettleTrouble(_log, job, e);
                 await Task.Delay(TimeSpan.FromSeconds(1), _clock, stop)
                     .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
@@ -135,7 +128,14 @@ internal sealed class WorkerPool : BackgroundService
             job = _queue.Change(job.Id, j => j with { PluginSet = set.Name });
         Log.AttemptBegins(_log, job.Id, job.Attempts, device);
         Running running = null!;
-        var worker = new Worker(_options, job, folder, said => Said(running, said), _clock);
+        var worker = new Worker(
+            _options,
+            job,
+            folder,
+            said => Said(running, said),
+            error => Log.BesideTrouble(_log, job.Id, error),
+            _clock
+        );
         running = new(job.Id, device, worker) { LastWord = _clock.GetUtcNow() };
         _running[job.Id] = running;
         try
@@ -179,21 +179,14 @@ internal sealed class WorkerPool : BackgroundService
 
     private async Task GuardDisk(CancellationToken stop)
     {
-        var low = false;
-        try
-        {
-            while (true)
-            {
-                if (!low && !_disk.HasRoom)
-                    Log.DiskLow(_log, _disk.FreeMegabytes, _options.Data);
-                low = !_disk.HasRoom;
-                if (_disk.IsCritical)
-                    foreach (var running in _running.Values)
-                        running.Worker.Stop(EndReason.Disk);
-                await Task.Delay(TimeSpan.FromSeconds(2), _clock, stop);
-            }
-        }
-        catch (OperationCanceledException) { }
+        var isLow = !_disk.HasRoom;
+        if (isLow && !_isDiskLow)
+            Log.DiskLow(_log, _disk.FreeMegabytes, _options.Data);
+        _isDiskLow = isLow;
+        if (_disk.IsCritical)
+            foreach (var running in _running.Values)
+                running.Worker.Stop(EndReason.Disk);
+        await Task.Delay(TimeSpan.FromSeconds(2), _clock, stop);
     }
 
     private sealed class Running(string job, string device, Worker worker)

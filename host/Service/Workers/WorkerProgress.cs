@@ -19,6 +19,8 @@ internal sealed record WorkerProgress(
     long? Seed
 )
 {
+    private static readonly JsonDocumentOptions Strict = new() { AllowDuplicateProperties = false };
+
     internal static WorkerProgress None { get; } = new("", 0, 0, 0, null, null);
 
     /// <summary>The progress after a line of a worker.</summary>
@@ -37,16 +39,22 @@ internal sealed record WorkerProgress(
             _ => this,
         };
 
-    /// <summary>The object on a line; null for anything else, which a plugin may have printed.</summary>
+    /// <summary>The object on a line, whose event is a text; null for anything else.</summary>
     internal static JsonObject? Parse(string line)
     {
         if (line.Length == 0 || line[0] != '{')
             return null;
         try
         {
-            return JsonNode.Parse(line) is JsonObject found && found["event"] is JsonValue ? found : null;
+            return
+                JsonNode.Parse(line, documentOptions: Strict) is JsonObject found
+                && found["event"] is JsonValue said
+                && said.TryGetValue<string>(out _)
+                ? found
+                : null;
         }
-        catch (JsonException)
+        // A text with half of a surrogate pair is found to be none only when it is asked for.
+        catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
             return null;
         }

@@ -10,6 +10,13 @@ namespace KdPlugins.Benchmarks.Service;
 /// <summary>A service in this process with a data folder of its own; its workers are processes of the host's program.</summary>
 internal sealed class ServiceStand : IDisposable
 {
+    // Says that plugins are good, on the pipe that the last argument names.
+    private const string Idle = """
+        for channel; do :; done
+        [ "$0" = plugins ] || exec cat > /dev/null
+        echo '{"event":"verified","problems":[]}' > "/dev/fd/$channel"
+        """;
+
     private readonly WebApplication _app;
 
     private ServiceStand(string data, Action<ServiceOptions> change, IEnumerable<string> worker)
@@ -19,9 +26,7 @@ internal sealed class ServiceStand : IDisposable
             options =>
             {
                 (options.Data, options.Urls, options.MinFreeMegabytes) = (data, "http://127.0.0.1:0", 0);
-                options.Plugins = Path.Combine(AppContext.BaseDirectory, "plugins");
-                if (!Directory.Exists(options.Plugins))
-                    options.Plugins = Path.Combine(HostOutput(), "plugins");
+                options.Plugins = Plugins;
                 options.WorkerCommand = [.. worker];
                 change(options);
             },
@@ -33,6 +38,12 @@ internal sealed class ServiceStand : IDisposable
             if (end.Elapsed > TimeSpan.FromMinutes(3))
                 throw new TimeoutException("The service does not get ready.");
     }
+
+    /// <summary>The plugins that ship.</summary>
+    internal static string Plugins { get; } =
+        Path.Combine(AppContext.BaseDirectory, "plugins") is var own && Directory.Exists(own)
+            ? own
+            : Path.Combine(HostOutput(), "plugins");
 
     internal string Data { get; }
 
@@ -46,8 +57,7 @@ internal sealed class ServiceStand : IDisposable
         new(data, change, ["dotnet", Path.Combine(HostOutput(), "kd.dll")]);
 
     /// <summary>A service whose one worker does nothing, so that all other runs wait.</summary>
-    internal static ServiceStand WithIdleWorker(string data) =>
-        new(data, _ => { }, ["sh", "-c", "[ \"$0\" = plugins ] || exec cat > /dev/null"]);
+    internal static ServiceStand WithIdleWorker(string data) => new(data, _ => { }, ["sh", "-c", Idle]);
 
     public void Dispose()
     {

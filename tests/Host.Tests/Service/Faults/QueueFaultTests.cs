@@ -28,7 +28,7 @@ public sealed class QueueFaultTests : IDisposable
             var answer = await service.Send("POST", $"/api/runs/{id}/cancel");
             Assert.Equal((503, "KDP0905"), (answer.Status, answer.Code));
             Assert.Equal(200, (await service.Send("GET", $"/api/runs/{id}")).Status); // readers do not wait
-            await service.Until(() => service.Log.Text.Contains("could not go on; it tries again"));
+            await service.Until(() => service.Log.Text.Contains("could not be recorded; it is tried again"));
         }
         // The attempt counts, and the next one begins.
         await service.Until(() => service.Queue.Get(id) is { State: JobState.Running, Attempts: 2, Failures: 1 });

@@ -86,9 +86,12 @@ internal sealed class LocalService : IAsyncDisposable
     }
 
     /// <summary>Submits the tests' recipe under a name, and gives the run's id.</summary>
-    internal async Task<string> Submit(string name, double timeLimit = 0)
+    internal Task<string> Submit(string name, double timeLimit = 0) => Submit(Named(name), timeLimit);
+
+    /// <summary>Submits a recipe, and gives the run's id.</summary>
+    internal async Task<string> Submit(JsonObject recipe, double timeLimit = 0)
     {
-        var body = new JsonObject { ["recipe"] = Named(name), ["timeLimitSeconds"] = timeLimit };
+        var body = new JsonObject { ["recipe"] = recipe, ["timeLimitSeconds"] = timeLimit };
         using var content = new StringContent(body.ToJsonString(), System.Text.Encoding.UTF8, "application/json");
         using var answer = await Http.PostAsync("/api/runs", content);
         var text = await answer.Content.ReadAsStringAsync();
