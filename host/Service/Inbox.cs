@@ -1,6 +1,5 @@
 using KdPlugins.Host.Service.Plugins;
 using KdPlugins.Host.Service.Queue;
-using KdPlugins.Torch;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
@@ -13,7 +12,9 @@ namespace KdPlugins.Host.Service;
 /// </summary>
 internal sealed class Inbox(
     Submission submission,
+    JobQueue queue,
     PluginSets plugins,
+    PartRunner parts,
     IOptions<ServiceOptions> options,
     TimeProvider clock,
     ILogger<Inbox> log
@@ -21,66 +22,66 @@ internal sealed class Inbox(
 {
     private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(500);
     private readonly string _folder = Path.Combine(Path.GetFullPath(options.Value.Data), "inbox");
-    private readonly Dictionary<string, (long Length, DateTime Changed)> _seen = [];
+    private Dictionary<string, (long Length, DateTime Changed)> _seen = [];
 
     /// <inheritdoc/>
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    protected override Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        await Task.Yield();
-        foreach (var sub in (string[])["taken", "refused"])
-            Directory.CreateDirectory(Path.Combine(_folder, sub));
-        while (!stoppingToken.IsCancellationRequested)
+        var claims = new InboxClaims(_folder, queue, Submit, log);
+        return parts.Run("inbox", stop => Look(claims, stop), stoppingToken);
+    }
+
+    private Job Submit(string recipe, string key) => submission.Submit(new(recipe, _folder, [], 0, 0, 0, "inbox"), key);
+
+    private async Task Look(InboxClaims claims, CancellationToken stop)
+    {
+        claims.MakeFolders();
+        if (plugins.IsReady)
+            Take(claims);
+        await Task.Delay(Poll, clock, stop);
+    }
+
+    // One file's trouble keeps no other waiting.
+    private void Take(InboxClaims claims)
+    {
+        List<Exception> troubles = [];
+        void Try(Action<string> work, string at)
         {
-            if (plugins.IsReady)
-                foreach (var file in AtRest())
-                    Take(file);
-            await Task.Delay(Poll, clock, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            try
+            {
+                work(at);
+            }
+            catch (Exception e)
+            {
+                troubles.Add(e);
+            }
         }
+        foreach (var claim in claims.Open())
+            Try(claims.Settle, claim);
+        foreach (var file in AtRest())
+            Try(claims.Take, file);
+        if (troubles.Count > 0)
+            throw new AggregateException(troubles);
     }
 
     private List<string> AtRest()
     {
         List<string> ready = [];
+        Dictionary<string, (long, DateTime)> seen = [];
         foreach (
             var file in new DirectoryInfo(_folder).EnumerateFiles("*.json").OrderBy(f => f.Name, StringComparer.Ordinal)
         )
-        {
-            var now = (file.Length, file.LastWriteTimeUtc);
-            if (_seen.TryGetValue(file.FullName, out var before) && before == now)
-                ready.Add(file.FullName);
-            _seen[file.FullName] = now;
-        }
+            try
+            {
+                seen[file.FullName] = (file.Length, file.LastWriteTimeUtc);
+                if (_seen.TryGetValue(file.FullName, out var before) && before == seen[file.FullName])
+                    ready.Add(file.FullName);
+            }
+            catch (FileNotFoundException)
+            {
+                // Whoever put it there took it back meanwhile.
+            }
+        _seen = seen;
         return ready;
-    }
-
-    private void Take(string file)
-    {
-        _seen.Remove(file);
-        try
-        {
-            var job = submission.Submit(new(File.ReadAllText(file), _folder, [], 0, 0, 0, "inbox"));
-            Move(file, "taken", $"{Path.GetFileNameWithoutExtension(file)}.{job.Id}.json");
-        }
-        catch (Exception e) when (e is KdException or IOException or UnauthorizedAccessException)
-        {
-            Log.InboxRefused(log, Path.GetFileName(file), e.Message);
-            var name = $"{Path.GetFileNameWithoutExtension(file)}.{clock.GetUtcNow():yyyyMMdd-HHmmss-fff}";
-            if (Move(file, "refused", $"{name}.json"))
-                File.WriteAllText(Path.Combine(_folder, "refused", $"{name}.txt"), e.Message + "\n");
-        }
-    }
-
-    private bool Move(string file, string to, string name)
-    {
-        try
-        {
-            File.Move(file, Path.Combine(_folder, to, name));
-            return true;
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            Log.InboxRefused(log, Path.GetFileName(file), e.Message);
-            return false;
-        }
     }
 }

@@ -15,12 +15,14 @@ internal sealed class Submission(
     ILogger<Submission> log
 )
 {
-    private const int MaxRecipeBytes = 1 << 20;
+    internal const int MaxRecipeBytes = 1 << 20;
 
     /// <summary>Checks and queues a run.</summary>
+    /// <param name="request">What is wanted.</param>
+    /// <param name="key">What its id begins with, from <see cref="JobQueue.NewKey"/>; null for a new one.</param>
     /// <exception cref="RecipeException">The recipe does not fit, every failure named.</exception>
     /// <exception cref="KdException"><c>KDP0907</c>: a value beside the recipe does not fit.</exception>
-    internal Job Submit(JobRequest request)
+    internal Job Submit(JobRequest request, string? key = null)
     {
         Require(request.Recipe.Length is > 0 and <= MaxRecipeBytes, $"A recipe has 1 to {MaxRecipeBytes} characters.");
         Require(request.Priority is >= -1000 and <= 1000, "A priority is between -1000 and 1000.");
@@ -30,7 +32,7 @@ internal sealed class Submission(
         Require(request.Settings.All(s => s is not null), "A setting is a text such as training.epochs=3, not null.");
         request = request with { RecipeFolder = Folder(request.RecipeFolder) };
         var name = plugins.Use(catalog => NameOf(request, catalog));
-        var job = queue.Submit(request, name);
+        var job = queue.Submit(request, name, key);
         Log.Submitted(log, job.Id, request.Source);
         return job;
     }
