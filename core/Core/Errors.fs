@@ -39,6 +39,15 @@ type CoreErrors private () =
     static let notConfigured =
         entry "KDP0307" "a plugin was used before it was configured" "Create plugins through the host or the test kit."
 
+    static let noSamples =
+        entry "KDP0310" "a source has too few samples" "Take more samples, or keep fewer of them apart."
+
+    static let notAccumulated =
+        entry
+            "KDP0311"
+            "a strategy cannot accumulate gradients"
+            "Set \"accumulate\" to 1, or draw batches inside of the objective that Update is given."
+
     /// A strategy, loss or augmentation asked for a role that the recipe does not fill.
     static member RoleMissing = roleMissing
 
@@ -59,6 +68,12 @@ type CoreErrors private () =
 
     /// A plugin was used before its options were set.
     static member NotConfigured = notConfigured
+
+    /// A source has no samples, or a split leaves none.
+    static member NoSamples = noSamples
+
+    /// Gradients are accumulated, and a step draws its batches where they would not be exchanged.
+    static member NotAccumulated = notAccumulated
 
     /// Every entry of the core.
     static member All: IReadOnlyList<ErrorCode> = entries

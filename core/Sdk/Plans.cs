@@ -13,7 +13,7 @@ public static class Plans
     /// <param name="context">What <see cref="IDistillationStrategy.Plan"/> was given.</param>
     /// <param name="student">The role that learns, by the recipe's optimiser and schedule; the losses' parameters with it.</param>
     /// <param name="objective">
-    /// A scalar with graph. Draws its own batch, and is called several times in a step that accumulates gradients.
+    /// A scalar with graph. Draws its own batch, and is called once for each batch in a step that accumulates gradients.
     /// </param>
     /// <exception cref="KdPlugins.Torch.KdException"><c>KDP0301</c>: the recipe has no such role.</exception>
     public static IReadOnlyList<Stage> Distil(

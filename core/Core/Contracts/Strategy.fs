@@ -60,7 +60,7 @@ type TrainingPlan
     /// The number of epochs that the recipe asks for.
     member _.Epochs = epochs
 
-    /// Samples per step.
+    /// Samples per batch of a source. Where the recipe accumulates gradients, an update is made of several batches.
     member _.BatchSize = batchSize
 
     /// The recipe's optimiser.

@@ -170,7 +170,9 @@ type IStepContext =
 
     /// One update: clears the gradients of the trainables, computes the objective (under the run's precision), goes
     /// backward, clips, steps the optimisers at their schedules' rate. The objective's value comes back, detached.
-    /// With gradient accumulation the objective is computed several times; it draws its own batches then.
+    /// Where the recipe accumulates gradients, the objective is computed once for each batch of the update: it draws its
+    /// batches itself, what it makes dies after it, and the gradients are the mean over all samples. An objective that draws
+    /// none is computed once. Raises KDP0701 to KDP0703 for an objective that is not finite, no scalar or without graph.
     abstract Update: trainables: IReadOnlyList<Trainable> * objective: Func<Tensor> -> Tensor
 
     /// Steps the optimiser with the gradients that are there (for methods that make gradients themselves).
@@ -189,7 +191,7 @@ type IStepContext =
     /// Evaluates a role's network on a source. samples: at most so many, 0 for all.
     abstract Evaluate: role: string * source: string * samples: int64 -> Evaluation
 
-    /// Goes through a source once, in order, as an evaluation does: batches of the recipe's evaluation.batchSize, of the
+    /// Goes through a source once, in order, as an evaluation does: batches as evaluation.batchSize says, of the
     /// shared augmentations only those that belong to evaluations, float32, no graph, no draw from the source's order.
     /// For scores that are no accuracy. Tensors made in the action die after it. samples: at most so many, 0 for all.
     /// Raises KDP0305 for an unknown source.
@@ -209,7 +211,8 @@ type Stage(name: string, length: StageLength, step: Action<IStepContext>) =
     /// How long it is.
     member _.Length = length
 
-    /// What one step does.
+    /// What one step does. Where the recipe accumulates gradients, a step of a stage that has trainables is one update of
+    /// several batches, and an epoch has fewer steps; KDP0311 where the step then draws its batches outside of an objective.
     member _.Step = step
 
     /// The source whose length is an epoch.

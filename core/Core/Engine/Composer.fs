@@ -66,6 +66,9 @@ type internal Composer(recipe: Recipe, catalog: IPluginCatalog, clock: TimeProvi
     let info = dataset.Info
 
     let addFeed (name: string) (data: DataInfo) (source: IDataSource) =
+        if source.Count < 1L then
+            Fail.error CoreErrors.NoSamples $"The source '{name}' has {source.Count} samples; at least 1 is needed."
+
         run.Infos[name] <- data
 
         run.Feeds[name] <- Feed(name, source, recipe.Training.BatchSize, key.Derive("order").Derive(name), clock, false)
@@ -115,14 +118,12 @@ type internal Composer(recipe: Recipe, catalog: IPluginCatalog, clock: TimeProvi
     let openSources () =
         owned.Add dataset
         let training = dataset.Open "train"
-        let fraction (part: float) = Split.carve dataset.Fingerprint part training
 
         let struct (train, validation) =
             match recipe.Validation with
             | v when v.IsOfSource -> struct (training, null)
             | v when not (isNull v.Split) -> struct (training, dataset.Open v.Split)
-            | v when v.Count.HasValue -> fraction (float v.Count.Value / float training.Count)
-            | v -> fraction (v.Fraction.GetValueOrDefault 0.1)
+            | v -> Split.carve dataset.Fingerprint v training
 
         addFeed "train" info train
 

@@ -23,7 +23,7 @@ type internal Phase
     /// How it trains.
     member _.Training = training
 
-    /// How many times an objective is computed per update.
+    /// The batches of an update.
     member _.Accumulate = accumulate
 
     /// Its objective, bound when it is first needed.

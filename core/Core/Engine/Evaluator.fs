@@ -169,6 +169,16 @@ module internal Evaluator =
         | TargetKind.Tokens -> TokenMeter()
         | other -> Fail.error CoreErrors.TargetKind $"Evaluation has no metric for targets of the kind {other}."
 
+    // How many samples of a source are gone through.
+    let private countOf (name: string) (source: IDataSource) (samples: int64) =
+        if source.Count < 1L then
+            Fail.error CoreErrors.NoSamples $"The source '{name}' is to be gone through, which has 0 samples."
+
+        if samples > 0L then
+            min samples source.Count
+        else
+            source.Count
+
     let private batches (count: int64) (size: int64) =
         [|
             for first in 0L .. size .. count - 1L -> [| first .. min count (first + size) - 1L |]
@@ -180,8 +190,8 @@ module internal Evaluator =
     let context (run: LiveRun) (progress: Progress) =
         EvaluationContext(progress, run.Key.Derive("evaluation"), run.Device)
 
-    let private eachBatch (run: LiveRun) (source: IDataSource) (count: int64) (action: Batch -> unit) =
-        let all = batches count run.EvaluationBatch
+    let private eachBatch (run: LiveRun) (source: IDataSource) (count: int64) (size: int64) (action: Batch -> unit) =
+        let all = batches count size
         let mutable next = read source all[0]
 
         for i in 0 .. all.Length - 1 do
@@ -199,17 +209,18 @@ module internal Evaluator =
     /// Goes through a source in order; see IStepContext.Visit.
     let visit (run: LiveRun) (progress: Progress) (source: string) (samples: int64) (action: Action<Batch>) =
         let data = (run.Feed source).Source
-        let count = if samples > 0L then min samples data.Count else data.Count
+        let count = countOf source data samples
         let context = context run progress :> IPartContext
         use _ = torch.no_grad ()
         use _ = Autocast.Disabled()
-        eachBatch run data count (fun batch -> batch |> Pipeline.apply run.Shared context |> action.Invoke)
+        let size = run.EvaluationBatchOf(source, [||])
+        eachBatch run data count size (fun batch -> batch |> Pipeline.apply run.Shared context |> action.Invoke)
 
     /// Evaluates a role's network on a source. samples: at most so many, 0 for all.
     let evaluate (run: LiveRun) (progress: Progress) (role: string) (source: string) (samples: int64) : Evaluation =
         let state = run.Role role
         let data = (run.Feed source).Source
-        let count = if samples > 0L then min samples data.Count else data.Count
+        let count = countOf source data samples
         let context = context run progress :> IPartContext
         let modules = state.Network.Module
         let mutable meter: Meter = Unchecked.defaultof<_>
@@ -219,7 +230,7 @@ module internal Evaluator =
         modules.eval ()
 
         try
-            eachBatch run data count (fun batch ->
+            eachBatch run data count (run.EvaluationBatchOf(source, state.Augmentations)) (fun batch ->
                 let view =
                     batch
                     |> Pipeline.apply run.Shared context

@@ -10,7 +10,7 @@ open KdPlugins.Torch
 /// numbered through all epochs; the rest of an epoch that fills no batch is left out (a set smaller than a batch is one).
 [<Sealed>]
 type internal SampleOrder(count: int64, batchSize: int64, key: RandomKey) =
-    let size = min count batchSize
+    let size = max 1L (min count batchSize)
     let perEpoch = max 1L (count / size)
     let mutable epoch = -1L
     let mutable order: SeededPermutation = null
@@ -85,6 +85,9 @@ type internal Feed
         order
 
     let start n =
+        if source.Count < 1L then
+            Fail.error CoreErrors.NoSamples $"A step asks for a batch of the source '{name}', which has 0 samples."
+
         if not (pending.ContainsKey n) then
             let indices = (current ()).Batch n
             pending[n] <- Task.Run(fun () -> source.Read(ReadOnlyMemory indices))

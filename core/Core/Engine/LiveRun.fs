@@ -69,11 +69,30 @@ type internal LiveRun(device: torch.Device, training: TrainingPlan, key: RandomK
     /// The optimisers of the present phase.
     member val Optimisers = new Optimisers(training) with get, set
 
-    /// How many times an objective is computed per update.
+    /// The batches of an update: an objective is computed once for each.
     member val Accumulate = 1 with get, set
 
-    /// Samples per evaluation batch.
-    member val EvaluationBatch = 256L with get, set
+    /// Samples per evaluation batch; 0 for as many as the images' size allows.
+    member val EvaluationBatch = 0L with get, set
+
+    /// Samples per evaluation batch of a source behind the shared and some further augmentations: what the recipe says, or
+    /// else 256, fewer where images have more pixels than 64 x 64.
+    member this.EvaluationBatchOf(source: string, augmentations: IReadOnlyList<IAugmentation>) =
+        let pixels (shape: IReadOnlyList<int64>) = if shape.Count = 3 then shape[1] * shape[2] else 1L
+
+        if this.EvaluationBatch > 0L then
+            this.EvaluationBatch
+        else
+            match this.Infos.TryGetValue source with
+            | true, info ->
+                let shapes =
+                    Seq.append this.Shared augmentations
+                    |> Seq.scan (fun shape a -> a.OutputShape shape) info.InputShape
+
+                256L * 64L * 64L / (shapes |> Seq.map pixels |> Seq.fold max 1L)
+                |> min 256L
+                |> max 1L
+            | _ -> 256L
 
     /// A role. Raises KDP0301 where there is none.
     member _.Role(name: string) =

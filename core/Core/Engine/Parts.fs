@@ -73,9 +73,12 @@ type internal PartContext(progress: Progress, random: RandomKey, device: torch.D
 
     abstract Value: name: string * fallback: float -> float
 
+    abstract Stream: RandomKey
+    default _.Stream = random
+
     interface IPartContext with
         member _.Progress = progress
-        member _.Random = random
+        member this.Random = this.Stream
         member _.Device = device
         member _.IsEvaluation = evaluation
         member this.Consult(role, batch, taps) = this.Consult(role, batch, taps)

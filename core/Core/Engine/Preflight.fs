@@ -15,6 +15,7 @@ type internal Trial(composition: Composition, options: PreflightOptions) =
     let recipe = composition.Recipe
     let clock = options.Clock
     let start = Progress("", 0L, 0L, 1L)
+    let mostBatches = 8
 
     let tensors (m: torch.nn.Module) = Seq.append (m.parameters () |> Seq.cast<Tensor>) (m.buffers ())
 
@@ -76,9 +77,10 @@ type internal Trial(composition: Composition, options: PreflightOptions) =
 
     let since (began: int64) = clock.GetElapsedTime(began).TotalSeconds
 
-    /// Seconds per step.
-    let time (stage: Stage) (name: string) : float =
+    /// Seconds of a batch, and samples of the first step, as the run takes them now.
+    let time (stage: Stage) (name: string) (pace: StagePace) : struct (float * int64) =
         let stamps = List<int64>()
+        let samples = ref 0L
         use stop = new CancellationTokenSource()
         let began = clock.GetTimestamp()
 
@@ -86,7 +88,10 @@ type internal Trial(composition: Composition, options: PreflightOptions) =
             { new ILoopHooks with
                 member _.Cancellation = stop.Token
 
-                member _.AfterStep(_, _, _) =
+                member _.AfterStep(context, _, _) =
+                    if stamps.Count = 0 then
+                        samples.Value <- context.Samples
+
                     stamps.Add(clock.GetTimestamp())
 
                     if since began > options.StageSeconds then
@@ -113,16 +118,22 @@ type internal Trial(composition: Composition, options: PreflightOptions) =
         reports.Read() |> ignore
         run.Cursors.Clear()
 
-        match stamps.Count with
-        | 0 -> 0.0
-        | 1 -> clock.GetElapsedTime(began, stamps[0]).TotalSeconds
-        | n -> clock.GetElapsedTime(stamps[0], stamps[n - 1]).TotalSeconds / float (n - 1)
+        let seconds =
+            match stamps.Count with
+            | 0 -> 0.0
+            | 1 -> clock.GetElapsedTime(began, stamps[0]).TotalSeconds / float (pace.Batches 0L)
+            | n ->
+                let tried = Seq.init (n - 1) (fun i -> pace.Batches(int64 i + 1L)) |> Seq.sum
+                clock.GetElapsedTime(stamps[0], stamps[n - 1]).TotalSeconds / float tried
+
+        struct (seconds, samples.Value)
 
     let evaluationSeconds (stage: Stage) (epochs: int64) =
         match run.Feeds.TryGetValue stage.Validation with
         | true, validation ->
             let count = validation.Source.Count
-            let sample = min count options.Samples
+            // At least a whole batch, so that its memory is seen.
+            let sample = min count (max options.Samples run.EvaluationBatch)
             let every = recipe.Evaluation.EveryEpochs
             let times = if every > 0L then max 1L (epochs / every) else 1L
 
@@ -136,9 +147,15 @@ type internal Trial(composition: Composition, options: PreflightOptions) =
     let tryStage (phase: Phase) (once: bool) (stage: Stage) : PreflightStage =
         composition.Enter phase
         let name = phase.StageName stage
-        let struct (steps, perEpoch) = TrainingLoop.lengthOf run stage
-        let perStep = time stage name
-        let evaluations = evaluationSeconds stage (steps / perEpoch)
+        let pace = StagePace(run, stage)
+        let steps = pace.Steps
+        // A step of very many batches is like one of some.
+        run.Accumulate <- min run.Accumulate mostBatches
+        let tried = StagePace(run, stage)
+        let struct (perBatch, samples) = time stage name tried
+        run.Accumulate <- phase.Accumulate
+        let perStep = perBatch * pace.MeanBatches
+        let evaluations = evaluationSeconds stage (steps / pace.StepsPerEpoch)
         let trained = Dictionary<string, int64>()
 
         for trainable in stage.Trainables do
@@ -147,6 +164,7 @@ type internal Trial(composition: Composition, options: PreflightOptions) =
         {
             Name = name
             Steps = steps
+            SamplesPerStep = samples / tried.Batches 0L * pace.Batches 0L
             Trained = trained
             StepSeconds = perStep
             EvaluationSeconds = evaluations

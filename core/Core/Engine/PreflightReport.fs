@@ -67,6 +67,9 @@ type PreflightStage =
         /// Steps that it will take.
         Steps: int64
 
+        /// Samples that its first step takes; 0 where it takes none.
+        SamplesPerStep: int64
+
         /// Parameters that it trains, by trainable.
         Trained: IReadOnlyDictionary<string, int64>
 

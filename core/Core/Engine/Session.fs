@@ -99,7 +99,7 @@ type internal Session(composition: Composition, folder: RunFolder, journal: Jour
     let countTime (context: StepContext) =
         let now = clock.GetTimestamp()
         let took = clock.GetElapsedTime(stepBegan, now).TotalSeconds
-        let samples = context.Drawn |> Seq.sumBy _.Count
+        let samples = context.Samples
         cursor.Seconds <- cursor.Seconds + took
         cursor.Samples <- cursor.Samples + samples
         let waited = run.Feeds.Values |> Seq.sumBy _.Waited.TotalSeconds
@@ -213,20 +213,22 @@ type internal Session(composition: Composition, folder: RunFolder, journal: Jour
         let current = stage ()
         let name = stageName ()
         let key = run.Key.Derive("stage").Derive(name)
-        let struct (total, perEpoch) = TrainingLoop.lengthOf run current
-        let progress = Progress(name, cursor.Step, total, perEpoch)
+        let pace = StagePace(run, current)
+        let cap = options.MaxStepsPerStage
+        let total = if cap > 0L then min cap pace.Steps else pace.Steps
+        let progress () = Progress(name, cursor.Step, total, pace.StepsPerEpoch)
         stageSamples <- 0L
         stageSeconds <- 0.0
         stepBegan <- clock.GetTimestamp()
-        tell _.StageStarted(progress)
-        let cap = options.MaxStepsPerStage
+        tell _.StageStarted(progress ())
 
         match TrainingLoop.runStage run current name key cursor.Step cap reports (hooks cancellation) with
         | StageEnd.Stopped _ ->
-            writeMeans progress
-            save progress false
+            writeMeans (progress ())
+            save (progress ()) false
             false
         | StageEnd.Done ->
+            let progress = progress ()
             finishStage ()
             save progress true
             true

@@ -17,20 +17,36 @@ type internal SubsetSource(source: IDataSource, picked: int64[]) =
 module internal Split =
 
     /// (training, validation): which samples validate depends on the data alone, not on a run's seed, so that runs with
-    /// different seeds are chosen by the same samples. fraction: in [0, 1).
-    let carve (fingerprint: string) (fraction: float) (source: IDataSource) : struct (IDataSource * IDataSource) =
-        let count = int source.Count
-        let held = int (Math.Round(fraction * float count))
+    /// different seeds are chosen by the same samples. Without validation (null) where the share of the samples is none.
+    /// Raises KDP0310 where no sample is left to train on.
+    let carve
+        (fingerprint: string)
+        (section: ValidationSection)
+        (source: IDataSource)
+        : struct (IDataSource * IDataSource) =
+        let count = source.Count
 
-        if held = 0 then
+        let struct (held, asked) =
+            if section.Count.HasValue then
+                struct (section.Count.Value, $"count {section.Count.Value}")
+            else
+                let fraction = section.Fraction.GetValueOrDefault 0.1
+                struct (int64 (Math.Round(fraction * float count)), $"fraction {fraction}")
+
+        if held >= count then
+            Fail.error
+                CoreErrors.NoSamples
+                $"The validation set ({asked}) takes {held} samples of the training split, which has {count}: none is left to train on."
+
+        if held = 0L then
             struct (source, null)
         else
             let key = RandomKey(0UL).Derive("validation").Derive(fingerprint)
 
             let ranked =
-                Array.init count int64
+                Array.init (int count) int64
                 |> Array.sortBy (fun i -> struct (key.Derive(i).Value, i))
 
-            let validation = Array.sub ranked 0 held |> Array.sort
-            let training = Array.sub ranked held (count - held) |> Array.sort
+            let validation = Array.sub ranked 0 (int held) |> Array.sort
+            let training = Array.sub ranked (int held) (int (count - held)) |> Array.sort
             struct (SubsetSource(source, training), SubsetSource(source, validation))

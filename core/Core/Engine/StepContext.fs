@@ -40,6 +40,7 @@ type TrainingErrors private () =
     static member All: IReadOnlyList<ErrorCode> = [| notFinite; notScalar; noGradient |]
 
 /// One step, as the engine carries it out.
+/// batches: how many the objective of an update is computed on.
 [<Sealed>]
 type internal StepContext
     (
@@ -49,6 +50,7 @@ type internal StepContext
         key: RandomKey,
         reports: Reports,
         scope: DisposeScope,
+        batches: int64,
         evaluate: Func<string, string, int64, Evaluation>,
         visit: Action<string, int64, Action<Batch>>,
         cancellation: CancellationToken
@@ -62,8 +64,15 @@ type internal StepContext
         Dictionary<struct (string * nativeint), struct (HashSet<string> * ModelOutput)>()
 
     let terms = Dictionary<string, Tensor>()
-    let drawn = List<Batch>()
+    let drawn = DrawnBatches scope
     let mutable ended: string = null
+
+    // The random streams of an accumulated batch are its own, the first one's those of the step.
+    let stream () =
+        if drawn.Part = 0L then
+            key
+        else
+            key.Derive("micro-batch").Derive(drawn.Part)
 
     let nth (name: string) =
         let n =
@@ -163,11 +172,90 @@ type internal StepContext
             if not (Double.IsFinite total) then
                 explainNotFinite total
 
+    let compute (objective: Func<Tensor>) =
+        terms.Clear()
+
+        let value =
+            use _ = run.PrecisionScope()
+            objective.Invoke()
+
+        check value
+        value
+
+    // The gradient of the mean over all samples, batch after batch, each in a memory of its own.
+    let accumulate (trainables: IReadOnlyList<Trainable>) (objective: Func<Tensor>) =
+        let mutable sum: Tensor = null
+        let mutable weights, first, go = 0.0, 0L, true
+
+        while go do
+            use memory = StepScope.Begin()
+            let outside = Dictionary kept
+            let value = drawn.InPart(memory, (fun () -> compute objective))
+            let samples = drawn.PartSamples
+
+            if drawn.Part = 0L then
+                first <- samples
+
+            let weight =
+                if samples = first || samples = 0L then
+                    1.0
+                else
+                    float samples / float first
+
+            let weighted =
+                if weight = 1.0 then
+                    value
+                else
+                    value.mul (weight.ToScalar())
+
+            weighted.backward ()
+            weights <- weights + weight
+
+            sum <-
+                memory.Keep(
+                    if isNull sum then
+                        weighted.detach ()
+                    else
+                        sum + weighted.detach ()
+                )
+
+            // What was answered to this batch dies with it.
+            kept.Clear()
+
+            for entry in outside do
+                kept[entry.Key] <- entry.Value
+
+            // An objective without a batch would compute the same again.
+            go <- samples > 0L && drawn.Part + 1L < batches
+            drawn.EndPart()
+
+        drawn.EndParts()
+
+        if weights = 1.0 then
+            sum
+        else
+            Gradients.scale trainables (1.0 / weights)
+            sum.div (weights.ToScalar())
+
     /// Why the step function ended the stage; null where it did not.
     member _.Ended = ended
 
-    /// The batches that the step has drawn.
-    member _.Drawn: IReadOnlyList<Batch> = drawn
+    /// The batches that the step has drawn, for as long as they are there.
+    member _.Drawn: IReadOnlyList<Batch> = drawn.Alive
+
+    /// How many samples the step has drawn.
+    member _.Samples = drawn.Samples
+
+    /// Calls the stage's step function. Raises KDP0311 where gradients are accumulated and it leaves batches out or draws
+    /// them where they would not be exchanged.
+    member this.Take() =
+        drawn.Begin()
+        stage.Step.Invoke this
+
+        if batches > 1L then
+            drawn.CheckAccumulation stage
+
+    override _.Stream = stream ()
 
     override _.Consult(role, batch, taps) = withoutGraph (run.Role role) batch (tapsOf role taps)
 
@@ -177,7 +265,7 @@ type internal StepContext
         | _ -> fallback
 
     member private this.Context(purpose: string, name: string) : IPartContext =
-        DerivedContext(this, key.Derive(purpose).Derive(name).Derive(nth $"{purpose}/{name}"))
+        DerivedContext(this, (stream ()).Derive(purpose).Derive(name).Derive(nth $"{purpose}/{name}"))
 
     // suffix: of the names that the losses are reported under.
     member private this.Sum
@@ -197,7 +285,7 @@ type internal StepContext
             let report =
                 Action<string, Tensor>(fun name value -> (this :> IStepContext).Report($"{id}.{name}", value))
 
-            let random = key.Derive("loss").Derive(id)
+            let random = (stream ()).Derive("loss").Derive(id)
             let context = LossContext(this, random, outputs, student, teacher, batch, report)
             let value = weighted.Loss.Compute context
             (this :> IStepContext).Report(id, value)
@@ -233,15 +321,15 @@ type internal StepContext
             let feed = run.Feed source
             let n = run.Cursors.GetValueOrDefault source
             run.Cursors[source] <- n + 1L
-            let batch = feed.Take(n, scope) |> BatchTensors.toDevice run.Device
-            drawn.Add batch
+            let batch = feed.Take(n, drawn.Scope) |> BatchTensors.toDevice run.Device
+            drawn.Add(source, batch)
             Pipeline.apply run.Shared (this.Context("shared", source)) batch
 
         member _.Read(source, indices) =
             let batch = (run.Feed source).Source.Read indices
 
             for tensor in BatchTensors.all batch do
-                scope.Attach tensor |> ignore
+                drawn.Scope.Attach tensor |> ignore
 
             BatchTensors.toDevice run.Device batch
 
@@ -283,26 +371,13 @@ type internal StepContext
             for trainable in trainables do
                 (run.Optimisers.Of trainable).zero_grad()
 
-            let mutable total: Tensor = null
-
-            for _ in 1 .. run.Accumulate do
-                terms.Clear()
-
-                let part =
-                    use _ = run.PrecisionScope()
-                    objective.Invoke()
-
-                check part
-
-                let share =
-                    if run.Accumulate = 1 then
-                        part
-                    else
-                        part.div ((float run.Accumulate).ToScalar())
-
-                share.backward ()
-                let value = share.detach ()
-                total <- if isNull total then value else total + value
+            let total =
+                if batches > 1L then
+                    accumulate trainables objective
+                else
+                    let value = compute objective
+                    value.backward ()
+                    value.detach ()
 
             for trainable in trainables do
                 run.Optimisers.Step(trainable, progress)

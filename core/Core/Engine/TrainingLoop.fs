@@ -31,18 +31,6 @@ type internal StageEnd =
 /// The loop.
 module internal TrainingLoop =
 
-    /// The number of steps of a stage and of its epochs.
-    let lengthOf (run: LiveRun) (stage: Stage) : struct (int64 * int64) =
-        let perEpoch =
-            if stage.StepsPerEpoch > 0L then
-                stage.StepsPerEpoch
-            elif run.Feeds.ContainsKey stage.Source then
-                run.Feeds[stage.Source].PerEpoch
-            else
-                1L
-
-        struct (stage.Length.ToSteps perEpoch, perEpoch)
-
     /// Runs a stage from a step on. cap: at most so many steps, 0 for no limit.
     let runStage
         run
@@ -54,8 +42,9 @@ module internal TrainingLoop =
         reports
         (hooks: ILoopHooks)
         =
-        let struct (wanted, perEpoch) = lengthOf run stage
-        let total = if cap > 0L then min cap wanted else wanted
+        let pace = StagePace(run, stage)
+        let perEpoch = pace.StepsPerEpoch
+        let total = if cap > 0L then min cap pace.Steps else pace.Steps
         let mutable step = from
         let mutable ended = false
         run.Enter stage
@@ -68,7 +57,18 @@ module internal TrainingLoop =
             let visit source samples action = Evaluator.visit run progress source samples action
 
             let context =
-                StepContext(run, stage, progress, stepKey, reports, memory.Scope, evaluate, visit, hooks.Cancellation)
+                StepContext(
+                    run,
+                    stage,
+                    progress,
+                    stepKey,
+                    reports,
+                    memory.Scope,
+                    pace.Batches step,
+                    evaluate,
+                    visit,
+                    hooks.Cancellation
+                )
 
             // Dropout and the like draw from the default generators: they start anew in every step, so that a resumed
             // run draws what the uninterrupted one would have drawn.
@@ -78,7 +78,7 @@ module internal TrainingLoop =
                 if step = 0L && not (isNull stage.Begin) then
                     stage.Begin.Invoke context
 
-                stage.Step.Invoke context
+                context.Take()
                 ended <- not (isNull context.Ended)
 
                 if (step + 1L = total || ended) && not (isNull stage.End) then

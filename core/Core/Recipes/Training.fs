@@ -134,11 +134,12 @@ type TrainingSection =
         [<Range(0, 1_000_000)>]
         Epochs: int64
 
-        /// Samples per step, at least 1.
+        /// Samples that the networks see at once, at least 1. An update is made of one such batch, or of "accumulate" of them.
         [<Range(1, 1_000_000)>]
         BatchSize: int64
 
-        /// Batches whose gradients are added before an update, at least 1.
+        /// Batches per update, at least 1: the gradient is the mean over all their samples. An epoch is one pass over the data
+        /// all the same; the last update of an epoch takes the batches that are left. Steps, rates and checkpoints count updates.
         [<Range(1, 10_000)>]
         Accumulate: int64
 
@@ -149,7 +150,7 @@ type TrainingSection =
         Schedule: ScheduleSection
     }
 
-    /// Ten epochs of 64 samples a step.
+    /// Ten epochs of 64 samples an update.
     static member Default =
         {
             Epochs = 10L
@@ -203,13 +204,13 @@ type EvaluationSection =
         [<Range(0, 1_000_000)>]
         EveryEpochs: int64
 
-        /// Samples per forward pass.
-        [<Range(1, 1_000_000)>]
+        /// Samples per forward pass; 0 for 256, fewer where images have more pixels than 64 x 64.
+        [<Range(0, 1_000_000)>]
         BatchSize: int64
     }
 
     /// After every epoch.
-    static member Default = { EveryEpochs = 1L; BatchSize = 256L }
+    static member Default = { EveryEpochs = 1L; BatchSize = 0L }
 
 /// When checkpoints are written.
 type CheckpointSection =

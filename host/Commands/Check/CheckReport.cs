@@ -83,11 +83,12 @@ internal static class CheckReport
 
     private static string Stages(PreflightReport report)
     {
-        var table = new TextTable("stage", "steps", "trains", "ms per step", "evaluation", "time");
+        var table = new TextTable("stage", "steps", "samples per step", "trains", "ms per step", "evaluation", "time");
         foreach (var stage in report.Stages)
             table.Add(
                 stage.Name,
                 $"{stage.Steps:N0}",
+                $"{stage.SamplesPerStep:N0}",
                 string.Join(", ", stage.Trained.Select(t => $"{t.Key} ({t.Value:N0})")),
                 string.Create(CultureInfo.InvariantCulture, $"{1000 * stage.StepSeconds:0.0}"),
                 RunText.Duration(TimeSpan.FromSeconds(stage.EvaluationSeconds)),
@@ -124,6 +125,7 @@ internal static class CheckReport
         {
             ["name"] = stage.Name,
             ["steps"] = stage.Steps,
+            ["samplesPerStep"] = stage.SamplesPerStep,
             ["trained"] = new JsonObject(
                 stage.Trained.Select(t => KeyValuePair.Create<string, JsonNode?>(t.Key, t.Value))
             ),
