@@ -61,7 +61,7 @@ public sealed class RecipeSchemaTests
             Schema["$defs"]!["dataset.folder"]!["properties"]!["path"]!["description"]!.GetValue<string>()
         );
         Assert.Equal(
-            "Samples per step, at least 1.",
+            "Samples that the networks see at once, at least 1. An update is made of one such batch, or of \"accumulate\" of them.",
             Schema["$defs"]!["training"]!["properties"]!["batchSize"]!["description"]!.GetValue<string>()
         );
     }
