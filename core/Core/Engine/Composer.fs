@@ -171,7 +171,8 @@ type internal Composer(recipe: Recipe, catalog: IPluginCatalog, clock: TimeProvi
                     Fail.error
                         CoreErrors.RoleMissing
                         $"A new network like '{role}' is asked for; the recipe has no such role."
-                | section -> makeNetwork section key classes
+                | section ->
+                    DrawCheck.During($"Making a network like '{role}'", (fun () -> makeNetwork section key classes))
         }
 
     // The baseline starts from the same weights as the network it is compared with.
@@ -298,12 +299,18 @@ type internal Composer(recipe: Recipe, catalog: IPluginCatalog, clock: TimeProvi
             |> Seq.map (fun (choice, _) -> choice.Loss.Id)
             |> Seq.toArray
 
-        let bind = Func<IReadOnlyList<WeightedLoss>>(fun () -> bound.Value)
+        let bind =
+            Func<IReadOnlyList<WeightedLoss>>(fun () -> DrawCheck.During("Binding the losses", (fun () -> bound.Value)))
+
 
         let context =
             PlanContext(name, run, plan, info, origin, factory, generators, bind, teaching, registry, exports)
 
-        phase.Stages <- strategy.Plan context
+        // What a plan draws from the default generators (initial weights, mostly) is the same in every process.
+        phase.Stages <-
+            (use _ = RandomScope.Use(key.Derive("plan-torch").Derive(name).Value)
+             strategy.Plan context)
+
         bound.Value |> ignore
 
         for struct (stage, count) in phase.Stages |> Seq.countBy _.Name |> Seq.map (fun (n, c) -> struct (n, c)) do

@@ -216,8 +216,13 @@ module internal Evaluator =
         let size = run.EvaluationBatchOf(source, [||])
         eachBatch run data count size (fun batch -> batch |> Pipeline.apply run.Shared context |> action.Invoke)
 
-    /// Evaluates a role's network on a source. samples: at most so many, 0 for all.
-    let evaluate (run: LiveRun) (progress: Progress) (role: string) (source: string) (samples: int64) : Evaluation =
+    let private measure
+        (run: LiveRun)
+        (progress: Progress)
+        (role: string)
+        (source: string)
+        (samples: int64)
+        : Evaluation =
         let state = run.Role role
         let data = (run.Feed source).Source
         let count = countOf source data samples
@@ -244,3 +249,12 @@ module internal Evaluator =
             modules.train wasTraining
 
         Evaluation(role, source, count, meter.Values(), meter.Confusion)
+
+    /// Evaluates a role's network on a source. samples: at most so many, 0 for all.
+    let evaluate (run: LiveRun) (progress: Progress) (role: string) (source: string) (samples: int64) : Evaluation =
+        let apart () =
+            // A network that draws in evaluation mode too moves nothing in the step around it.
+            use _ = RandomScope.Use(run.Key.Derive("evaluation").Value)
+            measure run progress role source samples
+
+        DrawCheck.During($"Evaluating the role '{role}'", apart)

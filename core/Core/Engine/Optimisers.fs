@@ -44,7 +44,9 @@ type internal Optimisers(training: TrainingPlan) =
         match made.TryGetValue trainable.Name with
         | true, struct (_, optimiser) -> optimiser
         | _ ->
-            let optimiser = make trainable
+            let optimiser =
+                DrawCheck.During($"Making the optimiser of '{trainable.Name}'", (fun () -> make trainable))
+
             made[trainable.Name] <- struct (trainable, optimiser)
             optimiser
 

@@ -60,9 +60,7 @@ type internal StepContext
     let calls = Dictionary<string, int64>()
     let values = Dictionary<string, float>()
 
-    let kept =
-        Dictionary<struct (string * nativeint), struct (HashSet<string> * ModelOutput)>()
-
+    let answers = Answers()
     let terms = Dictionary<string, Tensor>()
     let drawn = DrawnBatches scope
     let mutable ended: string = null
@@ -111,35 +109,25 @@ type internal StepContext
 
         ModelOutput(toFloat32 output.Logits, toFloat32 output.Embedding, features)
 
-    // What a role has answered already: to this input, or to the batch that it was picked from. Null where it has not.
-    let rec answered (role: RoleState) (batch: Batch) (taps: HashSet<string>) : ModelOutput =
-        let place = struct (role.Name, batch.Input.Handle)
-
-        match kept.TryGetValue place with
-        | true, struct (have, output) when taps.IsSubsetOf have -> output
-        | _ when isNull batch.PickedFrom || role.IsTrained -> null
-        | _ ->
-            match answered role batch.PickedFrom taps with
-            | null -> null
-            | whole ->
-                use _ = torch.no_grad ()
-                let output = whole.Select batch.PickedRows
-                kept[place] <- struct (HashSet output.Features.Keys, output)
-                output
-
     let withoutGraph (role: RoleState) (batch: Batch) (taps: HashSet<string>) =
-        match answered role batch taps with
-        | null ->
+        let weights = if role.IsTrained then 0L else role.Weights
+
+        let compute () =
             use _ = torch.no_grad ()
             use _ = run.PrecisionScope()
-            let network = role.Inference(run.Device, run.Training.Precision)
-            let output = network.Forward(batch.Input, batch.Mask, taps) |> widen
+            let network = role.Inference(run.Device, run.Training.Precision, weights)
+            network.Forward(batch.Input, batch.Mask, taps) |> widen
 
-            if not role.IsTrained then
-                kept[struct (role.Name, batch.Input.Handle)] <- struct (taps, output)
-
-            output
-        | output -> output
+        // A trained role may behave otherwise each time (dropout).
+        if role.IsTrained then
+            compute ()
+        else
+            match answers.Find(role, weights, batch, taps) with
+            | null ->
+                let output = compute ()
+                answers.Keep(role, weights, batch, taps, output)
+                output
+            | output -> output
 
     let explainNotFinite (total: float) =
         let bad =

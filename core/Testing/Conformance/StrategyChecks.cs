@@ -56,7 +56,7 @@ internal sealed class StrategyChecks<T>(StrategySettings settings)
         run.Whole(Recipe, "whole");
         var sittings = 1;
         if (how == "pieces")
-            (_, sittings) = run.Pieces(Recipe, how, settings.StepsPerSitting);
+            sittings = InSittings(run, Recipe, how, settings.StepsPerSitting);
         else
             run.Whole(Recipe, how);
         if (how == "pieces" && sittings < 2)
@@ -69,7 +69,8 @@ internal sealed class StrategyChecks<T>(StrategySettings settings)
                 throw Fail(
                     how == "pieces"
                         ? $"{file} of a run in {sittings} sittings differs from that of the uninterrupted run. State that steps "
-                            + "change belongs into context.State, and the plan has to be the same when it is made again."
+                            + "change belongs into context.State, the plan has to be the same when it is made again, and what a "
+                            + "process does once (a module made when it is first needed) belongs into the plan."
                         : $"{file} differs between two runs of the same recipe and seed. Draw from step.Random; read no clock."
                 );
     }

@@ -15,6 +15,21 @@ public sealed class ConformanceTests
         Conformance.Augmentation<GoodNoise>().Verify();
         Conformance.Generator<GoodGenerator>().Verify();
         Conformance.Strategy<GoodStrategy>().Verify();
+        Conformance.Strategy<DrawingStrategy>().Verify();
+    }
+
+    [Fact]
+    public void A_network_that_draws_when_it_is_frozen_is_caught()
+    {
+        var recipe = KitParts
+            .Recipe("""{ "id": "good-strategy" }""")
+            .Replace(
+                "\"teacher\": { \"id\": \"kit-net\", \"options\": { \"width\": 8 } }",
+                "\"teacher\": { \"id\": \"drawing-net\" }"
+            );
+        var settings = new StrategySettings { Recipe = recipe, Plugins = [typeof(DrawingNet)] };
+        var check = Conformance.Strategy<GoodStrategy>(settings).Checks.Single(c => c.Name == "resume");
+        Assert.Contains("KDP0720", Assert.Throws<ConformanceException>(() => check.Run()).Message);
     }
 
     [Fact]
@@ -71,6 +86,9 @@ public sealed class ConformanceTests
     [InlineData(typeof(IdleStrategy), "learning")]
     [InlineData(typeof(DiceStrategy), "determinism")]
     [InlineData(typeof(ForgetfulStrategy), "resume")]
+    [InlineData(typeof(LateHeadStrategy), "resume")]
+    [InlineData(typeof(StaticHeadStrategy), "resume")]
+    [InlineData(typeof(LateDrawStrategy), "resume")]
     [InlineData(typeof(HoardingStrategy), "memory")]
     public void A_broken_strategy_is_caught(Type strategy, string check) =>
         Caught(nameof(Conformance.Strategy), strategy, check);
