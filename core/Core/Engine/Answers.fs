@@ -18,9 +18,18 @@ type internal Answer =
 /// What roles that are not trained have answered in a step. An answer holds for the very input that it was given to, and
 /// for what is picked of it, as long as neither the input nor the role's weights have changed.
 [<Sealed>]
-type internal Answers() =
+type internal Answers(given: seq<struct (Tensor * Answer)>) =
     // By the tensor and not by its handle: a disposed tensor's handle is given to another one.
     let kept = Dictionary<Tensor, List<Answer>>(HashIdentity.Reference)
+
+    let add (input: Tensor) (answer: Answer) =
+        match kept.TryGetValue input with
+        | true, answers -> answers.Add answer
+        | _ -> kept[input] <- List [ answer ]
+
+    do
+        for struct (input, answer) in given do
+            add input answer
 
     /// Keeps an answer. weights: the role's at that time.
     member _.Keep(role: RoleState, weights: int64, batch: Batch, taps: HashSet<string>, output: ModelOutput) =
@@ -34,9 +43,16 @@ type internal Answers() =
                 Output = output
             }
 
-        match kept.TryGetValue batch.Input with
-        | true, answers -> answers.Add answer
-        | _ -> kept[batch.Input] <- List [ answer ]
+        add batch.Input answer
+
+    /// The same answers, to add others for a while.
+    member _.Copy() =
+        Answers(
+            [
+                for entry in kept do
+                    for answer in entry.Value -> struct (entry.Key, answer)
+            ]
+        )
 
     /// What the role has answered already: to this input, or to the batch that it was picked from. Null where it has not.
     member this.Find(role: RoleState, weights: int64, batch: Batch, taps: HashSet<string>) : ModelOutput =

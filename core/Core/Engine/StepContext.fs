@@ -60,7 +60,7 @@ type internal StepContext
     let calls = Dictionary<string, int64>()
     let values = Dictionary<string, float>()
 
-    let answers = Answers()
+    let mutable answers = Answers []
     let terms = Dictionary<string, Tensor>()
     let drawn = DrawnBatches scope
     let mutable ended: string = null
@@ -177,7 +177,8 @@ type internal StepContext
 
         while go do
             use memory = StepScope.Begin()
-            let outside = Dictionary kept
+            let outside = answers
+            answers <- outside.Copy()
             let value = drawn.InPart(memory, (fun () -> compute objective))
             let samples = drawn.PartSamples
 
@@ -208,10 +209,7 @@ type internal StepContext
                 )
 
             // What was answered to this batch dies with it.
-            kept.Clear()
-
-            for entry in outside do
-                kept[entry.Key] <- entry.Value
+            answers <- outside
 
             // An objective without a batch would compute the same again.
             go <- samples > 0L && drawn.Part + 1L < batches
