@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text.Json;
 using System.Text.Json.Nodes;
 
 namespace KdPlugins.Host.Reports;
@@ -6,6 +7,12 @@ namespace KdPlugins.Host.Reports;
 /// <summary>Values of files that may be of another release, or damaged: what is not there is null, never an error.</summary>
 internal static class Json
 {
+    private static readonly JsonDocumentOptions Once = new() { AllowDuplicateProperties = false };
+
+    /// <summary>A text that may be damaged; a key that is there twice is noticed at once, not when it is asked for.</summary>
+    /// <exception cref="JsonException">It is no JSON.</exception>
+    internal static JsonNode? Parse(string text) => JsonNode.Parse(text, documentOptions: Once);
+
     internal static string? Text(JsonNode? node, string key) =>
         node is JsonObject o && o[key] is JsonValue v && v.TryGetValue(out string? text) ? text : null;
 

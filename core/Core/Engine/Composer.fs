@@ -161,6 +161,7 @@ type internal Composer(recipe: Recipe, catalog: IPluginCatalog, clock: TimeProvi
         let network = plugin.Create(ModelRequest(shape, classes, info))
         network.Module.``to`` device |> ignore
         network.Module.ToChannelsLast() |> ignore
+        NormGuard.attach $"the network of '{section.Role}'" network.Module
         network
 
     let factory =
@@ -186,7 +187,10 @@ type internal Composer(recipe: Recipe, catalog: IPluginCatalog, clock: TimeProvi
 
             if not (String.IsNullOrEmpty section.Weights) then
                 let path = recipe.PathOf section.Weights
-                ModuleWeights.Load(network.Module, path) |> ignore
+
+                ModuleWeights.Load(network.Module, path, LoadOptions(RefuseNonFinite = true))
+                |> ignore
+
                 networks[section.Role] <- FileHash.sha256 path
 
             let role = RoleState(section.Role, network, true)
@@ -230,6 +234,7 @@ type internal Composer(recipe: Recipe, catalog: IPluginCatalog, clock: TimeProvi
 
             if not (isNull weighted.Loss.Module) then
                 weighted.Loss.Module.``to`` device |> ignore
+                NormGuard.attach $"the loss '{weighted.Id}'" weighted.Loss.Module
                 run.Modules[$"loss/{phase}/{weighted.Id}"] <- weighted.Loss.Module
 
             let taps = Dictionary<string, IReadOnlyCollection<string>>()
@@ -252,6 +257,7 @@ type internal Composer(recipe: Recipe, catalog: IPluginCatalog, clock: TimeProvi
 
             if not (isNull generator.Module) then
                 generator.Module.``to`` device |> ignore
+                NormGuard.attach $"the generator '{section.Name}'" generator.Module
                 run.Modules[$"generator/{section.Name}"] <- generator.Module
 
             made[section.Name] <- generator

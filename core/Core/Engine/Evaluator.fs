@@ -216,7 +216,8 @@ module internal Evaluator =
         let size = run.EvaluationBatchOf(source, [||])
         eachBatch run data count size (fun batch -> batch |> Pipeline.apply run.Shared context |> action.Invoke)
 
-    /// Evaluates a role's network on a source. samples: at most so many, 0 for all.
+    /// Evaluates a role's network on a source. samples: at most so many, 0 for all. Raises KDP0706 where the loss is not
+    /// finite: an accuracy of such answers would be that of a guess.
     let evaluate (run: LiveRun) (progress: Progress) (role: string) (source: string) (samples: int64) : Evaluation =
         let state = run.Role role
         let data = (run.Feed source).Source
@@ -243,4 +244,13 @@ module internal Evaluator =
         finally
             modules.train wasTraining
 
-        Evaluation(role, source, count, meter.Values(), meter.Confusion)
+        let values = meter.Values()
+
+        match values.TryGetValue "loss" with
+        | true, loss when not (Double.IsFinite loss) ->
+            Fail.error
+                TrainingErrors.EvaluationNotFinite
+                $"The loss of '{role}' on {count} samples of '{source}' is {loss}: the network's answers are not finite."
+        | _ -> ()
+
+        Evaluation(role, source, count, values, meter.Confusion)

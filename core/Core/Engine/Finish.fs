@@ -29,7 +29,8 @@ type internal RoleResult
 
 /// The end of a run: numbers on data that chose nothing, the networks as files, the report.
 [<Sealed>]
-type internal Finish(composition: Composition, folder: RunFolder, session: Session, clock: TimeProvider) =
+type internal Finish
+    (composition: Composition, folder: RunFolder, session: Session, finite: FiniteState, clock: TimeProvider) =
     let run = composition.Run
 
     let source =
@@ -107,12 +108,13 @@ type internal Finish(composition: Composition, folder: RunFolder, session: Sessi
 
     let pathOf (role: string) (suffix: string) = Path.Combine(folder.Path, $"{role}{suffix}.safetensors")
 
-    let saveLast (role: string) =
-        ModuleWeights.Save((run.Role role).Network.Module, pathOf role "-last", card role "last")
-        |> ignore
+    let write (role: string) (suffix: string) (weights: string) =
+        finite.RequireNetwork role
+        ModuleWeights.Save((run.Role role).Network.Module, pathOf role suffix, card role weights)
+
+    let saveLast (role: string) = write role "-last" "last" |> ignore
 
     let save (result: RoleResult) =
-        let network = (run.Role result.Role).Network.Module
         saveLast result.Role
 
         withBest result.Role (fun best ->
@@ -122,7 +124,7 @@ type internal Finish(composition: Composition, folder: RunFolder, session: Sessi
                 else
                     $"best on validation, epoch {best.Epoch}"
 
-            ModuleWeights.Save(network, pathOf result.Role "", card result.Role which))
+            write result.Role "" which)
 
     let metric (result: RoleResult) (name: string) =
         let pair = JsonObject()

@@ -6,39 +6,6 @@ open System.Threading
 open TorchSharp
 open KdPlugins.Torch
 
-/// The failures of training.
-[<AbstractClass; Sealed>]
-type TrainingErrors private () =
-
-    static let notFinite =
-        ErrorCode(
-            "KDP0701",
-            "a loss is not finite",
-            "Lower the learning rate or the loss's weight, or look at the batch that was saved."
-        )
-
-    static let notScalar =
-        ErrorCode("KDP0702", "an objective is not a scalar", "Reduce the objective to one value.")
-
-    static let noGradient =
-        ErrorCode(
-            "KDP0703",
-            "an objective does not depend on what is trained",
-            "Compute it from outputs of roles that the stage trains."
-        )
-
-    /// A loss became NaN or infinite.
-    static member NotFinite = notFinite
-
-    /// An objective has more than one value.
-    static member NotScalar = notScalar
-
-    /// An objective has no graph.
-    static member NoGradient = noGradient
-
-    /// Every entry.
-    static member All: IReadOnlyList<ErrorCode> = [| notFinite; notScalar; noGradient |]
-
 /// One step, as the engine carries it out.
 /// batches: how many the objective of an update is computed on.
 [<Sealed>]

@@ -69,9 +69,14 @@ module internal RunStatusFile =
         use document = JsonDocument.Parse bytes
         let root = document.RootElement
         let exitCode = root.GetProperty "exitCode"
+        let state = Enum.Parse<RunState>(root.GetProperty("state").GetString(), true)
+
+        // A number is one of the enumeration's to Enum.Parse, whatever it is.
+        if not (Enum.IsDefined state) then
+            raise (FormatException $"'{int state}' is no state")
 
         RunStatus(
-            Enum.Parse<RunState>(root.GetProperty("state").GetString(), true),
+            state,
             (if exitCode.ValueKind = JsonValueKind.Null then
                  Nullable()
              else

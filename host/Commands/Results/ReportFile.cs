@@ -23,7 +23,7 @@ internal static class ReportFile
             );
         try
         {
-            if (JsonNode.Parse(File.ReadAllText(path)) is JsonObject report && report.ContainsKey("format"))
+            if (Reports.Json.Parse(File.ReadAllText(path)) is JsonObject report && report.ContainsKey("format"))
                 return report;
             throw Unreadable($"'{path}' is no report of a run.");
         }

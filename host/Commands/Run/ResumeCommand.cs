@@ -1,6 +1,6 @@
 using System.CommandLine;
-using System.Text.Json.Nodes;
 using KdPlugins.Core;
+using KdPlugins.Torch;
 
 namespace KdPlugins.Host.Commands.Run;
 
@@ -59,8 +59,13 @@ internal static class ResumeCommand
         var kept = Path.Combine(folder, "recipe.json");
         var text = File.Exists(kept) ? File.ReadAllText(kept) : origin.Recipe;
         var job = new RunJob(host.ReadResolved(text, origin.RecipeFolder), folder, origin.MaxStepsPerStage, resume);
-        if (Finished(folder) is { } report)
+        if (Experiment.Finished(job.Recipe, folder) is { } report)
+        {
+            if (!screen.Json)
+                screen.Say("The run is done; there is nothing to go on with.");
             return job.Done(screen, report);
+        }
+        TellDamage(screen, folder);
         host.StartTorch(origin.Threads);
         screen.Tell(
             () =>
@@ -75,11 +80,16 @@ internal static class ResumeCommand
         return job.Execute(screen, host);
     }
 
-    private static JsonObject? Finished(string folder)
+    // The run goes on without it and writes it anew.
+    private static void TellDamage(Screen screen, string folder)
     {
-        var report = Path.Combine(folder, "report.json");
-        return RunFolder.Exists(folder) && RunFolder.ReadStatus(folder)?.State == RunState.Done && File.Exists(report)
-            ? JsonNode.Parse(File.ReadAllText(report))!.AsObject()
-            : null;
+        try
+        {
+            RunFolder.ReadStatus(folder);
+        }
+        catch (KdException e) when (e.Code == RunErrors.StatusUnreadable)
+        {
+            RunJob.Warn(screen, $"The status of the run cannot be read, {e.Detail} It is written anew.");
+        }
     }
 }

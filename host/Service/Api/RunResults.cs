@@ -57,7 +57,7 @@ internal sealed class RunResults(JobQueue queue, CurveStore curves)
         if (
             !file.Exists
             || file.Length > LargestReport
-            || JsonNode.Parse(File.ReadAllText(path)) is not JsonObject report
+            || Json.Parse(File.ReadAllText(path)) is not JsonObject report
             || ResultTable.Roles(report) is not [.., var role]
             || Json.Object(report, role) is not { } measured
             || ResultTable.MetricOf(measured) is not { } metric

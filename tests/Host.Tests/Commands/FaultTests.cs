@@ -27,6 +27,11 @@ public sealed class FaultTests : IDisposable
     [Theory]
     [InlineData("c.Student.Logits.sum() / 0.0", ExitCodes.Diverged, "KDP0701")]
     [InlineData("c.Student.Logits.log().sqrt().sum() * double.NaN", ExitCodes.Diverged, "KDP0701")]
+    [InlineData(
+        "c.Student.Logits.square().mean() + (c.Student.Logits - c.Student.Logits.detach()).square().sum().sqrt()",
+        ExitCodes.Diverged,
+        "KDP0704"
+    )]
     [InlineData("c.Student.Logits.sum([1L])", ExitCodes.BadRecipe, "KDP0702")]
     [InlineData("c.Student.Logits.detach().sum()", ExitCodes.BadRecipe, "KDP0703")]
     public void A_loss_that_cannot_be_trained_on_is_named(string loss, int exitCode, string code)
