@@ -128,6 +128,15 @@ internal abstract class PartChecks<T, TContract>(PluginKind kind, ConformanceSet
             );
     }
 
+    /// <summary>Fails where the part's module has two names for one thing.</summary>
+    protected static string Names(nn.Module? module)
+    {
+        if (module is null)
+            return "it has no module.";
+        ModuleNames.Verify(module);
+        return "";
+    }
+
     /// <summary>Runs a step's work under a scope that the engine would open, with its seeding of dropout.</summary>
     protected TResult Seeded<TResult>(RandomKey key, Func<TResult> action)
     {

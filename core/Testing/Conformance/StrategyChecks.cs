@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using KdPlugins.Core;
 using KdPlugins.Torch;
 using KdPlugins.Torch.Weights;
+using static TorchSharp.torch;
 
 namespace KdPlugins.Testing;
 
@@ -12,6 +13,7 @@ internal sealed class StrategyChecks<T>(StrategySettings settings)
     protected override IEnumerable<ConformanceCheck> Own() =>
         [
             Check("learning", Learning),
+            Check("names", Names),
             Check("determinism", Determinism),
             Check("resume", () => Compare("pieces")),
             Check("memory", Memory),
@@ -46,6 +48,27 @@ internal sealed class StrategyChecks<T>(StrategySettings settings)
                     found.Add(Convert.ToHexStringLower(SHA256.HashData(weights.ToTensor(key).contiguous().bytes)));
         }
         return found;
+    }
+
+    // Every module that the plan meets: the roles', and the state that the strategy owns.
+    private void Names()
+    {
+        var problems = new List<string>();
+        void Look(string what, nn.Module module)
+        {
+            try
+            {
+                ModuleNames.Verify(module);
+            }
+            catch (ConformanceException failure)
+            {
+                problems.Add($"in {what}, {failure.Message}");
+            }
+        }
+        using var run = new RecipeRun(new PlanWatch(Catalog, Look));
+        run.Whole(Recipe, "named", maxStepsPerStage: 1);
+        if (problems.Count > 0)
+            throw Fail(problems[0]);
     }
 
     private void Determinism() => Compare("again");

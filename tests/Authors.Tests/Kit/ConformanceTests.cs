@@ -42,6 +42,7 @@ public sealed class ConformanceTests
     [InlineData(typeof(InPlaceLoss), "inputs unchanged")]
     [InlineData(typeof(CountingLoss), "hidden state")]
     [InlineData(typeof(CountingLoss), "resume")]
+    [InlineData(typeof(TwiceNamedLoss), "names")]
     [InlineData(typeof(LeakingLoss), "memory")]
     [InlineData(typeof(OverflowingLoss), "extreme values")]
     [InlineData(typeof(BroadcastingLoss), "wrong shapes")]
@@ -64,6 +65,7 @@ public sealed class ConformanceTests
     [InlineData(typeof(DetachedGenerator), "gradient")]
     [InlineData(typeof(BrightGenerator), "samples")]
     [InlineData(typeof(DeafGenerator), "classes")]
+    [InlineData(typeof(TwiceNamedGenerator), "names")]
     public void A_broken_generator_is_caught(Type generator, string check) =>
         Caught(nameof(Conformance.Generator), generator, check);
 
@@ -72,6 +74,8 @@ public sealed class ConformanceTests
     [InlineData(typeof(DiceStrategy), "determinism")]
     [InlineData(typeof(ForgetfulStrategy), "resume")]
     [InlineData(typeof(HoardingStrategy), "memory")]
+    [InlineData(typeof(TwiceNamedStrategy), "names")]
+    [InlineData(typeof(TwiceNamedRoleStrategy), "names")]
     public void A_broken_strategy_is_caught(Type strategy, string check) =>
         Caught(nameof(Conformance.Strategy), strategy, check);
 
