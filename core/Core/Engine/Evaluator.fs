@@ -179,10 +179,8 @@ module internal Evaluator =
         else
             source.Count
 
-    let private batches (count: int64) (size: int64) =
-        [|
-            for first in 0L .. size .. count - 1L -> [| first .. min count (first + size) - 1L |]
-        |]
+    let private batches (source: IDataSource) (count: int64) (size: int64) =
+        SampleChoice.choose source count |> Array.chunkBySize (int size)
 
     let private read (source: IDataSource) (indices: int64[]) = Task.Run(fun () -> source.Read(ReadOnlyMemory indices))
 
@@ -191,7 +189,7 @@ module internal Evaluator =
         EvaluationContext(progress, run.Key.Derive("evaluation"), run.Device)
 
     let private eachBatch (run: LiveRun) (source: IDataSource) (count: int64) (size: int64) (action: Batch -> unit) =
-        let all = batches count size
+        let all = batches source count size
         let mutable next = read source all[0]
 
         for i in 0 .. all.Length - 1 do
