@@ -60,6 +60,10 @@ internal sealed record Screen(TextWriter Output, TextWriter Error, bool IsTermin
             Say(text().TrimEnd());
     }
 
+    /// <summary>Something that the person ought to know.</summary>
+    internal void Warn(string message) =>
+        Tell(() => new() { ["event"] = "warning", ["message"] = message }, () => $"warning: {message}");
+
     /// <summary>A line of JSON on the error stream.</summary>
     internal void EmitError(JsonObject value) => Emit(Error, value);
 

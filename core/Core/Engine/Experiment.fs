@@ -65,6 +65,7 @@ type Experiment private () =
 
             use journal = new Journal(folder, saved, warn)
             ProcessorCheck.warn composition journal.Warn
+            NetworkRecord.warn composition journal.Warn
             Provenance.write composition folder.Path
             use session = new Session(composition, folder, journal, options)
             session.Restore saved

@@ -33,7 +33,10 @@ internal sealed class ImageFolderDataset : IDataset
         foreach (var (split, files) in lists)
             _sources[split] = new ImageFolderSource(files, shape, decoder, options, $"split '{split}' of '{root}'");
         var (mean, std) = Statistics(_sources["train"], shape);
-        Info = new DataInfo(InputKind.Image, shape, TargetKind.ClassIndex, classes.Length, classes, mean, std, []);
+        Info = new DataInfo(InputKind.Image, shape, TargetKind.ClassIndex, classes.Length, classes, mean, std, [])
+        {
+            Resize = options.Size > 0 ? options.Resize : "",
+        };
     }
 
     public DataInfo Info { get; }
