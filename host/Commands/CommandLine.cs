@@ -92,17 +92,18 @@ internal static class CommandLine
     private static int Report(Exception error, Screen screen)
     {
         var code = ExitCodes.Of(error);
-        var known = error as KdException ?? Wrap(error);
         if (screen.Json)
-            screen.EmitError(Describe(known, error, code, screen.Verbose));
+            screen.EmitError(Describe(error, code, screen.Verbose));
         else
         {
-            screen.Error.WriteLine(known.Message);
+            screen.Error.WriteLine(Known(error).Message);
             if (screen.Verbose)
                 screen.Error.WriteLine(error);
         }
         return code;
     }
+
+    private static KdException Known(Exception error) => error as KdException ?? Wrap(error);
 
     private static KdException Wrap(Exception error) =>
         error is IOException or UnauthorizedAccessException
@@ -112,8 +113,10 @@ internal static class CommandLine
     // Messages of libtorch carry its C++ stack behind the first line.
     private static string FirstLine(string message) => message.Split('\n', 2)[0].TrimEnd('.', '\r') + ".";
 
-    private static JsonObject Describe(KdException known, Exception error, int code, bool verbose)
+    /// <summary>A failure as a line of JSON.</summary>
+    internal static JsonObject Describe(Exception error, int code, bool verbose)
     {
+        var known = Known(error);
         var line = new JsonObject
         {
             ["event"] = "error",

@@ -1,3 +1,4 @@
+using KdPlugins.Core;
 using TorchSharp;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
@@ -66,6 +67,7 @@ public sealed class AnchorNet : nn.Module
 
     /// <summary>ReLU(softsign(sigmoid(u) - 1/2)): 0 for u at most 0, below 1/3 above.</summary>
     /// <param name="u">What goes into the sigmoid, any shape.</param>
+    [Formula("anchor-mask", Description = "ReLU(softsign(sigmoid(u) - 1/2))")]
     public static Tensor Mask(Tensor u)
     {
         var half = u.sigmoid() - 0.5;
@@ -76,6 +78,7 @@ public sealed class AnchorNet : nn.Module
     /// <param name="m">The mask, any shape.</param>
     /// <param name="v">What the body makes of the masked vector, of the same shape.</param>
     /// <param name="z">The latent vector, of the same shape.</param>
+    [Formula("anchor-blend", Description = "m v + (1 - m) z")]
     public static Tensor Blend(Tensor m, Tensor v, Tensor z) => m * v + (1 - m) * z;
 
     private Tensor Body(Tensor v)

@@ -48,6 +48,9 @@ public sealed class UpsampleGeneratorNet : nn.Module<Tensor, Tensor>
         this.ToChannelsLast();
     }
 
+    /// <summary>What it computes in.</summary>
+    internal ScalarType Dtype => _linear.weight!.dtype;
+
     /// <summary>Images <c>[batch, channels, height, width]</c> in [0, 1].</summary>
     /// <param name="z">Latent vectors <c>[batch, latent]</c>.</param>
     public override Tensor forward(Tensor z)

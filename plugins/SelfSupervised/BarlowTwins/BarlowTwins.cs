@@ -16,6 +16,7 @@ public static class BarlowTwins
     /// <param name="redundancy">lambda, at least 0.</param>
     /// <returns>A scalar, at least 0, with graph to both.</returns>
     /// <exception cref="KdException"><c>KDP0303</c>: other shapes.</exception>
+    [Formula("barlow-twins", Description = "the objective of Barlow Twins on two projections")]
     public static Tensor Loss(Tensor first, Tensor second, double redundancy)
     {
         Pairs.Require("barlow-twins", first, second);

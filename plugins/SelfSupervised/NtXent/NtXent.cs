@@ -16,6 +16,7 @@ public static class NtXent
     /// <param name="temperature">tau, above 0.</param>
     /// <returns>A scalar, at least 0, with graph to both.</returns>
     /// <exception cref="KdException"><c>KDP0303</c>: other shapes; <c>KDP0004</c>: the temperature is not above 0.</exception>
+    [Formula("nt-xent", Description = "the objective of SimCLR on two projections")]
     public static Tensor Loss(Tensor first, Tensor second, double temperature)
     {
         Pairs.Require("nt-xent", first, second);
