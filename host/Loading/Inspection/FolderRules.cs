@@ -29,7 +29,7 @@ internal static class FolderRules
             );
         var native = report
             .Snapshot!.Files.Select(f => f.Path)
-            .Where(p => LibTorch.Any(n => Path.GetFileName(p).StartsWith(n, StringComparison.Ordinal)))
+            .Where(IsLibTorch)
             .Where(p => !p.EndsWith(".json", StringComparison.OrdinalIgnoreCase))
             .ToList();
         if (native.Count > 0)
@@ -48,6 +48,10 @@ internal static class FolderRules
         CheckDependencyFile(report);
     }
 
+    /// <summary>Whether a file or library is one of libtorch's, which only the host brings.</summary>
+    internal static bool IsLibTorch(string path) =>
+        LibTorch.Any(n => Path.GetFileName(path).StartsWith(n, StringComparison.Ordinal));
+
     /// <summary>deps.json tells the runtime where assemblies lie: no asset of it may lie outside the folder.</summary>
     private static void CheckDependencyFile(PreFlightReport report)
     {
@@ -63,6 +67,7 @@ internal static class FolderRules
                     report.Findings.Add(
                         Finding.Error(HostErrors.PathOutside, $"{path}: the asset '{asset}' {problem}.")
                     );
+            NativeRules.CheckAssets(report, name, document.RootElement);
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException)
         {

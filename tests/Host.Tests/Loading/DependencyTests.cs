@@ -46,6 +46,8 @@ public sealed class DependencyTests : IDisposable
             $"KDP0106 One.dll of plugin 'One' needs Shared 1.0.0.0, which is neither in {_root.At("One")} nor among",
             message
         );
+        Assert.Contains("Add <PackageReference Include=\"Shared\" /> to the plugin's project", message);
+        Assert.Contains("<EnableDynamicLoading>true</EnableDynamicLoading>", message);
         var resolution = _root.Load().Explain("one").Assemblies.Single(a => a.Name == "Shared");
         Assert.Equal((Tier.Missing, null), (resolution.Tier, resolution.Path));
         Assert.Equal(3, resolution.Rejected.Count);
