@@ -65,6 +65,7 @@ public sealed class PartTests : IDisposable
         var reason = catalog.Status("bad").Reason!;
         Assert.Equal("KDP0114", reason.Code.Id);
         Assert.Contains("No export was found for the contract 'INeeded'", reason.Detail);
+        Assert.Contains("[<Export(typeof<INeeded>)>] in F#", reason.ToString());
     }
 
     [Fact]
@@ -74,6 +75,7 @@ public sealed class PartTests : IDisposable
         var catalog = _root.Load();
         Assert.Equal(["good", "sound"], catalog.Plugins.Select(p => p.Id));
         Assert.Equal("KDP0114", catalog.Status("liar").Reason!.Code.Id);
+        Assert.Contains("'inherit DistillationStrategy<Options>()' in F#", catalog.Status("liar").Reason!.ToString());
     }
 
     [Fact]
