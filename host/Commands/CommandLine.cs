@@ -51,6 +51,7 @@ internal static class CommandLine
             RunCommand.Make(screen, args),
             ResumeCommand.Make(screen),
             CheckCommand.Make(screen),
+            ResolveCommand.Make(screen),
             EvalCommand.Make(screen),
             CompareCommand.Make(screen),
             ReportCommand.Make(screen),

@@ -66,4 +66,11 @@ internal static partial class Log
 
     [LoggerMessage(18, LogLevel.Error, "A change of run {Job} could not be passed on or written to its folder.")]
     internal static partial void ChangeTrouble(ILogger log, string job, Exception error);
+
+    [LoggerMessage(
+        26,
+        LogLevel.Warning,
+        "Plugin folder {Folder} is in use, though it stays in memory when it is unloaded; runs end with their processes. {Reason}"
+    )]
+    internal static partial void PluginHeld(ILogger log, string folder, string reason);
 }

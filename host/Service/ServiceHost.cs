@@ -131,6 +131,7 @@ internal static class ServiceHost
         services.AddSingleton<PartRunner>();
         services.AddSingleton<IsolatedCheck>();
         services.AddSingleton<PluginSets>();
+        services.AddSingleton<RecipeCheck>();
         services.AddSingleton<Submission>();
         services.AddSingleton(_ => new DiskGuard(Path.GetFullPath(options.Data), options.MinFreeMegabytes));
         services.AddSingleton<WorkerPool>();

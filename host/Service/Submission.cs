@@ -10,7 +10,7 @@ namespace KdPlugins.Host.Service;
 /// <summary>Takes runs in: reads their recipes with the plugins in use first, so that a wrong one is refused at once.</summary>
 internal sealed class Submission(
     JobQueue queue,
-    PluginSets plugins,
+    RecipeCheck recipes,
     IOptions<ServiceOptions> options,
     ILogger<Submission> log
 )
@@ -31,22 +31,11 @@ internal sealed class Submission(
         Require(request.Settings.Count <= 1000, "At most 1000 settings can be given.");
         Require(request.Settings.All(s => s is not null), "A setting is a text such as training.epochs=3, not null.");
         request = request with { RecipeFolder = Folder(request.RecipeFolder) };
-        var name = plugins.Use(catalog => NameOf(request, catalog));
+        var name = recipes.NameOf(request);
         var job = queue.Submit(request, name, key);
         Log.Submitted(log, job.Id, request.Source);
         return job;
     }
-
-    // Apart, so that nothing of the catalog stays on the caller's stack.
-    private static string NameOf(JobRequest request, IPluginCatalog catalog) =>
-        RecipeReader
-            .ReadText(
-                request.Recipe,
-                request.RecipeFolder,
-                new RecipeOverrides(request.Settings, new Dictionary<string, string>()),
-                catalog
-            )
-            .Name;
 
     private string Folder(string asked)
     {

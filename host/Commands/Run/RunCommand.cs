@@ -1,5 +1,6 @@
 using System.CommandLine;
 using KdPlugins.Core;
+using KdPlugins.Host.Commands.Plugins;
 using KdPlugins.Torch;
 
 namespace KdPlugins.Host.Commands.Run;
@@ -61,6 +62,7 @@ internal static class RunCommand
         var recipe = host.ReadRecipe(origin.RecipePath, settings);
         var folder = output is null ? DefaultFolder(recipe.Name) : Path.GetFullPath(output);
         RequireUnused(folder);
+        PluginReport.WarnOfReplaced(host.Catalog, screen);
         var native = host.StartTorch(origin.Threads);
         (origin with { Recipe = recipe.ToResolvedJson() }).Create(folder, native);
         screen.Tell(
