@@ -67,7 +67,16 @@ internal static class FolderRules
                     report.Findings.Add(
                         Finding.Error(HostErrors.PathOutside, $"{path}: the asset '{asset}' {problem}.")
                     );
-            NativeRules.CheckAssets(report, name, document.RootElement);
+            if (DependencyShape.Problem(document.RootElement) is { } lack)
+                report.Findings.Add(
+                    Finding.Error(
+                        HostErrors.BadManifest,
+                        $"{path} cannot be used: {lack}.",
+                        "Copy the file that the plugin's build wrote, or delete it if the plugin has no libraries of its own."
+                    )
+                );
+            else
+                NativeRules.CheckAssets(report, name, document.RootElement);
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException)
         {

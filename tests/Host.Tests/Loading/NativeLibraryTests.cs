@@ -55,7 +55,13 @@ public sealed class NativeLibraryTests : IDisposable
             .Add("One", PluginCompiler.Loss("one"))
             .Write(
                 "One/One.deps.json",
-                $$$"""{"targets":{".NETCoreApp,Version=v10.0":{"Fast/1.0.0":{{{assets}}} } } }"""
+                $$$"""
+                {
+                  "runtimeTarget": { "name": ".NETCoreApp,Version=v10.0", "signature": "" },
+                  "targets": { ".NETCoreApp,Version=v10.0": { "Fast/1.0.0": {{{assets}}} } },
+                  "libraries": { "Fast/1.0.0": { "type": "package", "serviceable": true, "sha512": "" } }
+                }
+                """
             );
 
     [Fact]
