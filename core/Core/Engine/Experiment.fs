@@ -5,6 +5,7 @@ open System.Collections.Generic
 open System.IO
 open System.Text.Json.Nodes
 open System.Threading
+open KdPlugins.Torch
 
 /// Where a sitting of a run ended.
 [<Sealed>]
@@ -102,9 +103,12 @@ type Experiment private () =
                 Prepare = recipe.Prepare |> Seq.filter (_.Once >> not) |> Seq.toArray
             }
 
+    /// A confusion matrix of a thousand classes takes some megabytes, of every role and seed.
+    static let mostReportBytes = 256 <<< 20
+
     static let finished (path: string) =
         if File.Exists(reportPath path) then
-            JsonNode.Parse(File.ReadAllText(reportPath path)).AsObject()
+            JsonNode.Parse(PlainFile.ReadText(reportPath path, mostReportBytes)).AsObject()
         else
             null
 

@@ -82,13 +82,16 @@ module internal RunStatusFile =
             root.GetProperty("host").GetString()
         )
 
+    /// Bytes of a status.
+    let private largest = 1 <<< 20
+
     /// The status in a file; null where there is no file. Raises KDP0607.
     let read (path: string) : RunStatus =
         if not (File.Exists path) then
             null
         else
             try
-                parse (File.ReadAllBytes path)
+                parse (PlainFile.ReadBytes(path, largest))
             with
             | :? JsonException
             | :? FormatException

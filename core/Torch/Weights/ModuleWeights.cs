@@ -21,7 +21,7 @@ public static class ModuleWeights
     /// <returns>What was loaded, and what was not.</returns>
     /// <remarks>All tensors are read and checked before the first is changed, so that a failure leaves the module as it was;
     /// for a moment the weights are in memory twice.</remarks>
-    /// <exception cref="KdException">Strict, and file and module differ (KDP0550, with all differences); two names of the
+    /// <exception cref="KdException">Strict, and file and module differ (KDP0550, with the differences); two names of the
     /// file become one (KDP0552); NaN or infinity where refused (KDP0554); as <see cref="WeightTensors.ToTensor"/>.</exception>
     public static LoadReport Load(nn.Module module, IWeightSource source, LoadOptions? options = null)
     {

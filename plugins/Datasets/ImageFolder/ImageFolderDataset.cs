@@ -71,7 +71,8 @@ internal sealed class ImageFolderDataset : IDataset
         if (missing.Length > 0)
             throw new KdException(
                 DataErrors.LabelOutOfRange,
-                $"'{folder}' has no class {string.Join(", ", missing)}; it has: {string.Join(", ", all)}.",
+                // Not which there are: whoever wrote the recipe may have no right to look.
+                $"'{folder}' has no class {string.Join(", ", missing)} among its {all.Length} folders.",
                 "Correct 'include'."
             );
         return include.Count == 0 ? all : [.. all.Where(include.Contains)];
