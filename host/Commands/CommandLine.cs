@@ -97,9 +97,9 @@ internal static class CommandLine
             screen.EmitError(Describe(known, error, code, screen.Verbose));
         else
         {
-            screen.Error.WriteLine(known.Message);
+            screen.SayError(known.Message);
             if (screen.Verbose)
-                screen.Error.WriteLine(error);
+                screen.SayError(error.ToString());
         }
         return code;
     }

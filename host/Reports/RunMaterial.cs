@@ -75,14 +75,7 @@ internal sealed class RunMaterial
             .ThenBy(f => f, StringComparer.Ordinal);
 
     private JsonObject? ReadJson(string name) =>
-        Try(
-            name,
-            () =>
-                File.Exists(Path.Combine(Folder, name))
-                    ? JsonNode.Parse(File.ReadAllText(Path.Combine(Folder, name))) as JsonObject
-                        ?? throw new JsonException("it is no object")
-                    : null
-        );
+        Try(name, () => File.Exists(Path.Combine(Folder, name)) ? Json.Read(Path.Combine(Folder, name)) : null);
 
     private T? Try<T>(string what, Func<T?> read)
         where T : class

@@ -137,7 +137,7 @@ internal static class ProbeCommand
         {
             null => ("{}", "--options"),
             _ when options.TrimStart().StartsWith('{') => (options, "--options"),
-            _ => (System.IO.File.ReadAllText(options), options),
+            _ => (PlainFile.ReadText(options, 1 << 20), options),
         };
         var bound = OptionsBinder.Bind(instance.Plugin.OptionsType, text, where);
         ProbeFault.Guard(

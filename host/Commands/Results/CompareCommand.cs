@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using System.Text.Json.Nodes;
 using KdPlugins.Host.Commands.Run;
+using KdPlugins.Host.Service.Queue;
 
 namespace KdPlugins.Host.Commands.Results;
 
@@ -44,7 +45,7 @@ internal static class CompareCommand
         var table = new TextTable("run", "method", "role", "metric", "last", "best", "parameters", "images/s", "time");
         foreach (var (path, report) in paths.Zip(reports))
         {
-            var name = Path.GetFileName(Path.TrimEndingDirectorySeparator(path));
+            var name = NameOf(path);
             foreach (var role in ResultTable.Roles(report))
             {
                 var node = report[role]!.AsObject();
@@ -65,6 +66,15 @@ internal static class CompareCommand
             }
         }
         return table.ToString();
+    }
+
+    // Every run of a service lies in a folder "run" below that of its job.
+    private static string NameOf(string path)
+    {
+        var full = Path.TrimEndingDirectorySeparator(Path.GetFullPath(path));
+        var folder = File.Exists(full) ? Path.GetDirectoryName(full)! : full;
+        var job = new JobFolder(Path.GetDirectoryName(folder) ?? folder);
+        return folder == job.RunPath && JobFolder.IsId(job.Id) ? job.Id : Path.GetFileName(folder);
     }
 
     private static string Field(JsonObject report, string name) => report[name]?.ToString() ?? "";

@@ -1,6 +1,9 @@
 using System.CommandLine;
 using System.Text.Json.Nodes;
 using KdPlugins.Core;
+using KdPlugins.Host.Reports;
+using KdPlugins.Host.Service;
+using KdPlugins.Torch;
 
 namespace KdPlugins.Host.Commands.Run;
 
@@ -18,7 +21,7 @@ internal static class ResumeCommand
         {
             Description = "Stops where the newest checkpoint is damaged, instead of taking the newest intact one.",
         };
-        var supervised = CommonOptions.Supervised();
+        var (supervised, within) = (CommonOptions.Supervised(), CommonOptions.Within());
         var (steps, plugins, threads) = (CommonOptions.MaxSteps(), CommonOptions.Plugins(), CommonOptions.Threads());
         var command = new Command("resume", "Goes on with a run that was stopped, failed or killed.")
         {
@@ -26,6 +29,7 @@ internal static class ResumeCommand
             changes,
             strict,
             supervised,
+            within,
             steps,
             plugins,
             threads,
@@ -48,17 +52,25 @@ internal static class ResumeCommand
                 Strict = parsed.GetValue(strict),
             };
             using var host = PluginHost.Load(origin.PluginFolder, trust.Read(parsed));
-            return Resume(screen, host, folder, origin, resume);
+            return Resume(screen, host, folder, origin, resume, DataRoots.Of(parsed.GetValue(within)));
         });
         return command;
     }
 
-    private static int Resume(Screen screen, PluginHost host, string folder, RunOrigin origin, ResumeOptions resume)
+    private static int Resume(
+        Screen screen,
+        PluginHost host,
+        string folder,
+        RunOrigin origin,
+        ResumeOptions resume,
+        DataRoots? roots
+    )
     {
         // A run that died before its folder was complete has the recipe only in its origin.
         var kept = Path.Combine(folder, "recipe.json");
-        var text = File.Exists(kept) ? File.ReadAllText(kept) : origin.Recipe;
+        var text = File.Exists(kept) ? PlainFile.ReadText(kept, 1 << 20) : origin.Recipe;
         var job = new RunJob(host.ReadResolved(text, origin.RecipeFolder), folder, origin.MaxStepsPerStage, resume);
+        roots?.Check(job.Recipe);
         if (Finished(folder) is { } report)
             return job.Done(screen, report);
         host.StartTorch(origin.Threads);
@@ -79,7 +91,7 @@ internal static class ResumeCommand
     {
         var report = Path.Combine(folder, "report.json");
         return RunFolder.Exists(folder) && RunFolder.ReadStatus(folder)?.State == RunState.Done && File.Exists(report)
-            ? JsonNode.Parse(File.ReadAllText(report))!.AsObject()
+            ? Json.Read(report)
             : null;
     }
 }

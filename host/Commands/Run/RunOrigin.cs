@@ -2,6 +2,7 @@ using System.Runtime.InteropServices;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using KdPlugins.Core;
+using KdPlugins.Host.Reports;
 using KdPlugins.Torch;
 using KdPlugins.Torch.Weights;
 
@@ -68,7 +69,7 @@ internal sealed record RunOrigin(
                 : new KdException(RunErrors.RunMissing, $"'{folder}' holds no run: there is no {FileName} in it.");
         try
         {
-            return Parse(JsonNode.Parse(File.ReadAllText(path))!.AsObject());
+            return Parse(Json.Read(path));
         }
         catch (Exception e)
             when (e is JsonException or InvalidOperationException or NullReferenceException or FormatException)

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using KdPlugins.Torch;
 
 namespace KdPlugins.Host.Loading.Inspection;
 
@@ -13,6 +14,9 @@ internal static class FolderRules
         "LibTorchSharp",
         "torch_cpu",
     ];
+
+    // A package of a thousand dependencies has one of some hundred kilobytes.
+    private const int MaxDependencyBytes = 16 << 20;
 
     internal static void Check(PreFlightReport report)
     {
@@ -57,14 +61,14 @@ internal static class FolderRules
             return;
         try
         {
-            using var document = JsonDocument.Parse(File.ReadAllBytes(path));
+            using var document = JsonDocument.Parse(PlainFile.ReadBytes(path, MaxDependencyBytes));
             foreach (var asset in Assets(document.RootElement))
                 if (Manifest.ManifestPath.Problem(report.Folder, asset, "") is { } problem)
                     report.Findings.Add(
                         Finding.Error(HostErrors.PathOutside, $"{path}: the asset '{asset}' {problem}.")
                     );
         }
-        catch (Exception e) when (e is JsonException or InvalidOperationException)
+        catch (Exception e) when (e is JsonException or InvalidOperationException or IOException)
         {
             report.Findings.Add(Finding.Error(HostErrors.BadManifest, $"{path} cannot be read: {e.Message}"));
         }

@@ -81,7 +81,7 @@ internal sealed record DataSetSheet(string Folder, JsonObject Card, byte[] Png, 
         {
             return
                 File.Exists(path)
-                && JsonNode.Parse(File.ReadAllText(path)) is JsonObject card
+                && Json.Read(path) is { } card
                 && card["kind"] is JsonValue kind
                 && kind.TryGetValue(out string? text)
                 && text == "data-set"
