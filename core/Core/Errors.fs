@@ -48,6 +48,12 @@ type CoreErrors private () =
             "a strategy cannot accumulate gradients"
             "Set \"accumulate\" to 1, or draw batches inside of the objective that Update is given."
 
+    static let drewOutside =
+        entry
+            "KDP0720"
+            "a default generator was drawn from outside of a step's own work"
+            "Make it without drawing, as FrozenConv2d and FrozenLinear do, or draw from the random key that is handed over."
+
     /// A strategy, loss or augmentation asked for a role that the recipe does not fill.
     static member RoleMissing = roleMissing
 
@@ -74,6 +80,9 @@ type CoreErrors private () =
 
     /// Gradients are accumulated, and a step draws its batches where they would not be exchanged.
     static member NotAccumulated = notAccumulated
+
+    /// What the engine does between a step's own draws has moved libtorch's default generators (see DrawCheck).
+    static member DrewOutside = drewOutside
 
     /// Every entry of the core.
     static member All: IReadOnlyList<ErrorCode> = entries

@@ -96,6 +96,13 @@ internal static class Rules
         "Serialisation by reflection, Validator and TypeDescriptor keep static caches by type."
     );
 
+    internal static readonly DiagnosticDescriptor TwoNames = Rule(
+        14,
+        "A module is registered under two names",
+        "'{0}' is held by a container of this module too: RegisterComponents registers it twice, so that its tensors have two names, and files of published weights, which have one, do not load. Leave it in the container, and read it from there (container[0]) or from a property without a field.",
+        "RegisterComponents takes every field that holds a module, private ones too, beside what containers hold."
+    );
+
     private static DiagnosticDescriptor Rule(int number, string title, string message, string description) =>
         new(
             $"KDA{number:0000}",

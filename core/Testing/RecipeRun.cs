@@ -51,10 +51,28 @@ public sealed class RecipeRun(IPluginCatalog catalog) : IDisposable
 
     /// <summary>Runs to the end in sittings of so many steps; gives the report and the number of sittings.</summary>
     /// <exception cref="InvalidOperationException">The run does not end within 500 sittings.</exception>
-    public (JsonObject Report, int Sittings) Pieces(string recipe, string name, int steps, long maxStepsPerStage = 0)
+    public (JsonObject Report, int Sittings) Pieces(string recipe, string name, int steps, long maxStepsPerStage = 0) =>
+        Pieces(recipe, name, steps, maxStepsPerStage, []);
+
+    /// <summary>The same, with these plugin classes as a new process has them in every sitting: static fields begin anew.</summary>
+    /// <param name="recipe">The recipe's text.</param>
+    /// <param name="name">The run's folder in the temporary one.</param>
+    /// <param name="steps">Steps of a sitting, at least 1.</param>
+    /// <param name="maxStepsPerStage">At most so many steps per stage, 0 for no limit.</param>
+    /// <param name="renewed">All plugins that the recipe names; none for the catalog's.</param>
+    /// <exception cref="InvalidOperationException">The run does not end within 500 sittings.</exception>
+    internal (JsonObject Report, int Sittings) Pieces(
+        string recipe,
+        string name,
+        int steps,
+        long maxStepsPerStage,
+        IReadOnlyList<Type> renewed
+    )
     {
         for (var sitting = 1; sitting <= 500; sitting++)
         {
+            using var fresh = new FreshPlugins(renewed);
+            var plugins = renewed.Count == 0 ? catalog : new TestCatalog([.. fresh.Types]);
             using var stop = new CancellationTokenSource();
             var done = 0;
             var options = new SessionOptions
@@ -66,7 +84,8 @@ public sealed class RecipeRun(IPluginCatalog catalog) : IDisposable
                         stop.Cancel();
                 }),
             };
-            var end = Experiment.Run(Read(recipe), Path(name), catalog, options, new ResumeOptions(), stop.Token);
+            var read = RecipeReader.ReadText(recipe, _root, RecipeOverrides.None, plugins);
+            var end = Experiment.Run(read, Path(name), plugins, options, new ResumeOptions(), stop.Token);
             if (end.State == SessionEnd.Done)
                 return (end.Report, sitting);
         }

@@ -65,7 +65,7 @@ public static class CommandErrors
     public static readonly ErrorCode ProbeKind = new(
         "KDP0808",
         "a plugin cannot be probed",
-        "Name a loss, a model or an augmentation, with --kind where several have the id."
+        "Name a loss, a model, an augmentation or a generator, with --kind where several have the id, or a --formula."
     );
 
     /// <summary>A plugin failed while it was probed.</summary>
@@ -73,6 +73,20 @@ public static class CommandErrors
         "KDP0809",
         "a plugin failed while it was probed",
         "Check the input against what the plugin takes; --verbose shows where it happened."
+    );
+
+    /// <summary>A batch of probes, or a line of it, is not what it has to be.</summary>
+    public static readonly ErrorCode ProbeBatch = new(
+        "KDP0810",
+        "a batch of probes cannot be carried out",
+        "Write one JSON object per line, such as { \"id\": \"kd\", \"input\": \"in.safetensors\" }."
+    );
+
+    /// <summary>What a formula is given does not make its arguments.</summary>
+    public static readonly ErrorCode ProbeArguments = new(
+        "KDP0811",
+        "the numbers of a formula do not fit",
+        "Give tensors in the input and numbers, flags and names in --options; 'kd probe ID --list' says what it takes."
     );
 
     /// <summary>Every entry of the command line.</summary>
@@ -88,5 +102,7 @@ public static class CommandErrors
         ProbeUnread,
         ProbeKind,
         ProbeFailed,
+        ProbeBatch,
+        ProbeArguments,
     ];
 }

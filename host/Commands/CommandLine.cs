@@ -51,6 +51,7 @@ internal static class CommandLine
             RunCommand.Make(screen, args),
             ResumeCommand.Make(screen),
             CheckCommand.Make(screen),
+            ResolveCommand.Make(screen),
             EvalCommand.Make(screen),
             CompareCommand.Make(screen),
             ReportCommand.Make(screen),
@@ -92,17 +93,18 @@ internal static class CommandLine
     private static int Report(Exception error, Screen screen)
     {
         var code = ExitCodes.Of(error);
-        var known = error as KdException ?? Wrap(error);
         if (screen.Json)
-            screen.EmitError(Describe(known, error, code, screen.Verbose));
+            screen.EmitError(Describe(error, code, screen.Verbose));
         else
         {
-            screen.Error.WriteLine(known.Message);
+            screen.SayError(Known(error).Message);
             if (screen.Verbose)
-                screen.Error.WriteLine(error);
+                screen.SayError(error.ToString());
         }
         return code;
     }
+
+    private static KdException Known(Exception error) => error as KdException ?? Wrap(error);
 
     private static KdException Wrap(Exception error) =>
         error is IOException or UnauthorizedAccessException
@@ -112,8 +114,10 @@ internal static class CommandLine
     // Messages of libtorch carry its C++ stack behind the first line.
     private static string FirstLine(string message) => message.Split('\n', 2)[0].TrimEnd('.', '\r') + ".";
 
-    private static JsonObject Describe(KdException known, Exception error, int code, bool verbose)
+    /// <summary>A failure as a line of JSON.</summary>
+    internal static JsonObject Describe(Exception error, int code, bool verbose)
     {
+        var known = Known(error);
         var line = new JsonObject
         {
             ["event"] = "error",

@@ -22,6 +22,14 @@ internal static class CommonOptions
             Hidden = true,
         };
 
+    internal static Option<string[]> Within() =>
+        new("--within")
+        {
+            Description = "A folder below which the recipe's files have to lie; may be repeated. For the service.",
+            HelpName = "DIR",
+            Hidden = true,
+        };
+
     internal static Option<string[]> Set() =>
         new("--set")
         {

@@ -21,7 +21,7 @@ public static class ExitCodes
     /// <summary>Data, weights or a checkpoint cannot be read, are damaged, or belong to something else.</summary>
     public const int Damaged = 4;
 
-    /// <summary>The training diverged: a loss is not finite.</summary>
+    /// <summary>The training diverged: a loss, a gradient, a weight or an evaluation is not finite.</summary>
     public const int Diverged = 5;
 
     /// <summary>A disk is full, a folder cannot be used, or another process holds the run.</summary>
@@ -43,7 +43,7 @@ public static class ExitCodes
         ("2", "a recipe or an option does not fit"),
         ("3", "a plugin that is needed was refused"),
         ("4", "data, weights or a checkpoint are damaged or belong to something else"),
-        ("5", "the training diverged (a loss is not finite)"),
+        ("5", "the training diverged (a loss, a gradient, a weight or an evaluation is not finite)"),
         ("6", "a disk is full, or a folder cannot be used"),
         ("130", "stopped by Ctrl-C after a checkpoint; 'kd resume' goes on"),
         ("143", "stopped by SIGTERM after a checkpoint; 'kd resume' goes on"),
@@ -66,7 +66,7 @@ public static class ExitCodes
     private static string Room(ErrorCode code) => code.Id.Substring(3, 2);
 
     private static int Of(ErrorCode code) =>
-        code == TrainingErrors.NotFinite
+        TrainingErrors.Diverged.Contains(code)
             ? Diverged
             : Room(code) switch
             {

@@ -41,8 +41,18 @@ internal sealed class PluginHost : IDisposable
     }
 
     /// <summary>Reads a recipe from a file; a plugin that was refused is told from one that nobody has.</summary>
-    internal Recipe ReadRecipe(string path, IEnumerable<string> settings) =>
-        Judged(() => RecipeReader.ReadFile(path, RecipeOverrides.WithEnvironment(settings), Catalog));
+    /// <param name="path">The file.</param>
+    /// <param name="settings">Replacements of values.</param>
+    /// <param name="folder">What relative paths in it start at; null for the file's own folder.</param>
+    internal Recipe ReadRecipe(string path, IEnumerable<string> settings, string? folder = null)
+    {
+        var overrides = RecipeOverrides.WithEnvironment(settings);
+        return Judged(() =>
+            folder is null
+                ? RecipeReader.ReadFile(path, overrides, Catalog)
+                : RecipeReader.ReadFile(path, folder, overrides, Catalog)
+        );
+    }
 
     /// <summary>Reads a recipe that a run kept, with or without changes.</summary>
     internal Recipe ReadResolved(string text, string folder, IEnumerable<string>? settings = null) =>

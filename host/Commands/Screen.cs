@@ -2,6 +2,7 @@ using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
+using KdPlugins.Torch;
 
 namespace KdPlugins.Host.Commands;
 
@@ -41,11 +42,18 @@ internal sealed record Screen(TextWriter Output, TextWriter Error, bool IsTermin
             Verbose = args.Contains("--verbose"),
         };
 
-    /// <summary>A line of text.</summary>
+    /// <summary>A line of text, or several; whatever names and messages hold, nothing that a terminal acts on.</summary>
     internal void Say(string text = "")
     {
         lock (_gate)
-            Output.WriteLine(text);
+            Output.WriteLine(SafeText.Of(text));
+    }
+
+    /// <summary>The same on the error stream.</summary>
+    internal void SayError(string text)
+    {
+        lock (_gate)
+            Error.WriteLine(SafeText.Of(text));
     }
 
     /// <summary>A line of JSON, out at once.</summary>
@@ -59,6 +67,10 @@ internal sealed record Screen(TextWriter Output, TextWriter Error, bool IsTermin
         else
             Say(text().TrimEnd());
     }
+
+    /// <summary>Something that the person ought to know.</summary>
+    internal void Warn(string message) =>
+        Tell(() => new() { ["event"] = "warning", ["message"] = message }, () => $"warning: {message}");
 
     /// <summary>A line of JSON on the error stream.</summary>
     internal void EmitError(JsonObject value) => Emit(Error, value);

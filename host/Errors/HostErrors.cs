@@ -173,6 +173,34 @@ public static class HostErrors
         "Sign the package by 'kd plugins sign', or trust its author's public key, if you do."
     );
 
+    /// <summary>A plugin uses types or members of the contracts that this host has not.</summary>
+    public static readonly ErrorCode ContractUnmet = new(
+        "KDP0125",
+        "a plugin uses what this host's contracts do not have",
+        "Rebuild the plugin against this host's contracts, or update the host."
+    );
+
+    /// <summary>A native library that a plugin needs is nowhere.</summary>
+    public static readonly ErrorCode NativeMissing = new(
+        "KDP0126",
+        "a native library of a plugin is missing",
+        "Copy the whole output folder of the plugin's build, with what lies below runtimes/."
+    );
+
+    /// <summary>An entry of a plugin's folder is no file that may be read.</summary>
+    public static readonly ErrorCode NotPlain = new(
+        "KDP0127",
+        "an entry of a plugin's folder is no file that can be read",
+        "Remove it, or put a plain file that the host may read in its place."
+    );
+
+    /// <summary>A plugin is listed and used by runs, but its code is kept out of this process.</summary>
+    public static readonly ErrorCode HeldBack = new(
+        "KDP0128",
+        "a plugin is not run in this process",
+        "Nothing is to be done for runs: they are processes of their own."
+    );
+
     /// <summary>Every entry of this assembly.</summary>
     public static IReadOnlyList<ErrorCode> All { get; } =
     [
@@ -200,5 +228,9 @@ public static class HostErrors
         TooLarge,
         BadPackage,
         NotSigned,
+        ContractUnmet,
+        NativeMissing,
+        NotPlain,
+        HeldBack,
     ];
 }

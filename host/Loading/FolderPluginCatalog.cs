@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using KdPlugins.Core;
 using KdPlugins.Host.Loading.Catalog;
+using KdPlugins.Host.Loading.Inspection;
 using KdPlugins.Host.Loading.Manifest;
 using KdPlugins.Host.Loading.Packages;
 using KdPlugins.Torch;
@@ -29,7 +30,8 @@ public sealed class FolderPluginCatalog : IPluginCatalog, IDisposable
             .. _active
                 .OrderBy(a => a.Key.Item1)
                 .ThenBy(a => a.Key.Item2, StringComparer.Ordinal)
-                .Select(a => a.Value.Part.Descriptor!),
+                .Select(a => a.Value.Part.Descriptor)
+                .OfType<PluginDescriptor>(),
         ];
     }
 
@@ -76,23 +78,33 @@ public sealed class FolderPluginCatalog : IPluginCatalog, IDisposable
         return new(root, folders, [.. LooseFiles(root)]);
     }
 
-    /// <summary>The subfolders and packages of a plugin folder, in order; a package alone is one.</summary>
+    /// <summary>
+    /// The subfolders and packages of a plugin folder, in order; a package alone is one. Links that lead nowhere are among
+    /// them: somebody's plugin was there.
+    /// </summary>
     internal static IEnumerable<string> Sources(string root) =>
         IsPackage(root)
             ? [root]
-            : Directory
-                .EnumerateDirectories(root)
-                .Concat(Directory.EnumerateFiles(root).Where(IsPackage))
-                .Where(p => !Path.GetFileName(p).StartsWith('.'))
+            : new DirectoryInfo(root)
+                .EnumerateFileSystemInfos()
+                .Where(e => !e.Name.StartsWith('.'))
+                .Where(e => Directory.Exists(e.FullName) || IsPackage(e.FullName) || LeadsNowhere(e))
+                .Select(e => e.FullName)
                 .Order(StringComparer.Ordinal);
 
     /// <summary>Whether a path is a package's file.</summary>
     internal static bool IsPackage(string path) =>
         path.EndsWith(PackageFile.Ending, StringComparison.OrdinalIgnoreCase) && File.Exists(path);
 
+    private static bool LeadsNowhere(FileSystemInfo entry) =>
+        entry.LinkTarget is not null
+        && EntryKinds.Of(new FileInfo(RealPath.Of(entry.FullName))) is EntryKind.Missing or EntryKind.Link;
+
     private static PluginFolder LoadOne(string source, LoaderOptions options, PluginTrust trust, Action prepare)
     {
         var name = Path.GetFileName(source);
+        if (FolderWalk.Problem(source) is { } problem)
+            return PluginFolder.Refused(name, source, problem);
         try
         {
             var folder = IsPackage(source) ? Store(options).Unpack(source, options) : source;
@@ -100,15 +112,11 @@ public sealed class FolderPluginCatalog : IPluginCatalog, IDisposable
         }
         catch (KdException e) when (IsPackage(source))
         {
-            return PluginFolder.Refused(name, source, e);
+            return PluginFolder.Refused(name, source, Finding.Error(e.Code, e.Detail));
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            return PluginFolder.Refused(
-                name,
-                source,
-                new(HostErrors.Unstable, $"{source} cannot be unpacked: {e.Message}", null, e)
-            );
+            return PluginFolder.Refused(name, source, FolderWalk.Unreadable(source, e));
         }
     }
 
@@ -132,8 +140,10 @@ public sealed class FolderPluginCatalog : IPluginCatalog, IDisposable
         return names;
     }
 
-    private static Inspection.FolderSnapshot ToApprove(string path, LoaderOptions options)
+    private static FolderSnapshot ToApprove(string path, LoaderOptions options)
     {
+        if (FolderWalk.Problem(path) is { } problem)
+            throw new KdException(problem.Code, problem.Detail, problem.Remedy);
         if (IsPackage(path))
             path = Store(options).Unpack(path, options);
         if (!Directory.Exists(path))
@@ -143,7 +153,7 @@ public sealed class FolderPluginCatalog : IPluginCatalog, IDisposable
                 "Name a subfolder or a package of the plugin folder."
             );
         List<Finding> findings = [];
-        var snapshot = Inspection.FolderSnapshot.Take(path, options, findings);
+        var snapshot = FolderSnapshot.Take(path, options, findings);
         return findings.Find(f => f.Severity == Severity.Error) is { } refusal
             ? throw new KdException(refusal.Code, refusal.Detail, refusal.Remedy)
             : snapshot;

@@ -55,6 +55,12 @@ public sealed record LoaderOptions
     /// <summary>Called once before the first constructor of a plugin runs: starts libtorch, which constructors may use.</summary>
     public Action? BeforeFirstInstance { get; init; }
 
+    /// <summary>
+    /// Subfolders of which no code is run here, each with the reason: their plugins are active, but instances of them cannot be
+    /// made. Default: none.
+    /// </summary>
+    internal IReadOnlyDictionary<string, string> Held { get; init; } = new Dictionary<string, string>();
+
     /// <summary>What the machine has.</summary>
     public HostCapabilities Capabilities { get; init; } = HostCapabilities.Actual;
 }

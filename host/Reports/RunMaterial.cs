@@ -1,3 +1,5 @@
+using System.Security.Cryptography;
+using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using KdPlugins.Core;
@@ -14,6 +16,7 @@ namespace KdPlugins.Host.Reports;
 /// </summary>
 internal sealed class RunMaterial
 {
+    private const string RecipeName = "recipe.json";
     private readonly List<string> _problems = [];
 
     private RunMaterial(string folder)
@@ -22,7 +25,6 @@ internal sealed class RunMaterial
         Report = ReadJson(ReportFile.Name);
         Provenance = ReadJson("provenance.json");
         Origin = ReadJson(RunOrigin.FileName);
-        Recipe = ReadJson("recipe.json");
         Status = Try("status.json", () => RunFolder.ReadStatus(folder));
         History = Try("events.jsonl", () => EventLog.Read(folder)) ?? new EventHistory([], 0);
         if (History.Unreadable > 0)
@@ -30,6 +32,7 @@ internal sealed class RunMaterial
         Samples = Try(SampleImages.FileName, () => SampleImages.Read(folder));
         DataSets = Try("outputs", () => DataSetSheet.Of(folder)) ?? [];
         Seeds = Try("seeds", () => SeedFolders(folder).Select(Read).ToList()) ?? [];
+        Recipe = Try(RecipeName, RecipeThatRan);
     }
 
     internal string Folder { get; }
@@ -42,6 +45,7 @@ internal sealed class RunMaterial
 
     internal JsonObject? Origin { get; }
 
+    /// <summary>The recipe that was run, or that is to be run where nothing was; null where it is no longer there.</summary>
     internal JsonObject? Recipe { get; }
 
     internal RunStatus? Status { get; }
@@ -74,15 +78,45 @@ internal sealed class RunMaterial
             .OrderBy(f => f.Length)
             .ThenBy(f => f, StringComparer.Ordinal);
 
+    // Whoever edits recipe.json after the run has not run it.
+    private JsonObject? RecipeThatRan()
+    {
+        var kept = ReadJson(RecipeName);
+        if (Json.Text(Json.Object(Facts, "hashes"), "recipe") is not { } ran || kept is null)
+            return kept;
+        var text = Try(RecipeName, () => PlainFile.ReadText(Path.Combine(Folder, RecipeName), Json.LargestFile));
+        if (text is not null && IsOf(ran, text, kept))
+            return kept;
+        if (
+            Json.Text(Origin, "resolved") is { } first
+            && Try(RunOrigin.FileName, () => Json.Parse(first)) is { } started
+            && IsOf(ran, first, started)
+        )
+        {
+            if (!JsonNode.DeepEquals(kept, started))
+                _problems.Add($"{RecipeName}: it was changed after the run. The recipe that was run is shown.");
+            return started;
+        }
+        _problems.Add($"{RecipeName}: it is not the recipe that was run, which is no longer there; none is shown.");
+        return null;
+    }
+
+    // Above several seeds the hash is the first seed's, whose recipe differs in nothing but the seeds.
+    private bool IsOf(string hash, string text, JsonObject recipe) =>
+        Seeds.Count == 0
+            ? Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text))) == hash
+            : Seeds[0].Recipe is { } first && JsonNode.DeepEquals(WithoutSeeds(recipe), WithoutSeeds(first));
+
+    private static JsonNode WithoutSeeds(JsonObject recipe)
+    {
+        var copy = recipe.DeepClone().AsObject();
+        copy.Remove("seed");
+        copy.Remove("seeds");
+        return copy;
+    }
+
     private JsonObject? ReadJson(string name) =>
-        Try(
-            name,
-            () =>
-                File.Exists(Path.Combine(Folder, name))
-                    ? JsonNode.Parse(File.ReadAllText(Path.Combine(Folder, name))) as JsonObject
-                        ?? throw new JsonException("it is no object")
-                    : null
-        );
+        Try(name, () => File.Exists(Path.Combine(Folder, name)) ? Json.Read(Path.Combine(Folder, name)) : null);
 
     private T? Try<T>(string what, Func<T?> read)
         where T : class

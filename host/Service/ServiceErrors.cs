@@ -89,6 +89,34 @@ public static class ServiceErrors
         "Make room in the data folder, and see whether a plugin of the run writes without end."
     );
 
+    /// <summary>The process may not open enough files and sockets.</summary>
+    public static readonly ErrorCode TooFewDescriptors = new(
+        "KDP0912",
+        "too few files may be opened",
+        "Raise the limit (ulimit -n, LimitNOFILE= of systemd), or lower Kd:MaxConnections and Kd:MaxEventStreams."
+    );
+
+    /// <summary>Too many watch at once.</summary>
+    public static readonly ErrorCode TooManyStreams = new(
+        "KDP0913",
+        "there are too many event streams",
+        "Close some, or raise Kd:MaxEventStreams or Kd:MaxConnectionsPerAddress."
+    );
+
+    /// <summary>A submitted recipe names a file that it may not read, or that is nowhere.</summary>
+    public static readonly ErrorCode PathRefused = new(
+        "KDP0914",
+        "a submitted recipe names a file that it may not read",
+        "Put the data below a folder of Kd:DataRoots, and name it by an absolute path or relative to recipeFolder."
+    );
+
+    /// <summary>The service cannot write its data.</summary>
+    public static readonly ErrorCode DataUnusable = new(
+        "KDP0915",
+        "the data folder cannot be used",
+        "Give the service's user the right to write there, or give --data another folder."
+    );
+
     /// <summary>A part of the service ended.</summary>
     public static readonly ErrorCode PartEnded = new(
         "KDP0930",
@@ -118,6 +146,10 @@ public static class ServiceErrors
         WorkerStalled,
         WorkerEnded,
         DiskFilled,
+        TooFewDescriptors,
+        TooManyStreams,
+        PathRefused,
+        DataUnusable,
         PartEnded,
         InboxFile,
     ];

@@ -1,11 +1,13 @@
 using System.ComponentModel.DataAnnotations;
 using KdPlugins.Host.Service.Api;
+using KdPlugins.Host.Service.Connections;
 using KdPlugins.Host.Service.Dashboard;
 using KdPlugins.Host.Service.Plugins;
 using KdPlugins.Host.Service.Queue;
 using KdPlugins.Host.Service.Workers;
 using KdPlugins.Torch;
 using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http.Json;
 using Microsoft.AspNetCore.Routing;
@@ -27,7 +29,8 @@ internal static class ServiceHost
     /// <param name="changes">What the command line sets, which wins over file and environment.</param>
     /// <param name="logging">Changes of the logging; null for none.</param>
     /// <param name="parts">Replacements of parts, such as the clock; null for none.</param>
-    /// <exception cref="KdException">The options do not fit (KDP0901, KDP0902), or the queue cannot be used (KDP0905).</exception>
+    /// <exception cref="KdException">The options do not fit (KDP0901, KDP0902), the queue cannot be used (KDP0905), or
+    /// too few files may be opened (KDP0912).</exception>
     internal static WebApplication Build(
         Action<ServiceOptions> changes,
         Action<ILoggingBuilder>? logging = null,
@@ -40,6 +43,7 @@ internal static class ServiceHost
         builder.Configuration.AddJsonFile("appsettings.json", optional: true).AddEnvironmentVariables();
         var options = Read(builder.Configuration, changes);
         var guards = new Guards(options);
+        var gate = new ConnectionGate(ConnectionRoom.Of(options, Descriptors.Limit(), Descriptors.Open()));
         // A line for every request says nothing about runs, and there are many where somebody looks at the dashboard.
         builder.Logging.AddFilter("Microsoft.AspNetCore", LogLevel.Warning);
         logging?.Invoke(builder.Logging);
@@ -49,6 +53,9 @@ internal static class ServiceHost
         builder.WebHost.ConfigureKestrel(k =>
         {
             k.Limits.MaxRequestBodySize = MaxBodyBytes;
+            k.Limits.KeepAliveTimeout = TimeSpan.FromSeconds(options.IdleSeconds);
+            k.Limits.RequestHeadersTimeout = TimeSpan.FromSeconds(options.HeaderSeconds);
+            k.ConfigureEndpointDefaults(e => e.Use(next => connection => gate.Serve(connection, next)));
             k.AddServerHeader = false;
         });
         builder.Services.Configure<HostOptions>(h =>
@@ -67,8 +74,10 @@ internal static class ServiceHost
         // What is wrong with a request is told to whoever asked.
         builder.Services.Configure<RouteHandlerOptions>(r => r.ThrowOnBadRequest = true);
         AddParts(builder.Services, options);
+        builder.Services.AddSingleton(gate);
         parts?.Invoke(builder.Services);
         var app = builder.Build();
+        app.Use(next => context => gate.Serve(context, next));
         app.UseExceptionHandler(
             new ExceptionHandlerOptions
             {
@@ -131,6 +140,7 @@ internal static class ServiceHost
         services.AddSingleton<PartRunner>();
         services.AddSingleton<IsolatedCheck>();
         services.AddSingleton<PluginSets>();
+        services.AddSingleton<RecipeCheck>();
         services.AddSingleton<Submission>();
         services.AddSingleton(_ => new DiskGuard(Path.GetFullPath(options.Data), options.MinFreeMegabytes));
         services.AddSingleton<WorkerPool>();

@@ -38,8 +38,18 @@ public sealed class ServiceOptions : IValidatableObject
     [Range(0, 1024)]
     public int Threads { get; set; }
 
-    /// <summary>What relative paths of recipes without a folder of their own start at; empty for the data folder.</summary>
+    /// <summary>
+    /// What relative paths of recipes start at that come without a folder of their own; a data root besides. Empty for the
+    /// first of DataRoots; where there is none, such paths are refused.
+    /// </summary>
     public string RecipeFolder { get; set; } = "";
+
+    /// <summary>
+    /// Folders below which everything has to lie that a submitted recipe reads, links followed; the service's own folder is
+    /// one too. Default: none, which on a service that listens on loopback only, without a token, means everything that its
+    /// user may read, and elsewhere nothing but its own folder.
+    /// </summary>
+    public IList<string> DataRoots { get; set; } = [];
 
     /// <summary>
     /// Failed attempts without a new checkpoint in between after which a run has failed. 1 to 100, default 3.
@@ -76,6 +86,32 @@ public sealed class ServiceOptions : IValidatableObject
     /// </summary>
     [Range(0, 100_000_000)]
     public long MinFreeMegabytes { get; set; } = 1024;
+
+    /// <summary>
+    /// Connections at once, event streams aside; where there are more, the one that is idle for longest is closed. 0 for half
+    /// of what the process may open (<c>ulimit -n</c>), at most 1000. 0 to 100,000, default 0.
+    /// </summary>
+    [Range(0, 100_000)]
+    public int MaxConnections { get; set; }
+
+    /// <summary>
+    /// Of these of one address, and event streams of one address; loopback is one. 0 for half of MaxConnections. 0 to 100,000,
+    /// default 0.
+    /// </summary>
+    [Range(0, 100_000)]
+    public int MaxConnectionsPerAddress { get; set; }
+
+    /// <summary>Event streams at once; 0 as for MaxConnections. 0 to 100,000, default 0.</summary>
+    [Range(0, 100_000)]
+    public int MaxEventStreams { get; set; }
+
+    /// <summary>A connection that asks nothing for so long is closed, in seconds. 1 to 86400, default 60.</summary>
+    [Range(1.0, 86400.0)]
+    public double IdleSeconds { get; set; } = 60;
+
+    /// <summary>How long a request may take to say what it wants (its headers), in seconds. 1 to 3600, default 10.</summary>
+    [Range(1.0, 3600.0)]
+    public double HeaderSeconds { get; set; } = 10;
 
     /// <summary>How long a plugin folder must be at rest before it is looked at, in seconds. 0.05 to 600, default 1.</summary>
     [Range(0.05, 600.0)]

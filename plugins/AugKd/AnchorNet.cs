@@ -1,3 +1,4 @@
+using KdPlugins.Core;
 using TorchSharp;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
@@ -10,14 +11,12 @@ namespace KdPlugins.AugKd;
 /// </summary>
 public sealed class AnchorNet : nn.Module
 {
+    // A layer in a field of its own beside its container would be registered under the field's name too.
     private readonly Linear embed_class;
     private readonly Sequential mask;
     private readonly Sequential module;
 
-    private readonly Linear[] _mask;
-    private readonly BatchNorm1d _maskNorm;
     private readonly (Conv1d Convolution, BatchNorm1d Norm)[] _body;
-    private readonly Linear _last;
     private readonly long _classes;
 
     /// <summary>
@@ -30,11 +29,13 @@ public sealed class AnchorNet : nn.Module
     {
         _classes = classes;
         embed_class = nn.Linear(classes, latent);
-        _mask = [nn.Linear(latent, latent), nn.Linear(latent, latent), nn.Linear(latent, latent)];
-        _maskNorm = nn.BatchNorm1d(latent);
-        mask = nn.Sequential(("0", _mask[0]), ("1", _mask[1]), ("2", _mask[2]), ("3", _maskNorm));
+        mask = nn.Sequential(
+            ("0", nn.Linear(latent, latent)),
+            ("1", nn.Linear(latent, latent)),
+            ("2", nn.Linear(latent, latent)),
+            ("3", nn.BatchNorm1d(latent))
+        );
         _body = [Layer(1, 4), Layer(4, 8), Layer(8, 4)];
-        _last = nn.Linear(4 * latent, latent);
         module = nn.Sequential(
             ("1", _body[0].Convolution),
             ("2", _body[0].Norm),
@@ -42,7 +43,7 @@ public sealed class AnchorNet : nn.Module
             ("5", _body[1].Norm),
             ("7", _body[2].Convolution),
             ("8", _body[2].Norm),
-            ("11", _last)
+            ("11", nn.Linear(4 * latent, latent))
         );
         RegisterComponents();
         UniformWeights.Set(this);
@@ -57,15 +58,13 @@ public sealed class AnchorNet : nn.Module
     /// <returns>The anchors' vectors and the masks (in [0, 1/3)), each <c>[batch, latent]</c>.</returns>
     public (Tensor Anchor, Tensor Mask) Move(Tensor z, Tensor y)
     {
-        var e = embed_class.call(nn.functional.one_hot(y, _classes).to(z.dtype));
-        foreach (var linear in _mask)
-            e = linear.call(e);
-        var m = Mask(_maskNorm.call(e));
+        var m = Mask(mask.call(embed_class.call(nn.functional.one_hot(y, _classes).to(z.dtype))));
         return (Blend(m, Body(z * m), z), m);
     }
 
     /// <summary>ReLU(softsign(sigmoid(u) - 1/2)): 0 for u at most 0, below 1/3 above.</summary>
     /// <param name="u">What goes into the sigmoid, any shape.</param>
+    [Formula("anchor-mask", Description = "ReLU(softsign(sigmoid(u) - 1/2))")]
     public static Tensor Mask(Tensor u)
     {
         var half = u.sigmoid() - 0.5;
@@ -76,6 +75,7 @@ public sealed class AnchorNet : nn.Module
     /// <param name="m">The mask, any shape.</param>
     /// <param name="v">What the body makes of the masked vector, of the same shape.</param>
     /// <param name="z">The latent vector, of the same shape.</param>
+    [Formula("anchor-blend", Description = "m v + (1 - m) z")]
     public static Tensor Blend(Tensor m, Tensor v, Tensor z) => m * v + (1 - m) * z;
 
     private Tensor Body(Tensor v)
@@ -83,7 +83,7 @@ public sealed class AnchorNet : nn.Module
         var h = v.unsqueeze(1);
         foreach (var (convolution, norm) in _body)
             h = nn.functional.leaky_relu(norm.call(Convolve(convolution, h)), 0.01);
-        return _last.call(h.flatten(1));
+        return module[^1].call(h.flatten(1));
     }
 
     // A convolution of three taps along the vector, as a linear layer over its windows: libtorch's own backward pass of

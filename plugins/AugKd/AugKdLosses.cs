@@ -41,6 +41,7 @@ public static class AugKdLosses
     /// <param name="student">Logits <c>[batch, classes]</c> of q.</param>
     /// <param name="target">Logits of p, of the same shape; a graph is kept.</param>
     /// <param name="temperature">Above 0.</param>
+    [Formula("divergences", Description = "t^2 KL(p || q) per sample, p clipped at 1e-8")]
     public static Tensor Divergences(Tensor student, Tensor target, double temperature)
     {
         var logQ = KdMath.LogProbabilities(student, temperature);
@@ -53,6 +54,7 @@ public static class AugKdLosses
     /// <param name="student">The student's logits on the same images.</param>
     /// <param name="meanDifference">Batch minus running means of all batch norms; null for no such term.</param>
     /// <param name="varianceDifference">The same of variances.</param>
+    [Formula("generator-loss", Description = "the terms of the generator's loss (module 1)")]
     public static GeneratorTerms Generator(
         Tensor teacher,
         Tensor student,
@@ -76,6 +78,7 @@ public static class AugKdLosses
     /// <param name="z">The vectors that the images were made of.</param>
     /// <param name="mu">The encoder's means.</param>
     /// <param name="logVariance">The encoder's log-variances.</param>
+    [Formula("inversion-loss", Description = "the encoder's loss (module 1)")]
     public static Tensor Inversion(Tensor drawn, Tensor z, Tensor mu, Tensor logVariance)
     {
         var squares = (Wide(drawn) - z).square().sum();
@@ -85,6 +88,7 @@ public static class AugKdLosses
     /// <summary>KLD = -0.5 sum(1 + logvar - mu^2 - exp logvar), over batch and entries.</summary>
     /// <param name="mu">Means <c>[batch, latent]</c>.</param>
     /// <param name="logVariance">Log-variances of the same shape.</param>
+    [Formula("prior", Description = "the Kullback-Leibler term of the encoder's loss")]
     public static Tensor Prior(Tensor mu, Tensor logVariance)
     {
         var (m, v) = (Wide(mu), Wide(logVariance));
@@ -94,6 +98,7 @@ public static class AugKdLosses
     /// <summary>U of each sample, float <c>[batch]</c>: the energy -logsumexp(z), or 1 - max softmax.</summary>
     /// <param name="logits"><c>[batch, classes]</c></param>
     /// <param name="kind">Which of the two.</param>
+    [Formula("uncertainties", Description = "energy, or 1 - the largest probability, per sample")]
     public static Tensor Uncertainties(Tensor logits, Uncertainty kind) =>
         kind == Uncertainty.Energy ? -Wide(logits).logsumexp(1) : 1 - Wide(logits).softmax(1).amax([1]);
 
@@ -104,6 +109,7 @@ public static class AugKdLosses
     /// <param name="invariant">lambda_inv, in [0, 1].</param>
     /// <param name="uncertainty">Which U.</param>
     /// <param name="penalty">What the masks are held to.</param>
+    [Formula("anchor-loss", Description = "the terms of the anchor loss (module 2)")]
     public static AnchorTerms Anchor(
         Tensor logits,
         Tensor labels,

@@ -21,8 +21,8 @@ public sealed class AugKdMixLoss : DistillationLoss<AugKdMixOptions>
 
     /// <inheritdoc/>
     /// <exception cref="KdException">
-    /// <c>KDP0303</c>: the logits differ in shape, or are not <c>[batch, classes]</c>; <c>KDP0304</c>: the targets are no
-    /// classes.
+    /// <c>KDP0303</c>: the logits differ in shape, or are not <c>[batch, classes]</c> of two classes at least; <c>KDP0304</c>:
+    /// the targets are no classes.
     /// </exception>
     public override Tensor Compute(ILossContext context)
     {
@@ -33,6 +33,7 @@ public sealed class AugKdMixLoss : DistillationLoss<AugKdMixOptions>
                 $"Loss '{Id}' needs logits [batch, classes] of one shape: the student's are "
                     + $"{TensorText.Shape(student.shape)}, the teacher's {TensorText.Shape(teacher.shape)}."
             );
+        LossChecks.RequireClasses(Id, student);
         var labels = TargetReader.As<ClassIndexTarget>(context.Batch.Target, $"Loss '{Id}'").Labels;
         var hard = nn.functional.cross_entropy(student, labels);
         var soft = AugKdLosses.Divergences(student, teacher, Options.Temperature).mean();

@@ -15,14 +15,13 @@ public sealed class LatentEncoder : nn.Module
     private const double LowestLogVariance = -5;
     private const double HighestLogVariance = 3;
 
+    // A layer in a field of its own beside its container would be registered under the field's name too.
     private readonly Sequential embed_class;
     private readonly Conv2d embed_data;
     private readonly Sequential encoder;
     private readonly Linear fc_mu;
     private readonly Linear fc_var;
 
-    private readonly Linear _plane;
-    private readonly BatchNorm2d _norm;
     private readonly (Conv2d Convolution, BatchNorm2d Norm)[] _blocks;
     private readonly long[] _image;
     private readonly long _classes;
@@ -37,17 +36,15 @@ public sealed class LatentEncoder : nn.Module
     {
         var (channels, height, across) = (image[0], image[1], image[2]);
         (_image, _classes) = ([1, height, across], classes);
-        _plane = nn.Linear(classes, height * across);
-        embed_class = nn.Sequential(("0", _plane));
+        embed_class = nn.Sequential(("0", nn.Linear(classes, height * across)));
         embed_data = nn.Conv2d(channels, channels, 1);
-        _norm = nn.BatchNorm2d(channels + 1);
         _blocks =
         [
             (nn.Conv2d(channels + 1, width, 3, padding: 1, bias: false), nn.BatchNorm2d(width)),
             (nn.Conv2d(width, 2 * width, 3, padding: 1, bias: false), nn.BatchNorm2d(2 * width)),
             (nn.Conv2d(2 * width, 4 * width, 3, padding: 1), nn.BatchNorm2d(4 * width)),
         ];
-        encoder = nn.Sequential(("0", _norm), ("2", Block(0)), ("4", Block(1)), ("5", Block(2)));
+        encoder = nn.Sequential(("0", nn.BatchNorm2d(channels + 1)), ("2", Block(0)), ("4", Block(1)), ("5", Block(2)));
         fc_mu = nn.Linear(4 * width * (height / 4) * (across / 4), latent);
         fc_var = nn.Linear(4 * width * (height / 4) * (across / 4), latent);
         RegisterComponents();
@@ -64,8 +61,8 @@ public sealed class LatentEncoder : nn.Module
     public (Tensor Mu, Tensor LogVariance) Encode(Tensor x, Tensor y)
     {
         var image = embed_data.call(x);
-        var plane = _plane.call(nn.functional.one_hot(y, _classes).to(x.dtype)).view([-1, .. _image]);
-        var h = _norm.call(cat([image, plane.to(image.dtype)], 1).ToChannelsLast());
+        var plane = embed_class.call(nn.functional.one_hot(y, _classes).to(x.dtype)).view([-1, .. _image]);
+        var h = encoder[0].call(cat([image, plane.to(image.dtype)], 1).ToChannelsLast());
         for (var i = 0; i < _blocks.Length; i++)
         {
             if (i < 2)

@@ -12,6 +12,7 @@ public static class Mix
     /// <param name="epochs">E, at least 1.</param>
     /// <param name="a">Above 0 to 1.</param>
     /// <param name="b">0 to 1.</param>
+    [Formula("mix-share", Description = "the student domain's share s of an epoch")]
     public static double Share(MixSchedule schedule, long epoch, long epochs, double a, double b)
     {
         var done = epoch / (a * epochs);
@@ -39,6 +40,7 @@ public static class Mix
     /// <param name="s">In [0, 1].</param>
     /// <param name="z">Latent vectors.</param>
     /// <param name="anchor">The anchors' vectors z', of the same shape.</param>
+    [Formula("mix-latents", Description = "(1 - s) z' + s z")]
     public static Tensor Latents(double s, Tensor z, Tensor anchor) => anchor * (1 - s) + z * s;
 
     /// <summary>The real and the mixed images behind one another, both with the real ones' labels and numbers.</summary>

@@ -36,7 +36,8 @@ public sealed class IcdLoss : DistillationLoss<IcdOptions>
 
     /// <inheritdoc/>
     /// <exception cref="KdException">
-    /// <c>KDP0303</c>: the embeddings are of different samples in number; <c>KDP0307</c>: it was not bound.
+    /// <c>KDP0303</c>: the embeddings are of different samples in number, or of a single one; <c>KDP0307</c>: it was not
+    /// bound.
     /// </exception>
     public override Tensor Compute(ILossContext context)
     {
@@ -53,6 +54,7 @@ public sealed class IcdLoss : DistillationLoss<IcdOptions>
                 $"Loss 'icd' compares samples one by one, got embeddings {TensorText.Shape(student.shape)} of "
                     + $"'{Options.Student}' and {TensorText.Shape(teacher.shape)} of '{Options.Teacher}'."
             );
+        LossChecks.RequireSamples("icd", student);
         // Cosines times ten need more than the three digits of bfloat16; the heads are small.
         using var exact = Autocast.Disabled();
         var similarities = heads.call(student, teacher, Options.MaxScale);

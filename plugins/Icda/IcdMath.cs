@@ -1,3 +1,4 @@
+using KdPlugins.Core;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -16,6 +17,7 @@ public static class IcdMath
     /// <param name="bias">b, a scalar.</param>
     /// <param name="maxScale">The largest scale; above it tau_raw gets no gradient.</param>
     /// <returns><c>[B, B]</c>.</returns>
+    [Formula("similarities", Description = "scaled cosines k g_s g_t^T + b")]
     public static Tensor Similarities(Tensor student, Tensor teacher, Tensor rawScale, Tensor bias, double maxScale) =>
         // L = k g_s g_t^T + b,  k = clamp(exp(tau_raw), 0, max)
         Unit(student).mm(Unit(teacher).t()).mul(rawScale.exp().clamp(0, maxScale)).add(bias);
@@ -23,6 +25,7 @@ public static class IcdMath
     /// <summary>mean_i -log softmax_j(L)[i, i]: every student row has to find its own teacher among the batch.</summary>
     /// <param name="similarities"><c>[B, B]</c>.</param>
     /// <returns>A scalar, at least 0.</returns>
+    [Formula("contrast", Description = "mean of -log softmax at the diagonal")]
     public static Tensor Contrast(Tensor similarities) =>
         nn.functional.log_softmax(similarities, 1).diagonal().mean().neg();
 
@@ -32,6 +35,7 @@ public static class IcdMath
     /// </summary>
     /// <param name="similarities"><c>[B, B]</c>.</param>
     /// <returns>A scalar, at least 0 up to rounding.</returns>
+    [Formula("invariance", Description = "KL(P2 || P1), the mean over samples")]
     public static Tensor Invariance(Tensor similarities)
     {
         var logP1 = nn.functional.log_softmax(similarities, 1);

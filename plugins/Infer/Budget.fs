@@ -63,6 +63,7 @@ type Budget(classes: int64, compensators: int64, natural: int64, image: IReadOnl
     /// The largest set within a budget of stored images per class (ipc): P = floor(ipc C / (C + M)) (the paper's
     /// P = floor(ipc / (M / C + 1)) in whole numbers). countLabels: labels and ranges count too, by their bytes.
     /// Raises KDP0306 where not even one natural image per class fits.
+    [<Formula("budget", Description = "the largest set within a budget of stored images per class")>]
     static member Within
         (
             imagesPerClass: int64,

@@ -16,7 +16,7 @@ type CompensatedSetOptions() =
 
     /// The folder with card.json and data.safetensors, such as outputs/distilled of a run of "infer". Relative to the recipe's
     /// folder; required.
-    [<Required; MinLength(1); RegularExpression(@"[^\0]*")>]
+    [<Required; MinLength(1); RegularExpression(@"[^\0]*"); RecipePath>]
     member val Path = "" with get, set
 
     /// What the images are answered with: labels (one class each) or soft (the teachers' mean logits, where they were stored).

@@ -25,6 +25,7 @@ type CompensatorCode private () =
 
     /// (codes uint8 [1, c, H, W], range float32 [1, c, 2] of (low, step)) of a compensator [1, c, H, W]; what comes back
     /// differs by half a step at most.
+    [<Formula("compensator-encode", Description = "codes and range (low, step) of a compensator in 8 bits")>]
     static member Encode(u: torch.Tensor) : struct (torch.Tensor * torch.Tensor) =
         let flat = u.detach().to_type(torch.ScalarType.Float32).flatten 2L // [1, c, H W]
         let low = flat.amin ([| 2L |], keepdim = true)
@@ -36,6 +37,7 @@ type CompensatorCode private () =
         struct (codes.to_type(torch.ScalarType.Byte).view_as u, torch.cat ([| low; step |], 2L))
 
     /// The compensators float32 [K, c, H, W] of codes [K, c, H, W] and ranges [K, c, 2].
+    [<Formula("compensator-decode", Description = "low + code * step")>]
     static member Decode(codes: torch.Tensor, ranges: torch.Tensor) : torch.Tensor =
         let of4 (column: int64) = ranges.select(2L, column).unsqueeze(2L).unsqueeze 3L
         codes.to_type(torch.ScalarType.Float32).mul(of4 1L).add(of4 0L)

@@ -25,6 +25,7 @@ let WithOnes (features: torch.Tensor) : torch.Tensor =
 /// phiS: [m, q], of the synthetic samples. phiR: [B, q], of the real ones. targets: Y_s [m, d]. ridge: above 0.
 /// Gives [B, d]. The system is solved in double precision whatever that of the features: K_ss is all but singular where
 /// m is above the rank of the features. Raises KDP0303 where shapes do not fit.
+[<Formula("ridge-from", Description = "K_rs (K_ss + lambda I)^-1 Y_s of features with their ones")>]
 let PredictFrom (phiS: torch.Tensor, phiR: torch.Tensor, targets: torch.Tensor, ridge: float) : torch.Tensor =
     requireMatrix "features of synthetic samples" phiS
     requireMatrix "features of real samples" phiR
@@ -48,11 +49,13 @@ let PredictFrom (phiS: torch.Tensor, phiR: torch.Tensor, targets: torch.Tensor, 
     kRS.mm (dual.to_type kRS.dtype) // (5) [B, d]
 
 /// PredictFrom of features without their column of ones.
+[<Formula("ridge-predict", Description = "ridge-from of features without their column of ones")>]
 let Predict (featuresS: torch.Tensor, featuresR: torch.Tensor, targets: torch.Tensor, ridge: float) : torch.Tensor =
     PredictFrom(WithOnes featuresS, WithOnes featuresR, targets, ridge)
 
 /// The mean over all entries of (prediction - target)^2: the inner objective L_in, and the outer one.
 /// Raises KDP0303 where the shapes differ.
+[<Formula("regression", Description = "the mean of (prediction - target)^2")>]
 let Regression (prediction: torch.Tensor, target: torch.Tensor) : torch.Tensor =
     if prediction.shape <> target.shape then
         refuse $"predictions {TensorText.Describe prediction} and targets {TensorText.Describe target} differ in shape"
@@ -61,6 +64,7 @@ let Regression (prediction: torch.Tensor, target: torch.Tensor) : torch.Tensor =
 
 /// (6) L_out: the regression of real samples' values Y_r [B, d] on the synthetic set. A scalar with graph to the features
 /// and targets of the synthetic set. Raises KDP0303 where shapes do not fit.
+[<Formula("ridge-loss", Description = "L_out: the regression of real samples' values on the synthetic set")>]
 let Loss
     (featuresS: torch.Tensor, featuresR: torch.Tensor, targets: torch.Tensor, realTargets: torch.Tensor, ridge: float)
     : torch.Tensor =

@@ -11,19 +11,23 @@ let private plus (t: torch.Tensor) (by: float) = t.add (by.ToScalar())
 let private times (t: torch.Tensor) (by: float) = t.mul (by.ToScalar())
 
 /// Adds u - 0.5.
+[<Formula("siamese-brightness")>]
 let Brightness (x: torch.Tensor, u: torch.Tensor) : torch.Tensor = x.add (plus (each u) -0.5)
 
 /// Multiplies every pixel's distance from its mean over the channels by 2 u.
+[<Formula("siamese-saturation")>]
 let Saturation (x: torch.Tensor, u: torch.Tensor) : torch.Tensor =
     let mean = x.mean ([| 1L |], keepdim = true)
     x.sub(mean).mul(times (each u) 2.0).add mean
 
 /// Multiplies every value's distance from the image's mean by u + 0.5.
+[<Formula("siamese-contrast")>]
 let Contrast (x: torch.Tensor, u: torch.Tensor) : torch.Tensor =
     let mean = x.mean ([| 1L; 2L; 3L |], keepdim = true)
     x.sub(mean).mul(plus (each u) 0.5).add mean
 
 /// Mirrors the images whose u is below 0.5.
+[<Formula("siamese-flip")>]
 let Flip (x: torch.Tensor, u: torch.Tensor) : torch.Tensor = torch.where ((each u).lt((0.5).ToScalar()), x.flip 3L, x)
 
 // The images seen through a linear map of coordinates, theta [B, 2, 2] by rows; zero outside.
@@ -37,12 +41,14 @@ let private warp (x: torch.Tensor) (rows: torch.Tensor list) =
     torch.nn.functional.grid_sample (x, grid, align_corners = Nullable false)
 
 /// Scales each axis by a factor from 1 / 1.2 to 1.2.
+[<Formula("siamese-scale")>]
 let Scale (x: torch.Tensor, u: torch.Tensor, v: torch.Tensor) : torch.Tensor =
     let factor t = plus (times t (1.2 - 1.0 / 1.2)) (1.0 / 1.2)
     let none = torch.zeros_like u
     warp x [ factor u; none; none; factor v ]
 
 /// Turns by -15 to 15 degrees.
+[<Formula("siamese-rotate")>]
 let Rotate (x: torch.Tensor, u: torch.Tensor) : torch.Tensor =
     let angle = times (plus u -0.5) (2.0 * 15.0 / 180.0 * Math.PI)
     let cos, sin = angle.cos (), angle.sin ()
@@ -53,6 +59,7 @@ let private shifts (u: torch.Tensor) (reach: int64) =
     (times u (float (2L * reach + 1L))).floor().to_type(torch.ScalarType.Int64).sub(reach.ToScalar())
 
 /// Moves by up to an eighth of the side along each axis; zero where nothing comes from.
+[<Formula("siamese-crop")>]
 let Crop (x: torch.Tensor, u: torch.Tensor, v: torch.Tensor) : torch.Tensor =
     let count, channels, height, width = x.shape[0], x.shape[1], x.shape[2], x.shape[3]
 
@@ -75,6 +82,7 @@ let Crop (x: torch.Tensor, u: torch.Tensor, v: torch.Tensor) : torch.Tensor =
     padded.flatten(2L).gather(2L, index).view [| count; channels; height; width |]
 
 /// Blackens a square of half the side around a place in the image.
+[<Formula("siamese-cutout")>]
 let Cutout (x: torch.Tensor, u: torch.Tensor, v: torch.Tensor) : torch.Tensor =
     let inside (draws: torch.Tensor) (size: int64) =
         let side = int64 (float size * 0.5 + 0.5)
@@ -93,22 +101,39 @@ let Cutout (x: torch.Tensor, u: torch.Tensor, v: torch.Tensor) : torch.Tensor =
 /// The augmentations that a batch's one is chosen from.
 let Kinds: string[] = [| "colour"; "crop"; "cutout"; "flip"; "scale"; "rotate" |]
 
+/// The names of the draws that a kind takes, each one number per image.
+let Purposes (kind: string) : string[] =
+    match kind with
+    | "colour" -> [| "u"; "v"; "w" |]
+    | "flip"
+    | "rotate" -> [| "u" |]
+    | _ -> [| "u"; "v" |]
+
+/// One of the kinds, at least one, drawn for a place.
+let DrawKind (key: RandomKey, kinds: string[]) : string = kinds[int (key.Derive("kind").Value % uint64 kinds.Length)]
+
+/// The draws of a purpose for a place: float32 [count] in [0, 1), on the CPU.
+let Draw (key: RandomKey, purpose: string, count: int64) : torch.Tensor =
+    use generator = key.Derive(purpose).NewGenerator torch.CPU
+    torch.rand ([| count |], dtype = torch.ScalarType.Float32, generator = generator)
+
+/// One of the kinds, with its draws [B] in [0, 1) in the order of Purposes; on the device and in the dtype of x.
+let Change (x: torch.Tensor, kind: string, draws: torch.Tensor[]) : torch.Tensor =
+    match kind with
+    | "colour" -> Contrast(Saturation(Brightness(x, draws[0]), draws[1]), draws[2])
+    | "crop" -> Crop(x, draws[0], draws[1])
+    | "cutout" -> Cutout(x, draws[0], draws[1])
+    | "flip" -> Flip(x, draws[0])
+    | "scale" -> Scale(x, draws[0], draws[1])
+    | _ -> Rotate(x, draws[0])
+
 /// One augmentation for the whole batch, drawn from the kinds, with draws per image.
 /// x: float [B, C, H, W]. key: the place of the draws. kinds: at least one of Kinds.
 let Apply (x: torch.Tensor, key: RandomKey, kinds: string[]) : torch.Tensor =
-    let draws (purpose: string) =
-        use generator = key.Derive(purpose).NewGenerator torch.CPU
+    let kind = DrawKind(key, kinds)
 
-        torch.rand([| x.shape[0] |], dtype = torch.ScalarType.Float32, generator = generator).``to``(x.device).to_type
-            x.dtype
+    let draws =
+        Purposes kind
+        |> Array.map (fun purpose -> Draw(key, purpose, x.shape[0]).``to``(x.device).to_type x.dtype)
 
-    let chosen = kinds[int (key.Derive("kind").Value % uint64 kinds.Length)]
-    let u, v = draws "u", draws "v"
-
-    match chosen with
-    | "colour" -> Contrast(Saturation(Brightness(x, u), v), draws "w")
-    | "crop" -> Crop(x, u, v)
-    | "cutout" -> Cutout(x, u, v)
-    | "flip" -> Flip(x, u)
-    | "scale" -> Scale(x, u, v)
-    | _ -> Rotate(x, u)
+    Change(x, kind, draws)

@@ -2,6 +2,7 @@ using KdPlugins.Core;
 using KdPlugins.Generators;
 using KdPlugins.Sdk;
 using KdPlugins.Testing;
+using KdPlugins.Torch.Weights;
 using TorchSharp;
 using static KdPlugins.AugKd.Tests.Goldens;
 using static TorchSharp.torch;
@@ -61,6 +62,59 @@ public sealed class NetworkTests : IDisposable
     [InlineData(256, 31, 468732)]
     public void The_anchor_net_has_as_many_values_as_the_published_one(int latent, int classes, long expected) =>
         Assert.Equal(expected, new AnchorNet(latent, classes).parameters().Sum(p => p.numel()));
+
+    public static TheoryData<string, string> PublishedNames =>
+        new()
+        {
+            {
+                "generator",
+                "decoder.1.weight decoder.2.* decoder.5.weight decoder.6.* decoder.8.+ embed.0.+ embed.2.*"
+            },
+            {
+                "encoder",
+                "embed_class.0.+ embed_data.+ encoder.0.* encoder.2.0.weight encoder.2.1.* encoder.4.0.weight encoder.4.1.* "
+                    + "encoder.5.0.+ encoder.5.1.* fc_mu.+ fc_var.+"
+            },
+            {
+                "anchor",
+                "embed_class.+ mask.0.+ mask.1.+ mask.2.+ mask.3.* module.1.+ module.11.+ module.2.* module.4.+ module.5.* "
+                    + "module.7.+ module.8.*"
+            },
+        };
+
+    // "+" stands for weight and bias, "*" for these and a batch norm's buffers.
+    [Theory]
+    [MemberData(nameof(PublishedNames))]
+    public void A_published_file_loads_and_no_tensor_has_another_name(string network, string layers)
+    {
+        nn.Module Make() =>
+            network switch
+            {
+                "generator" => new UpsampleGeneratorNet(6, 8, 3, 8, 8),
+                "encoder" => new LatentEncoder([3, 8, 8], 4, 6, 4),
+                _ => new AnchorNet(6, 4),
+            };
+        string[] affine = ["bias", "weight"];
+        string[] norm = ["bias", "num_batches_tracked", "running_mean", "running_var", "weight"];
+        var names = layers
+            .Split(' ')
+            .SelectMany(l => l[^1] is '+' or '*' ? (l[^1] == '+' ? affine : norm).Select(t => l[..^1] + t) : [l]);
+        var (from, to) = (Make(), Make());
+        var state = ModuleWeights.State(from);
+        Assert.Equal(names.Order(StringComparer.Ordinal), state.Keys.Order(StringComparer.Ordinal));
+        ModuleNames.Verify(from);
+        var path = Path.GetTempFileName();
+        try
+        {
+            WeightTensors.Save(state, path);
+            Assert.True(ModuleWeights.Load(to, path).IsComplete);
+        }
+        finally
+        {
+            File.Delete(path);
+        }
+        Assert.All(ModuleWeights.State(to), t => Assert.True(t.Value.equal(state[t.Key]).all().item<bool>(), t.Key));
+    }
 
     [Fact]
     public void Golden_9_the_generator()

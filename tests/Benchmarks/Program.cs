@@ -20,6 +20,8 @@ switch (args.FirstOrDefault())
         return ListingCommand.Run(args[1..]);
     case "streams":
         return StreamsCommand.Run(StepOptions.Parse(args[1..]));
+    case "soak":
+        return SoakCommand.Run(args[1..]);
     case "read-streams":
         return StreamReaders.Run(args[1..]);
     case "kernels":
@@ -37,6 +39,7 @@ switch (args.FirstOrDefault())
                 + "       recipes A.json B.json ... [--rounds 8] [--seconds 4] [--threads 1] [--set PATH=VALUE] [--wall]\n"
                 + "       listing [--runs 10000]\n"
                 + "       streams [--rounds 8] [--seconds 4] [--threads 2]\n"
+                + "       soak [--minutes 30]\n"
                 + "       kernels [--threads 2] [--rounds 8]\n"
                 + "       ridge [--images 250] [--batch 256] [--rounds 3] [--threads 1]\n"
                 + "       operators [BenchmarkDotNet's arguments]"

@@ -136,6 +136,15 @@ public sealed class IcdLossTests : IDisposable
     }
 
     [Fact]
+    public void A_batch_of_one_which_has_no_negatives_is_refused()
+    {
+        var failure = Assert.Throws<KdException>(() => new IcdUnderTest(2).Compute(Random(7, 1, 2), Random(8, 1, 2)));
+        Assert.Equal(CoreErrors.ShapesDiffer, failure.Code);
+        Assert.Contains("'icd' compares the samples of a batch", failure.Message);
+        Assert.Contains("at least 2, got [1, 2]", failure.Message);
+    }
+
+    [Fact]
     public void Computing_before_binding_is_refused()
     {
         var loss = Stubs.Plugin<IcdLoss>(new IcdOptions());

@@ -10,6 +10,8 @@ internal static class Zoo
 {
     private static readonly Dictionary<string, (Func<IModelPlugin> Plugin, object Options)> Members = new()
     {
+        ["resnet8"] = (() => new CifarResNetPlugin(), new CifarResNetOptions { Depth = 8 }),
+        ["resnet14x4"] = (() => new CifarResNetPlugin(), new CifarResNetOptions { Depth = 14, Wide = true }),
         ["resnet10"] = (() => new ResNetPlugin(), new ResNetOptions { Depth = 10, StemPadding = 2 }),
         ["resnet18"] = (() => new ResNetPlugin(), new ResNetOptions()),
         ["resnet18-target"] = (() => new ResNetPlugin(), new ResNetOptions { StemPadding = 2 }),
@@ -43,6 +45,10 @@ internal static class Zoo
                 Norm = BlockNorm.Instance,
                 Pooling = BlockPooling.Max,
             }
+        ),
+        ["convnet-max"] = (
+            () => new ConvNetPlugin(),
+            new ConvNetOptions { Widths = [16, 32, 48], Pooling = BlockPooling.Max }
         ),
         ["convnet-plain"] = (
             () => new ConvNetPlugin(),

@@ -27,6 +27,7 @@ public class ZooBehaviourTests
             "mobilenet-2",
             "shuffle-g2",
             "efficientnet-drop",
+            "resnet14x4",
         ];
 
     [Theory]

@@ -80,6 +80,29 @@ public sealed class TwoViewLossTests : IDisposable
         Assert.Equal(CoreErrors.NotConfigured, Assert.Throws<KdException>(() => unbound.Compute(context)).Code);
     }
 
+    [Theory]
+    [InlineData("barlow-twins")]
+    [InlineData("nt-xent")]
+    public void A_view_without_embedding_and_a_batch_of_one_are_refused(string id)
+    {
+        var loss = Bound(id);
+        string Refusal(LossContextStub context)
+        {
+            var failure = Assert.Throws<KdException>(() => loss.Compute(context));
+            Assert.Equal(CoreErrors.ShapesDiffer, failure.Code);
+            return failure.Message;
+        }
+        var other = new LossContextStub(Stubs.Output(ones(4, 6), ones(4, 6)), null, Context(ones(4, 6), null).Batch)
+        {
+            Outputs = new Dictionary<string, ModelOutput> { ["second-view"] = Stubs.Output(ones(4, 6)) },
+        };
+        Assert.Contains($"'{id}' needs an embedding [samples, features] of 'second-view', got none", Refusal(other));
+        Assert.Contains(
+            $"'{id}' compares the samples of a batch with each other and needs at least 2, got [1, 6]",
+            Refusal(Context(ones(1, 6), ones(1, 6)))
+        );
+    }
+
     [Fact]
     public void Options_out_of_bounds_are_refused()
     {

@@ -27,6 +27,14 @@ type IPartContext =
     /// A value that the strategy publishes for this step, such as a mixing weight; the fallback where it publishes none.
     abstract Value: name: string * fallback: double -> double
 
+/// A context whose caller says what is drawn, so that another implementation's draws can stand in place of a plugin's own.
+/// Runs have none; GivenDraws of the SDK reads it.
+type IGivenDraws =
+
+    /// What stands in place of the draw that the plugin records as "<plugin id>.<name>", see Batch.Parameters; null where
+    /// the plugin is to draw.
+    abstract Drawn: name: string -> Tensor
+
 /// Changes a batch. Deterministic in (random stream, sample index): the same call gives the same batch.
 [<AllowNullLiteral>]
 type IAugmentation =

@@ -41,9 +41,20 @@ type Batch
     /// int64 [B], on the input's device; null where it was not picked.
     member val internal PickedRows: Tensor = null with get, set
 
+    // Of the input and of PickedFrom's input, when it was picked.
+    member val private PickedVersions = struct (0L, 0L) with get, set
+
+    member private this.Versions =
+        struct (TensorVersion.Of input, TensorVersion.Of this.PickedFrom.Input)
+
+    /// Whether it was picked, and neither input has been changed in place since then.
+    member internal this.IsAsPicked =
+        not (isNull this.PickedFrom) && this.Versions = this.PickedVersions
+
     member private this.Keeping(changed: Batch) =
         changed.PickedFrom <- this.PickedFrom
         changed.PickedRows <- this.PickedRows
+        changed.PickedVersions <- this.PickedVersions
         changed
 
     /// The same samples with another input.
@@ -82,6 +93,7 @@ type Batch
 
         batch.PickedFrom <- this
         batch.PickedRows <- onDevice
+        batch.PickedVersions <- batch.Versions
         batch
 
     /// The same batch on a device.

@@ -14,6 +14,7 @@ type InputKind =
 /// kind: what inputs are. inputShape: without the batch dimension, [-1] for sequences. target: what targets are.
 /// classes: the number of classes, 0 where there are none. classNames: as many names, or none.
 /// mean, std: per channel, of values in [0, 1]; empty where unknown. vocabulary: token texts by id; empty for images.
+/// An object initialiser adds Resize.
 [<Sealed>]
 type DataInfo
     (
@@ -51,6 +52,9 @@ type DataInfo
     /// The tokens' texts by id; empty for images.
     member _.Vocabulary = vocabulary
 
+    /// How images of other sizes are brought to this one, in the data set's own words; empty where they are not.
+    member val Resize = "" with get, set
+
 /// Samples by number. Reading is a pure function of the numbers: any thread, any order, the same bytes.
 [<AllowNullLiteral>]
 type IDataSource =
@@ -61,6 +65,13 @@ type IDataSource =
     /// The samples of these numbers, on the CPU, in this order. Images come as uint8 [B, C, H, W] or as float in [0, 1];
     /// the engine converts. Called from several threads at once. Raises KDP04xx for a sample that cannot be read.
     abstract Read: indices: ReadOnlyMemory<int64> -> Batch
+
+/// A source that knows its samples' classes without reading them, so that a part of it can be chosen by class.
+type ILabelledSource =
+    inherit IDataSource
+
+    /// The class of a sample, from 0 to Count - 1; any number that is the same for samples that belong together.
+    abstract ClassOf: index: int64 -> int64
 
 /// An opened data set.
 [<AllowNullLiteral>]

@@ -188,13 +188,14 @@ type IStepContext =
     /// Publishes a value that augmentations and losses can read in this step.
     abstract Publish: name: string * value: double -> unit
 
-    /// Evaluates a role's network on a source. samples: at most so many, 0 for all.
+    /// Evaluates a role's network on a source. samples: at most so many, 0 for all; they are spread evenly over the
+    /// source, over its classes where it knows them, and are the same ones every time.
     abstract Evaluate: role: string * source: string * samples: int64 -> Evaluation
 
     /// Goes through a source once, in order, as an evaluation does: batches as evaluation.batchSize says, of the
     /// shared augmentations only those that belong to evaluations, float32, no graph, no draw from the source's order.
-    /// For scores that are no accuracy. Tensors made in the action die after it. samples: at most so many, 0 for all.
-    /// Raises KDP0305 for an unknown source.
+    /// For scores that are no accuracy. Tensors made in the action die after it. samples: at most so many, 0 for all, chosen
+    /// as Evaluate does. Raises KDP0305 for an unknown source.
     abstract Visit: source: string * samples: int64 * action: Action<Batch> -> unit
 
     /// Ends the stage after this step.

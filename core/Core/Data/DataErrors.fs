@@ -62,6 +62,12 @@ type DataErrors private () =
             "data are not what their card describes"
             "Make or get the data set again; its files belong together."
 
+    static let unfitDraw =
+        entry
+            "KDP0416"
+            "a given draw does not fit"
+            "Give what the plugin could have drawn, in the form in which it records its own draws."
+
     /// A path that options name does not exist.
     static member NotFound = notFound
 
@@ -97,6 +103,9 @@ type DataErrors private () =
 
     /// A file's SHA-256 or its content contradicts the card beside it.
     static member ContentChanged = contentChanged
+
+    /// A draw that stands in place of a plugin's own has another shape or a value that cannot be drawn.
+    static member UnfitDraw = unfitDraw
 
     /// Every entry.
     static member All: IReadOnlyList<ErrorCode> = entries

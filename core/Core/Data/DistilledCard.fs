@@ -4,6 +4,7 @@ open System
 open System.Collections.Generic
 open System.IO
 open System.Text.Json
+open KdPlugins.Torch
 
 /// What the card of a distilled data set says: card.json beside data.safetensors.
 [<Sealed>]
@@ -224,7 +225,7 @@ module internal DistilledCardText =
             let bytes = Array.zeroCreate<byte>(mostBytes + 1)
 
             let length =
-                use file = File.OpenRead path
+                use file = PlainFile.Open path
                 file.ReadAtLeast(Span bytes, bytes.Length, throwOnEndOfStream = false)
 
             if length > mostBytes then

@@ -73,7 +73,7 @@ type DistilledSet private (card: DistilledCard, tensors: IReadOnlyDictionary<str
 
     static let checkHash (path: string) (expected: string) (mostBytes: int64) =
         try
-            use stream = File.OpenRead path
+            use stream = PlainFile.Open path
 
             if stream.Length > mostBytes then
                 Fail.error DataErrors.TooLarge $"'{path}' has {stream.Length} bytes, more than the {mostBytes} allowed."

@@ -161,6 +161,7 @@ type internal Composer(recipe: Recipe, catalog: IPluginCatalog, clock: TimeProvi
         let network = plugin.Create(ModelRequest(shape, classes, info))
         network.Module.``to`` device |> ignore
         network.Module.ToChannelsLast() |> ignore
+        NormGuard.attach $"the network of '{section.Role}'" network.Module
         network
 
     let factory =
@@ -171,7 +172,8 @@ type internal Composer(recipe: Recipe, catalog: IPluginCatalog, clock: TimeProvi
                     Fail.error
                         CoreErrors.RoleMissing
                         $"A new network like '{role}' is asked for; the recipe has no such role."
-                | section -> makeNetwork section key classes
+                | section ->
+                    DrawCheck.During($"Making a network like '{role}'", (fun () -> makeNetwork section key classes))
         }
 
     // The baseline starts from the same weights as the network it is compared with.
@@ -186,7 +188,10 @@ type internal Composer(recipe: Recipe, catalog: IPluginCatalog, clock: TimeProvi
 
             if not (String.IsNullOrEmpty section.Weights) then
                 let path = recipe.PathOf section.Weights
-                ModuleWeights.Load(network.Module, path) |> ignore
+
+                ModuleWeights.Load(network.Module, path, LoadOptions(RefuseNonFinite = true))
+                |> ignore
+
                 networks[section.Role] <- FileHash.sha256 path
 
             let role = RoleState(section.Role, network, true)
@@ -230,6 +235,7 @@ type internal Composer(recipe: Recipe, catalog: IPluginCatalog, clock: TimeProvi
 
             if not (isNull weighted.Loss.Module) then
                 weighted.Loss.Module.``to`` device |> ignore
+                NormGuard.attach $"the loss '{weighted.Id}'" weighted.Loss.Module
                 run.Modules[$"loss/{phase}/{weighted.Id}"] <- weighted.Loss.Module
 
             let taps = Dictionary<string, IReadOnlyCollection<string>>()
@@ -252,6 +258,7 @@ type internal Composer(recipe: Recipe, catalog: IPluginCatalog, clock: TimeProvi
 
             if not (isNull generator.Module) then
                 generator.Module.``to`` device |> ignore
+                NormGuard.attach $"the generator '{section.Name}'" generator.Module
                 run.Modules[$"generator/{section.Name}"] <- generator.Module
 
             made[section.Name] <- generator
@@ -298,12 +305,18 @@ type internal Composer(recipe: Recipe, catalog: IPluginCatalog, clock: TimeProvi
             |> Seq.map (fun (choice, _) -> choice.Loss.Id)
             |> Seq.toArray
 
-        let bind = Func<IReadOnlyList<WeightedLoss>>(fun () -> bound.Value)
+        let bind =
+            Func<IReadOnlyList<WeightedLoss>>(fun () -> DrawCheck.During("Binding the losses", (fun () -> bound.Value)))
+
 
         let context =
             PlanContext(name, run, plan, info, origin, factory, generators, bind, teaching, registry, exports)
 
-        phase.Stages <- strategy.Plan context
+        // What a plan draws from the default generators (initial weights, mostly) is the same in every process.
+        phase.Stages <-
+            (use _ = RandomScope.Use(key.Derive("plan-torch").Derive(name).Value)
+             strategy.Plan context)
+
         bound.Value |> ignore
 
         for struct (stage, count) in phase.Stages |> Seq.countBy _.Name |> Seq.map (fun (n, c) -> struct (n, c)) do

@@ -179,10 +179,8 @@ module internal Evaluator =
         else
             source.Count
 
-    let private batches (count: int64) (size: int64) =
-        [|
-            for first in 0L .. size .. count - 1L -> [| first .. min count (first + size) - 1L |]
-        |]
+    let private batches (source: IDataSource) (count: int64) (size: int64) =
+        SampleChoice.choose source count |> Array.chunkBySize (int size)
 
     let private read (source: IDataSource) (indices: int64[]) = Task.Run(fun () -> source.Read(ReadOnlyMemory indices))
 
@@ -191,7 +189,7 @@ module internal Evaluator =
         EvaluationContext(progress, run.Key.Derive("evaluation"), run.Device)
 
     let private eachBatch (run: LiveRun) (source: IDataSource) (count: int64) (size: int64) (action: Batch -> unit) =
-        let all = batches count size
+        let all = batches source count size
         let mutable next = read source all[0]
 
         for i in 0 .. all.Length - 1 do
@@ -216,8 +214,13 @@ module internal Evaluator =
         let size = run.EvaluationBatchOf(source, [||])
         eachBatch run data count size (fun batch -> batch |> Pipeline.apply run.Shared context |> action.Invoke)
 
-    /// Evaluates a role's network on a source. samples: at most so many, 0 for all.
-    let evaluate (run: LiveRun) (progress: Progress) (role: string) (source: string) (samples: int64) : Evaluation =
+    let private measure
+        (run: LiveRun)
+        (progress: Progress)
+        (role: string)
+        (source: string)
+        (samples: int64)
+        : Evaluation =
         let state = run.Role role
         let data = (run.Feed source).Source
         let count = countOf source data samples
@@ -243,4 +246,23 @@ module internal Evaluator =
         finally
             modules.train wasTraining
 
-        Evaluation(role, source, count, meter.Values(), meter.Confusion)
+        let values = meter.Values()
+
+        match values.TryGetValue "loss" with
+        | true, loss when not (Double.IsFinite loss) ->
+            Fail.error
+                TrainingErrors.EvaluationNotFinite
+                $"The loss of '{role}' on {count} samples of '{source}' is {loss}: the network's answers are not finite."
+        | _ -> ()
+
+        Evaluation(role, source, count, values, meter.Confusion)
+
+    /// Evaluates a role's network on a source. samples: at most so many, 0 for all. Raises KDP0706 where the loss is not
+    /// finite: an accuracy of such answers would be that of a guess.
+    let evaluate (run: LiveRun) (progress: Progress) (role: string) (source: string) (samples: int64) : Evaluation =
+        let apart () =
+            // A network that draws in evaluation mode too moves nothing in the step around it.
+            use _ = RandomScope.Use(run.Key.Derive("evaluation").Value)
+            measure run progress role source samples
+
+        DrawCheck.During($"Evaluating the role '{role}'", apart)

@@ -3,8 +3,10 @@ namespace KdPlugins.Core
 open System
 open System.Collections.Generic
 open System.IO
+open System.Text
 open System.Text.Json.Nodes
 open System.Threading
+open KdPlugins.Torch
 
 /// Where a sitting of a run ended.
 [<Sealed>]
@@ -20,8 +22,6 @@ type ExperimentEnd(state: SessionEnd, report: JsonObject) =
 [<AbstractClass; Sealed>]
 type Experiment private () =
 
-    static let reportPath (path: string) = Path.Combine(path, "report.json")
-
     static let seedFolder (path: string) (seed: int64) = Path.Combine(path, $"seed-{seed}")
 
     static let exitCode (options: SessionOptions) (cause: exn) =
@@ -34,16 +34,88 @@ type Experiment private () =
         folder.WriteStatus(RunState.Stopped, exitCode options (OperationCanceledException()), "stopped on request")
         ExperimentEnd(SessionEnd.Stopped, null)
 
+    // A run that diverged goes on from its newest checkpoint, which is a good one: others are not written.
+    static let offered (root: string) (saved: CheckpointInfo) (error: exn) : exn =
+        match error with
+        | :? KdException as failure when
+            Seq.contains failure.Code TrainingErrors.Diverged
+            && not (isNull saved)
+            && saved.Position.Step > 0L
+            ->
+            let place = $"The last good checkpoint is '{saved.Name}' ({saved.Position})."
+            let recipe = Path.Combine(root, "recipe.json")
+
+            let remedy =
+                $"{failure.Code.Remedy} To go on from there, change '{recipe}', then: kd resume {root} --override-changes"
+
+            KdException(failure.Code, $"{failure.Detail} {place}", remedy, failure)
+        | _ -> error
+
     static let failed (folder: RunFolder) (options: SessionOptions) (error: exn) =
         folder.TryWriteStatus(RunState.Failed, exitCode options error, error.Message)
         |> ignore
 
+    static let tellSkipped (saved: LoadedCheckpoint) (warn: Action<string>) =
+        if not (isNull saved) then
+            for reason in saved.Skipped do
+                warn.Invoke $"Checkpoint {reason}. The run goes on from '{saved.Info.Name}' ({saved.Position})."
+
+    // From an override on, the recipe in the folder is the one that is run.
+    static let keepRecipe (recipe: Recipe) (folder: RunFolder) (saved: LoadedCheckpoint) =
+        if not (isNull saved) && saved.Overridden.Count > 0 then
+            folder.WriteFile("recipe.json", Encoding.UTF8.GetBytes(recipe.ToResolvedJson()))
+
+    static let carryOut
+        (recipe: Recipe)
+        (folder: RunFolder)
+        (catalog: IPluginCatalog)
+        (options: SessionOptions)
+        (resume: ResumeOptions)
+        (root: string)
+        cancellation
+        =
+        use composition = Composer(recipe, catalog, options.Clock).Compose()
+        let finite = FiniteState composition
+
+        use saved =
+            Checkpoint.LoadNewest(folder, composition.Identity, resume, finite.Complaint)
+
+        FinishedRun.requireUnfinished composition folder saved
+
+        let warn =
+            Action<string>(fun message ->
+                if not (isNull options.Observer) then
+                    options.Observer.Warned message)
+
+        tellSkipped saved warn
+        use journal = new Journal(folder, saved, warn)
+        keepRecipe recipe folder saved
+        ProcessorCheck.warn composition journal.Warn
+        NetworkRecord.warn composition journal.Warn
+        Provenance.write composition folder.Path
+        use session = new Session(composition, folder, journal, finite, options)
+        session.Restore saved
+
+        try
+            match session.Run cancellation with
+            | SessionEnd.Done ->
+                let report = Finish(composition, folder, session, finite, options.Clock).Run()
+                folder.WriteStatus(RunState.Done, Nullable 0, "")
+                ExperimentEnd(SessionEnd.Done, report)
+            | _ -> stopped folder options
+        with error ->
+            match offered root session.Saved error with
+            | same when obj.ReferenceEquals(same, error) -> reraise ()
+            | other -> raise other
+
+    // root: what a resume is told, the folder itself or the one of all seeds.
     static let one
         (recipe: Recipe)
         (path: string)
         (catalog: IPluginCatalog)
         (options: SessionOptions)
         resume
+        (root: string)
         cancellation
         =
         use folder =
@@ -56,25 +128,7 @@ type Experiment private () =
             options.Observer.RunStarted(recipe.Seeds[0], folder.Path)
 
         try
-            use composition = Composer(recipe, catalog, options.Clock).Compose()
-            use saved = Checkpoint.LoadNewest(folder, composition.Identity, resume)
-
-            let warn (message: string) =
-                if not (isNull options.Observer) then
-                    options.Observer.Warned message
-
-            use journal = new Journal(folder, saved, warn)
-            ProcessorCheck.warn composition journal.Warn
-            Provenance.write composition folder.Path
-            use session = new Session(composition, folder, journal, options)
-            session.Restore saved
-
-            match session.Run cancellation with
-            | SessionEnd.Done ->
-                let report = Finish(composition, folder, session, options.Clock).Run()
-                folder.WriteStatus(RunState.Done, Nullable 0, "")
-                ExperimentEnd(SessionEnd.Done, report)
-            | _ -> stopped folder options
+            carryOut recipe folder catalog options resume root cancellation
         with error ->
             failed folder options error
             reraise ()
@@ -102,12 +156,6 @@ type Experiment private () =
                 Prepare = recipe.Prepare |> Seq.filter (_.Once >> not) |> Seq.toArray
             }
 
-    static let finished (path: string) =
-        if File.Exists(reportPath path) then
-            JsonNode.Parse(File.ReadAllText(reportPath path)).AsObject()
-        else
-            null
-
     static let several
         (recipe: Recipe)
         (path: string)
@@ -130,26 +178,48 @@ type Experiment private () =
                 if not isStopped then
                     let sub = seedFolder path seed
 
-                    match finished sub with
+                    match FinishedRun.report sub with
                     | null ->
-                        match one (forSeed recipe path seed) sub catalog options resume cancellation with
+                        match one (forSeed recipe path seed) sub catalog options resume path cancellation with
                         | ended when ended.State = SessionEnd.Done -> reports.Add ended.Report
                         | _ -> isStopped <- true
-                    | report -> reports.Add report
+                    | report ->
+                        if seed = recipe.Seeds[0] then
+                            FinishedRun.requireRecipe (forSeed recipe path seed) path sub report
+
+                        reports.Add report
 
             if isStopped then
                 stopped folder options
             else
                 let report = SeedReport.combine recipe.Seeds reports
-                RunJson.write (reportPath path) report
+                RunJson.write (FinishedRun.pathOf path) report
                 folder.WriteStatus(RunState.Done, Nullable 0, "")
                 ExperimentEnd(SessionEnd.Done, report)
         with error ->
             failed folder options error
             reraise ()
 
-    /// Starts a run in a folder, or goes on with the run that is there. With several seeds every seed has a folder
-    /// "seed-<n>" below it, and the report has means and deviations.
+    /// The report of the run in a folder if it is done; null where there is something left to do, such as seeds that were
+    /// added. recipe: what the folder's recipe.json says.
+    /// Raises KDP0616 where the run is done with another recipe.
+    static member Finished(recipe: Recipe, path: string) : JsonObject =
+        match FinishedRun.report path with
+        | null -> null
+        | report ->
+            let hasAll = FinishedRun.hasAll recipe path report
+
+            let sub =
+                if recipe.Seeds.Count = 1 then
+                    path
+                else
+                    seedFolder path recipe.Seeds[0]
+
+            FinishedRun.requireRecipe (forSeed recipe path recipe.Seeds[0]) path sub report
+            if hasAll then report else null
+
+    /// Starts a run in a folder, or goes on with the run that is there; one that is done gives its report. With several
+    /// seeds every seed has a folder "seed-<n>" below it, and the report has means and deviations.
     /// Raises KDP02xx to KDP07xx for whatever does not fit or fails; what was saved before is intact then.
     static member Run
         (
@@ -160,7 +230,7 @@ type Experiment private () =
             resume: ResumeOptions,
             cancellation: CancellationToken
         ) : ExperimentEnd =
-        if recipe.Seeds.Count = 1 then
-            one recipe path catalog options resume cancellation
-        else
-            several recipe path catalog options resume cancellation
+        match Experiment.Finished(recipe, path) with
+        | report when not (isNull report) -> ExperimentEnd(SessionEnd.Done, report)
+        | _ when recipe.Seeds.Count = 1 -> one recipe path catalog options resume path cancellation
+        | _ -> several recipe path catalog options resume cancellation

@@ -121,7 +121,8 @@ type internal Feed
             start next
 
         let began = clock.GetTimestamp()
-        let batch = pending[n].GetAwaiter().GetResult()
+        let read () = pending[n].GetAwaiter().GetResult()
+        let batch = DrawCheck.During($"Reading the source '{name}'", read)
         waited <- waited + clock.GetElapsedTime began
         pending.Remove n |> ignore
 

@@ -29,7 +29,8 @@ type internal RoleResult
 
 /// The end of a run: numbers on data that chose nothing, the networks as files, the report.
 [<Sealed>]
-type internal Finish(composition: Composition, folder: RunFolder, session: Session, clock: TimeProvider) =
+type internal Finish
+    (composition: Composition, folder: RunFolder, session: Session, finite: FiniteState, clock: TimeProvider) =
     let run = composition.Run
 
     let source =
@@ -84,10 +85,11 @@ type internal Finish(composition: Composition, folder: RunFolder, session: Sessi
             else
                 RoleResult(role, parameters, last, evaluate role, Nullable best.Epoch))
 
-    let card (role: string) (weights: string) =
+    let card (role: string) (weights: string) (found: Evaluation) =
         let info = composition.Data.Info
-        let metadata = Dictionary<string, string>()
-        metadata["format"] <- "pt"
+        let record = NetworkRecord.ofNetwork composition role weights found
+
+        let metadata = Dictionary<string, string>(NetworkRecord.metadata record)
         metadata["kd.role"] <- role
         metadata["kd.recipe"] <- composition.Recipe.Name
         metadata["kd.method"] <- composition.Recipe.Strategy.Id
@@ -96,8 +98,14 @@ type internal Finish(composition: Composition, folder: RunFolder, session: Sessi
         metadata["kd.input"] <- String.Join("x", info.InputShape)
         metadata["kd.classes"] <- string info.Classes
         metadata["kd.class-names"] <- String.Join("\n", info.ClassNames)
-        metadata["kd.mean"] <- String.Join(",", info.Mean |> Seq.map (fun m -> m.ToString("R")))
-        metadata["kd.std"] <- String.Join(",", info.Std |> Seq.map (fun s -> s.ToString("R")))
+
+        // What evaluations did to images, where these two say it.
+        match record["normalisation"] with
+        | :? JsonObject as n ->
+            for name in [ "mean"; "std" ] do
+                metadata[$"kd.{name}"] <- String.Join(",", n[name].AsArray() |> Seq.map _.ToJsonString())
+        | _ -> ()
+
         metadata["kd.data"] <- composition.Data.Fingerprint
 
         for entry in composition.Identity.Networks do
@@ -107,13 +115,14 @@ type internal Finish(composition: Composition, folder: RunFolder, session: Sessi
 
     let pathOf (role: string) (suffix: string) = Path.Combine(folder.Path, $"{role}{suffix}.safetensors")
 
-    let saveLast (role: string) =
-        ModuleWeights.Save((run.Role role).Network.Module, pathOf role "-last", card role "last")
-        |> ignore
+    let write (role: string) (suffix: string) (weights: string) (found: Evaluation) =
+        finite.RequireNetwork role
+        ModuleWeights.Save((run.Role role).Network.Module, pathOf role suffix, card role weights found)
+
+    let saveLast (role: string) (found: Evaluation) = write role "-last" "last" found |> ignore
 
     let save (result: RoleResult) =
-        let network = (run.Role result.Role).Network.Module
-        saveLast result.Role
+        saveLast result.Role result.Last
 
         withBest result.Role (fun best ->
             let which =
@@ -122,7 +131,7 @@ type internal Finish(composition: Composition, folder: RunFolder, session: Sessi
                 else
                     $"best on validation, epoch {best.Epoch}"
 
-            ModuleWeights.Save(network, pathOf result.Role "", card result.Role which))
+            write result.Role "" which result.Best)
 
     let metric (result: RoleResult) (name: string) =
         let pair = JsonObject()
@@ -159,6 +168,7 @@ type internal Finish(composition: Composition, folder: RunFolder, session: Sessi
             let target = Path.Combine(folder.Path, "outputs", export.Name)
             Directory.CreateDirectory target |> ignore
             export.Write.Invoke target
+            NetworkRecord.write composition target
 
     /// Evaluates, writes networks, outputs and report.json; gives the report.
     member _.Run() : JsonObject =
@@ -176,7 +186,7 @@ type internal Finish(composition: Composition, folder: RunFolder, session: Sessi
             |> Seq.map _.Role
             |> Seq.distinct
             |> Seq.except reported do
-            saveLast role
+            saveLast role Unchecked.defaultof<_>
 
         exportFiles ()
 

@@ -3,12 +3,14 @@ namespace KdPlugins.Core
 open System.Collections.Generic
 open TorchSharp
 open TorchSharp.Modules
+open KdPlugins.Torch
 open KdPlugins.Torch.Optim
 
 /// The optimisers of a run: one per trainable, made when it is first used, kept for as long as the run.
 [<Sealed>]
 type internal Optimisers(training: TrainingPlan) =
     let made = Dictionary<string, struct (Trainable * NamedOptimizer)>()
+    let watches = Dictionary<string, GradientWatch>()
 
     let settings (trainable: Trainable) =
         if isNull trainable.Optimiser then
@@ -30,6 +32,42 @@ type internal Optimisers(training: TrainingPlan) =
                 CoreErrors.WrongCombination
                 $"The trainable '{trainable.Name}' asks for the optimiser '{other}'; there are sgd, adam, adamw, lars."
 
+    let gradients (trainable: Trainable) =
+        [|
+            for struct (name, p) in trainable.Parameters do
+                match p.grad with
+                | null -> ()
+                | gradient -> KeyValuePair(name, gradient)
+        |]
+
+    let explain (trainable: Trainable) (progress: Progress) (all: KeyValuePair<string, Tensor>[]) =
+        match NonFinite.In all with
+        | none when none.Count = 0 -> ()
+        | bad ->
+            Fail.error
+                TrainingErrors.GradientNotFinite
+                $"The gradient of '{trainable.Name}' is not finite at {progress}: {NonFiniteTensor.Describe bad}. The step was not taken."
+
+    // On a GPU asking would wait for the device in every step; there CheckGradients tells, some steps later.
+    let watch (trainable: Trainable) (progress: Progress) =
+        match gradients trainable with
+        | [||] -> ()
+        | all ->
+            let device = all[0].Value.device
+
+            let seen =
+                match watches.TryGetValue trainable.Name with
+                | true, seen -> seen
+                | _ ->
+                    let seen = new GradientWatch(device)
+                    watches[trainable.Name] <- seen
+                    seen
+
+            seen.See(all |> Array.map _.Value)
+
+            if device.``type`` = DeviceType.CPU && seen.HasFound then
+                explain trainable progress all
+
     let clip (s: OptimiserSettings) (trainable: Trainable) =
         let parameters () = trainable.Parameters |> Seq.map (fun struct (_, p) -> p)
 
@@ -44,7 +82,9 @@ type internal Optimisers(training: TrainingPlan) =
         match made.TryGetValue trainable.Name with
         | true, struct (_, optimiser) -> optimiser
         | _ ->
-            let optimiser = make trainable
+            let optimiser =
+                DrawCheck.During($"Making the optimiser of '{trainable.Name}'", (fun () -> make trainable))
+
             made[trainable.Name] <- struct (trainable, optimiser)
             optimiser
 
@@ -58,9 +98,11 @@ type internal Optimisers(training: TrainingPlan) =
 
         (settings trainable).LearningRate * schedule.Invoke progress
 
-    /// Clips the gradients that are there and steps at the schedule's rate.
+    /// Clips the gradients that are there and steps at the schedule's rate. Raises KDP0704 where one is not finite, on a
+    /// GPU only when CheckGradients asks.
     member this.Step(trainable: Trainable, progress: Progress) =
         let optimiser = this.Of trainable
+        watch trainable progress
         clip (settings trainable) trainable
         let rate = this.Rate(trainable, progress)
 
@@ -68,6 +110,14 @@ type internal Optimisers(training: TrainingPlan) =
             group.LearningRate <- rate
 
         optimiser.step () |> ignore
+
+    /// Waits for the device. Raises KDP0704 where a gradient of a step up to this one was not finite.
+    member _.CheckGradients(progress: Progress) =
+        for seen in watches do
+            if seen.Value.HasFound then
+                Fail.error
+                    TrainingErrors.GradientNotFinite
+                    $"A gradient of '{seen.Key}' was not finite in one of the steps up to {progress}."
 
     /// Forgets an optimiser: the next use makes a new one.
     member _.Restart(trainable: Trainable) =
@@ -84,3 +134,6 @@ type internal Optimisers(training: TrainingPlan) =
         member _.Dispose() =
             for struct (_, optimiser) in made.Values do
                 optimiser.Dispose()
+
+            for seen in watches.Values do
+                seen.Dispose()

@@ -9,6 +9,19 @@ open KdPlugins.Torch
 [<Sealed>]
 type internal RoleState(name: string, network: INetwork, isFromRecipe: bool) =
     let mutable frozen: INetwork = null
+    let mutable frozenAt = 0L
+
+    // A process freezes when it first needs to, a resumed one in another step than the uninterrupted one: outside of what
+    // that step draws. And what is made outlives the step.
+    let freeze (freezable: IFreezableNetwork) (dtype: torch.ScalarType) =
+        use scope = torch.NewDisposeScope()
+        use _ = RandomScope.Use 0UL
+
+        let made =
+            DrawCheck.During($"Freezing the role '{name}'", (fun () -> freezable.Freeze dtype))
+
+        scope.Detach(scope.DisposablesView) |> ignore
+        made
 
     /// The role.
     member _.Name = name
@@ -28,17 +41,24 @@ type internal RoleState(name: string, network: INetwork, isFromRecipe: bool) =
     /// The augmentations of this role's view, after the shared ones.
     member val Augmentations: IReadOnlyList<IAugmentation> = [||] with get, set
 
+    /// A number for the present weights: another one after any of them was changed in place or replaced.
+    member _.Weights = TensorVersion.Of network.Module
+
     /// The network to run without graph: a faster form where there is one and the weights stay as they are.
-    member this.Inference(device: torch.Device, dtype: torch.ScalarType) : INetwork =
+    /// weights: the present value of Weights.
+    member this.Inference(device: torch.Device, dtype: torch.ScalarType, weights: int64) : INetwork =
         match network with
         | :? IFreezableNetwork as freezable when this.MayFreeze && device.``type`` = DeviceType.CPU ->
+            // A strategy that changes weights without a trainable gets a new copy each time: what is answered may not
+            // depend on when the process began.
+            if weights <> frozenAt then
+                this.DropFrozen()
+
             if isNull frozen then
-                // It outlives the step in which it is first needed.
-                use scope = torch.NewDisposeScope()
                 // Where bfloat16 is emulated, float32 is several times faster, and more exact.
                 let native = dtype <> torch.ScalarType.BFloat16 || Autocast.IsNativeOnCpu
-                frozen <- freezable.Freeze(if native then dtype else torch.ScalarType.Float32)
-                scope.Detach(scope.DisposablesView) |> ignore
+                frozen <- freeze freezable (if native then dtype else torch.ScalarType.Float32)
+                frozenAt <- weights
 
             frozen
         | _ -> network

@@ -22,7 +22,10 @@ type internal PhaseState(phase: string, run: LiveRun, registry: IStateRegistry) 
     let place (name: string) = if phase = "" then name else $"{phase}/{name}"
 
     interface IStateRegistry with
-        member _.Register(name: string, state: torch.nn.Module) = run.Modules[$"state/{place name}"] <- state
+        member _.Register(name: string, state: torch.nn.Module) =
+            NormGuard.attach $"the state '{place name}'" state
+            run.Modules[$"state/{place name}"] <- state
+
         member _.Register(name: string, state: Parameter) = registry.Register(place name, state)
         member _.Counter(name, initial) = registry.Counter(place name, initial)
         member _.Pool(name, capacity) = registry.Pool(place name, capacity)
@@ -82,6 +85,7 @@ type internal PlanContext
 
             network.Module.``to`` run.Device |> ignore
             network.Module.ToChannelsLast() |> ignore
+            NormGuard.attach $"the network of '{role}'" network.Module
             run.Roles[role] <- RoleState(role, network, false)
             run.Modules[$"role/{role}"] <- network.Module
 

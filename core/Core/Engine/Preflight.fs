@@ -188,6 +188,8 @@ type internal Trial(composition: Composition, options: PreflightOptions) =
 
     /// Tries everything.
     member _.Run() : PreflightReport =
+        let warnings = List<string>()
+        NetworkRecord.warn composition warnings.Add
         let roles = run.Roles.Values |> Seq.sortBy _.Name |> Seq.map trace |> Seq.toArray
 
         let reporting =
@@ -244,6 +246,7 @@ type internal Trial(composition: Composition, options: PreflightOptions) =
             PeakMemoryBytes = Process.GetCurrentProcess().PeakWorkingSet64
             CheckpointBytes = checkpoint
             DiskBytes = int64 recipe.Seeds.Count * (kept * checkpoint + exported)
+            Warnings = warnings
         }
 
 /// Looking at a recipe or at a network without making a run.
@@ -257,11 +260,19 @@ type Preflight private () =
         Trial(composition, options).Run()
 
     /// Evaluates a weight file in a role of a recipe. source: null for the test set where there is one, else the
-    /// validation set. samples: at most so many, 0 for all. Raises KDP0301 for a role that the recipe does not fill,
-    /// KDP0305 for an unknown source, KDP05xx for the weights.
+    /// validation set. samples: at most so many, chosen as IStepContext.Evaluate does, 0 for all. warn: told of what is
+    /// doubtful, such as weights whose record says that they were made for other inputs; null for nobody. Raises KDP0301
+    /// for a role that the recipe does not fill, KDP0305 for an unknown source, KDP05xx for the weights.
     static member Evaluate
-        (recipe: Recipe, catalog: IPluginCatalog, role: string, weights: string, source: string, samples: int64)
-        : Evaluation =
+        (
+            recipe: Recipe,
+            catalog: IPluginCatalog,
+            role: string,
+            weights: string,
+            source: string,
+            samples: int64,
+            warn: Action<string>
+        ) : Evaluation =
         if isNull (box (recipe.Model role)) then
             let known = String.Join(", ", recipe.Models |> Seq.map _.Role)
             Fail.error CoreErrors.RoleMissing $"The role '{role}' is asked for; the recipe has: {known}."
@@ -278,6 +289,9 @@ type Preflight private () =
             }
 
         use composition = Composer(recipe, catalog, TimeProvider.System).Compose()
+
+        if not (isNull warn) then
+            NetworkRecord.warn composition warn.Invoke
 
         let source =
             match source with

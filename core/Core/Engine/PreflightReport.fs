@@ -115,4 +115,7 @@ type PreflightReport =
 
         /// Checkpoints that are kept and exported networks, of all seeds.
         DiskBytes: int64
+
+        /// What is doubtful, such as weights whose record says that they were made for other inputs.
+        Warnings: IReadOnlyList<string>
     }

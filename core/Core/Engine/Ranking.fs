@@ -88,6 +88,9 @@ type RankingOptions() =
     /// Told of every candidate's name, deviation and seconds when it is measured; null for nobody.
     member val Measured: Action<string, double, double> = null with get, set
 
+    /// Told of what is doubtful, such as weights whose record says that they were made for other inputs; null for nobody.
+    member val Warned: Action<string> = null with get, set
+
     /// Looked at between steps.
     member val Cancellation = CancellationToken.None with get, set
 
@@ -285,6 +288,10 @@ type AugmentationRanking private () =
         roles.Add options.Teacher |> ignore
         let composer = Composer(reduced recipe roles, catalog, options.Clock)
         use composition = composer.ComposeNetworks()
+
+        if not (isNull options.Warned) then
+            NetworkRecord.warn composition options.Warned.Invoke
+
         let run = composition.Run
         let batch = min recipe.Training.BatchSize (run.Feed "train").Source.Count
         let perGroup = max 1L (int64 (Math.Round(float options.GroupSamples / float batch)))

@@ -37,7 +37,8 @@ type SessionEnd =
 
 /// Carries out a composed run in its folder, from wherever its newest checkpoint stands.
 [<Sealed>]
-type internal Session(composition: Composition, folder: RunFolder, journal: Journal, options: SessionOptions) =
+type internal Session
+    (composition: Composition, folder: RunFolder, journal: Journal, finite: FiniteState, options: SessionOptions) =
     let run = composition.Run
     let recipe = composition.Recipe
     let reports = Reports()
@@ -45,6 +46,7 @@ type internal Session(composition: Composition, folder: RunFolder, journal: Jour
     let clock = options.Clock
     let keep = KeepPolicy(int recipe.Checkpoints.Keep)
     let mutable cursor = Cursor()
+    let mutable saved: CheckpointInfo = null
     let mutable lastSave = clock.GetTimestamp()
     let mutable stepBegan = clock.GetTimestamp()
     let mutable stageSamples = 0L
@@ -63,9 +65,14 @@ type internal Session(composition: Composition, folder: RunFolder, journal: Jour
         use _ = torch.NewDisposeScope()
         cursor.NotePeakMemory()
         let content = Snapshot.take composition cursor bests stageEnd
-        let info = Checkpoint.Save(folder, content, composition.Identity, keep)
+
+        match finite.Complaint content with
+        | null -> ()
+        | found -> Fail.error TrainingErrors.StateNotFinite $"{found}, at {progress}. This state was not saved."
+
+        saved <- Checkpoint.Save(folder, content, composition.Identity, keep)
         lastSave <- clock.GetTimestamp()
-        tell _.CheckpointWritten(progress, info.Path)
+        tell _.CheckpointWritten(progress, saved.Path)
 
     let evaluate (progress: Progress) (role: string) (source: string) (samples: int64) =
         use _ = torch.NewDisposeScope()
@@ -75,6 +82,8 @@ type internal Session(composition: Composition, folder: RunFolder, journal: Jour
         found
 
     let writeMeans (progress: Progress) =
+        run.Optimisers.CheckGradients progress
+
         if not reports.IsEmpty then
             let values = Dictionary<string, double>(reports.Read())
 
@@ -176,7 +185,7 @@ type internal Session(composition: Composition, folder: RunFolder, journal: Jour
 
             member _.OnFailure(context, _, error) =
                 match error with
-                | :? KdException as failure when failure.Code.Id = TrainingErrors.NotFinite.Id ->
+                | :? KdException as failure when Seq.contains failure.Code TrainingErrors.Diverged ->
                     FailureDump.write folder context.Drawn
                 | _ -> ()
 
@@ -234,9 +243,10 @@ type internal Session(composition: Composition, folder: RunFolder, journal: Jour
             true
 
     /// Goes on from a checkpoint; null to begin.
-    member _.Restore(saved: LoadedCheckpoint) =
-        if not (isNull saved) then
-            cursor <- Snapshot.put composition saved bests
+    member _.Restore(from: LoadedCheckpoint) =
+        if not (isNull from) then
+            cursor <- Snapshot.put composition from bests
+            saved <- from.Info
 
     /// Runs until all phases are done or the token is cancelled.
     member _.Run(cancellation: CancellationToken) : SessionEnd =
@@ -258,6 +268,9 @@ type internal Session(composition: Composition, folder: RunFolder, journal: Jour
 
     /// The best states, by stage.
     member _.Bests = bests
+
+    /// The newest checkpoint that the run can go on from; null for none.
+    member _.Saved = saved
 
     /// Where the run stands.
     member _.Cursor = cursor

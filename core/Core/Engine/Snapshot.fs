@@ -49,9 +49,25 @@ module internal Snapshot =
 
     let private moduleSection (m: string) = section "module" m
 
+    /// The section of a role's network.
+    let networkSection (role: string) = moduleSection $"role/{role}"
+
     let private optimiserSection (phase: Phase) (trainable: string) = section "optimiser" $"{phase.Name}/{trainable}"
 
     let private bestSection (stage: string) (m: string) = section "best" $"{stage}/{m}"
+
+    /// Whether a section holds the tensors of another, a module's, as they are or as they were at their best.
+    let isOfModule (m: string) (section: string) =
+        section = m
+        || (section.StartsWith("best.", StringComparison.Ordinal)
+            && section.EndsWith(m.Substring(m.IndexOf '.' + 1), StringComparison.Ordinal))
+
+    /// Modules and what strategies registered.
+    let addModules (composition: Composition) (content: CheckpointContent) =
+        for entry in composition.Run.Modules do
+            content.Sections[moduleSection entry.Key] <- ModuleWeights.State entry.Value
+
+        composition.Registry.Export content
 
     /// Everything that the next step depends on. What it gathers is valid until the run goes on.
     let take (composition: Composition) (cursor: Cursor) (bests: Bests) (stageEnd: bool) : CheckpointContent =
@@ -64,11 +80,7 @@ module internal Snapshot =
             RunPosition(phase.StageName stage, index + cursor.Stage, cursor.Step, cursor.RunStep, "steps")
 
         let content = CheckpointContent(position, IsStageEnd = stageEnd)
-
-        for entry in run.Modules do
-            content.Sections[moduleSection entry.Key] <- ModuleWeights.State entry.Value
-
-        composition.Registry.Export content
+        addModules composition content
 
         for entry in phase.Optimisers.All do
             let struct (_, optimiser) = entry.Value

@@ -6,6 +6,12 @@ open System
 [<Sealed>]
 type internal SubsetSource(source: IDataSource, picked: int64[]) =
 
+    /// What they are picked from.
+    member _.Source = source
+
+    /// Their numbers in it.
+    member _.Picked = picked
+
     interface IDataSource with
         member _.Count = int64 picked.Length
 

@@ -6,39 +6,6 @@ open System.Threading
 open TorchSharp
 open KdPlugins.Torch
 
-/// The failures of training.
-[<AbstractClass; Sealed>]
-type TrainingErrors private () =
-
-    static let notFinite =
-        ErrorCode(
-            "KDP0701",
-            "a loss is not finite",
-            "Lower the learning rate or the loss's weight, or look at the batch that was saved."
-        )
-
-    static let notScalar =
-        ErrorCode("KDP0702", "an objective is not a scalar", "Reduce the objective to one value.")
-
-    static let noGradient =
-        ErrorCode(
-            "KDP0703",
-            "an objective does not depend on what is trained",
-            "Compute it from outputs of roles that the stage trains."
-        )
-
-    /// A loss became NaN or infinite.
-    static member NotFinite = notFinite
-
-    /// An objective has more than one value.
-    static member NotScalar = notScalar
-
-    /// An objective has no graph.
-    static member NoGradient = noGradient
-
-    /// Every entry.
-    static member All: IReadOnlyList<ErrorCode> = [| notFinite; notScalar; noGradient |]
-
 /// One step, as the engine carries it out.
 /// batches: how many the objective of an update is computed on.
 [<Sealed>]
@@ -60,9 +27,7 @@ type internal StepContext
     let calls = Dictionary<string, int64>()
     let values = Dictionary<string, float>()
 
-    let kept =
-        Dictionary<struct (string * nativeint), struct (HashSet<string> * ModelOutput)>()
-
+    let mutable answers = Answers []
     let terms = Dictionary<string, Tensor>()
     let drawn = DrawnBatches scope
     let mutable ended: string = null
@@ -111,35 +76,25 @@ type internal StepContext
 
         ModelOutput(toFloat32 output.Logits, toFloat32 output.Embedding, features)
 
-    // What a role has answered already: to this input, or to the batch that it was picked from. Null where it has not.
-    let rec answered (role: RoleState) (batch: Batch) (taps: HashSet<string>) : ModelOutput =
-        let place = struct (role.Name, batch.Input.Handle)
-
-        match kept.TryGetValue place with
-        | true, struct (have, output) when taps.IsSubsetOf have -> output
-        | _ when isNull batch.PickedFrom || role.IsTrained -> null
-        | _ ->
-            match answered role batch.PickedFrom taps with
-            | null -> null
-            | whole ->
-                use _ = torch.no_grad ()
-                let output = whole.Select batch.PickedRows
-                kept[place] <- struct (HashSet output.Features.Keys, output)
-                output
-
     let withoutGraph (role: RoleState) (batch: Batch) (taps: HashSet<string>) =
-        match answered role batch taps with
-        | null ->
+        let weights = if role.IsTrained then 0L else role.Weights
+
+        let compute () =
             use _ = torch.no_grad ()
             use _ = run.PrecisionScope()
-            let network = role.Inference(run.Device, run.Training.Precision)
-            let output = network.Forward(batch.Input, batch.Mask, taps) |> widen
+            let network = role.Inference(run.Device, run.Training.Precision, weights)
+            network.Forward(batch.Input, batch.Mask, taps) |> widen
 
-            if not role.IsTrained then
-                kept[struct (role.Name, batch.Input.Handle)] <- struct (taps, output)
-
-            output
-        | output -> output
+        // A trained role may behave otherwise each time (dropout).
+        if role.IsTrained then
+            compute ()
+        else
+            match answers.Find(role, weights, batch, taps) with
+            | null ->
+                let output = compute ()
+                answers.Keep(role, weights, batch, taps, output)
+                output
+            | output -> output
 
     let explainNotFinite (total: float) =
         let bad =
@@ -189,7 +144,8 @@ type internal StepContext
 
         while go do
             use memory = StepScope.Begin()
-            let outside = Dictionary kept
+            let outside = answers
+            answers <- outside.Copy()
             let value = drawn.InPart(memory, (fun () -> compute objective))
             let samples = drawn.PartSamples
 
@@ -220,10 +176,7 @@ type internal StepContext
                 )
 
             // What was answered to this batch dies with it.
-            kept.Clear()
-
-            for entry in outside do
-                kept[entry.Key] <- entry.Value
+            answers <- outside
 
             // An objective without a batch would compute the same again.
             go <- samples > 0L && drawn.Part + 1L < batches

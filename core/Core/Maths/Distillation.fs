@@ -36,6 +36,7 @@ let LogProbabilities (logits: Tensor, temperature: double) =
 
     torch.nn.functional.log_softmax (scaled, ClassDimension logits)
 
+[<Formula("kl-divergences", Description = "t^2 KL(teacher || student) of every position")>]
 let KlDivergences (student: Tensor, teacher: Tensor, temperature: double) =
     sameShape "The divergence of teacher and student" student "the student's logits" teacher "the teacher's logits"
     let logQ = LogProbabilities(student, temperature)
@@ -46,6 +47,7 @@ let KlDivergences (student: Tensor, teacher: Tensor, temperature: double) =
 let KlDivergence (student: Tensor, teacher: Tensor, temperature: double) =
     KlDivergences(student, teacher, temperature).mean()
 
+[<Formula("soft-cross-entropy", Description = "the mean of -sum p log softmax")>]
 let SoftCrossEntropy (logits: Tensor, probabilities: Tensor) =
     sameShape "The cross-entropy with soft targets" logits "the logits" probabilities "the targets"
     LogProbabilities(logits, 1.0).mul(widened probabilities).sum(ClassDimension logits).mean().neg()

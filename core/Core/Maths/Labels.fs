@@ -6,6 +6,7 @@ open System.Globalization
 open TorchSharp
 open KdPlugins.Torch
 
+[<Formula("blend", Description = "share * values + (1 - share) * values[partners]")>]
 let Blend (values: Tensor, partners: Tensor, share: double) =
     if not (share >= 0.0 && share <= 1.0) then
         let got = share.ToString CultureInfo.InvariantCulture
@@ -18,6 +19,7 @@ let Blend (values: Tensor, partners: Tensor, share: double) =
 
     values.mul(share.ToScalar()).add(values.index_select(0L, partners).mul((1.0 - share).ToScalar()))
 
+[<Formula("mean-logits", Description = "the mean of several teachers' logits")>]
 let MeanLogits (logits: IReadOnlyList<Tensor>) =
     if logits.Count = 0 then
         Fail.error TorchErrors.BadArgument "The mean of teachers' logits needs at least one teacher."

@@ -5,6 +5,7 @@ open System.Collections.Generic
 open TorchSharp
 open KdPlugins.Torch
 
+[<Formula("moments", Description = "mean and biased variance per channel")>]
 let Moments (activations: Tensor) : struct (Tensor * Tensor) =
     let wide =
         match activations.dtype with
@@ -15,9 +16,11 @@ let Moments (activations: Tensor) : struct (Tensor * Tensor) =
     let others = Array.append [| 0L |] [| 2L .. wide.dim () - 1L |]
     struct (wide.mean others, wide.var (others, unbiased = false))
 
+[<Formula("statistics-gap", Description = "||var - running var|| + ||mean - running mean||")>]
 let StatisticsGap (mean: Tensor, variance: Tensor, runningMean: Tensor, runningVariance: Tensor) =
     variance.sub(runningVariance).norm().add(mean.sub(runningMean).norm())
 
+[<Formula("weighted-gap", Description = "first * gaps.0 + the sum of the others")>]
 let WeightedGap (gaps: IReadOnlyList<Tensor>, first: double) =
     if gaps.Count = 0 then
         Fail.error TorchErrors.BadArgument "The sum of statistics' gaps needs at least one."
@@ -30,6 +33,7 @@ let WeightedGap (gaps: IReadOnlyList<Tensor>, first: double) =
     else
         weighted.add (torch.stack(rest).sum())
 
+[<Formula("pixel-range", Description = "the values that normalised images can have")>]
 let PixelRange (mean: IReadOnlyList<double>, std: IReadOnlyList<double>) : struct (Tensor * Tensor) =
     if mean.Count <> std.Count then
         Fail.error CoreErrors.ShapesDiffer $"There are {mean.Count} means and {std.Count} deviations of channels."
@@ -39,9 +43,11 @@ let PixelRange (mean: IReadOnlyList<double>, std: IReadOnlyList<double>) : struc
 
     struct (each (fun m s -> -m / s), each (fun m s -> (1.0 - m) / s))
 
+[<Formula("roll", Description = "images moved down and right, around the edges")>]
 let Roll (images: Tensor, down: int64, right: int64) =
     images.roll (ReadOnlySpan [| down; right |], ReadOnlySpan [| 2L; 3L |])
 
+[<Formula("crop-and-resize", Description = "a part of all images brought back to their size")>]
 let CropAndResize (images: Tensor, top: int64, left: int64, height: int64, width: int64) =
     let part = images.narrow(2L, top, height).narrow(3L, left, width)
 
@@ -74,4 +80,5 @@ let DrawCrop (random: SeededRandom, height: int64, width: int64) : struct (int64
     |> Seq.tryPick id
     |> Option.defaultValue (struct (0L, 0L, height, width))
 
+[<Formula("cosine-decay", Description = "(1 + cos(pi step / total)) / 2")>]
 let CosineDecay (step: int64, total: int64) = 0.5 * (1.0 + Math.Cos(Math.PI * float step / float total))

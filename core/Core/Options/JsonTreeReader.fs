@@ -48,11 +48,10 @@ type private Cursor(bytes: byte[], origin: string) =
 /// An object or array that is not closed yet.
 [<Sealed; AllowNullLiteral>]
 type private Frame(isObject: bool, place: JsonPlace, path: JsonPath) =
-    let names = HashSet<string>()
+    let names = if isObject then HashSet<string>() else null
 
     member _.Place = place
     member _.Path = path
-    member _.Items = List<JsonTree>()
     member val Members = List<JsonMember>()
     member val Elements = List<JsonTree>()
     member val Name: string = null with get, set

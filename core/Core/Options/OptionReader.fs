@@ -179,6 +179,13 @@ type internal OptionReader(failures: FailureSink, keepsBroken: bool) =
                 shape.Members
                 values
 
+        Array.iter2
+            (fun (m: OptionMember) (value: obj) ->
+                if m.IsPath then
+                    this.Paths(Key m.Key :: path, value))
+            shape.Members
+            filled
+
         let instance = OptionsShapes.make shape filled
 
         Array.iter2
@@ -196,6 +203,18 @@ type internal OptionReader(failures: FailureSink, keepsBroken: bool) =
         else
             ValueNone
 
+    member private this.Paths(path: JsonPath, value: obj) =
+        match value with
+        | :? string as text -> failures.AddPath(path, text)
+        | :? IDictionary as map ->
+            for key in map.Keys do
+                this.Paths(Key(string key) :: path, map[key])
+        | :? IEnumerable as items ->
+            items
+            |> Seq.cast<obj>
+            |> Seq.iteri (fun i item -> this.Paths(Item i :: path, item))
+        | _ -> ()
+
     member private _.UnknownKeys(path: JsonPath, shape: OptionsShape, node: JsonTree) =
         let known = shape.Members |> Array.map _.Key
 
@@ -208,15 +227,8 @@ type internal OptionReader(failures: FailureSink, keepsBroken: bool) =
                         "one of " + String.Join(", ", known)
 
                 let found = $"unknown key '{m.Name}'"
-
-                failures.AddAt(
-                    m.Place,
-                    RecipeErrors.UnknownKey,
-                    Key m.Name :: path,
-                    found,
-                    expected,
-                    Nearest.Ask(m.Name, known)
-                )
+                let near = if failures.IsFull then "" else Nearest.Ask(m.Name, known)
+                failures.AddAt(m.Place, RecipeErrors.UnknownKey, Key m.Name :: path, found, expected, near)
 
     member private this.Member(path: JsonPath, m: OptionMember, fallback: obj, node: JsonTree) : obj voption =
         let path = Key m.Key :: path

@@ -8,6 +8,12 @@ open System.Reflection
 open System.Text.Json
 open System.Text.Json.Serialization
 
+/// Put on an option that names a file or folder: a text, or several. Relative ones start at the recipe's folder; a service
+/// holds what strangers submit to its data roots by it.
+[<Sealed; AllowNullLiteral; AttributeUsage(AttributeTargets.Property ||| AttributeTargets.Parameter)>]
+type RecipePathAttribute() =
+    inherit Attribute()
+
 /// How a value of a type is written in JSON.
 [<RequireQualifiedAccess>]
 type internal ValueKind =
@@ -125,6 +131,9 @@ type internal OptionMember =
 
         /// What the author put on the property, or on the parameter of a positional record.
         Checks: ValidationAttribute[]
+
+        /// Whether the value names files or folders.
+        IsPath: bool
     }
 
     member this.Type = this.Property.PropertyType
@@ -179,6 +188,10 @@ module internal OptionsShapes =
             Checks =
                 Seq.append (p.GetCustomAttributes<ValidationAttribute>()) ofParameter
                 |> Seq.toArray
+            IsPath =
+                not (isNull (p.GetCustomAttribute<RecipePathAttribute>()))
+                || not (isNull parameter)
+                   && not (isNull (parameter.GetCustomAttribute<RecipePathAttribute>()))
         }
 
     let private isSettable t (p: PropertyInfo) =

@@ -89,7 +89,7 @@ type internal ModelDraft =
         Options: JsonTree
 
         /// A weight file (safetensors or .pth), relative to the recipe's folder.
-        [<MinLength(1); RegularExpression(@"[^\0]*")>]
+        [<MinLength(1); RegularExpression(@"[^\0]*"); RecipePath>]
         Weights: string
     }
 

@@ -63,6 +63,9 @@ type Recipe =
 
         /// What relative paths are relative to, an absolute path. Not part of the identity.
         Folder: string
+
+        /// The files and folders that it names, wherever in it, by options that say that they are paths.
+        Paths: IReadOnlyList<NamedPath>
     }
 
     /// The name under "augmentations" of what happens before the roles' views.

@@ -16,13 +16,15 @@ let private at (name: string) (section: string) : JsonPath = [ Key name; Key sec
 let private architecture (scope: BindingScope) (role: string) : ModelDraft =
     let path = Key "like" :: at role "models"
 
-    let rec follow (current: string) (seen: string list) : ModelDraft =
+    let seen = HashSet<string>()
+
+    let rec follow (current: string) : ModelDraft =
         match scope.Draft.Models.TryGetValue current with
         | false, _ ->
             RecipeChecks.role scope.Failures (Seq.toArray scope.Draft.Models.Keys) path current
             Unchecked.defaultof<_>
         | true, draft when isNull (box draft) || isNull draft.Like -> draft
-        | true, _ when List.contains current seen ->
+        | true, _ when not (seen.Add current) ->
             scope.Failures.Add(
                 RecipeErrors.Contradiction,
                 path,
@@ -32,9 +34,9 @@ let private architecture (scope: BindingScope) (role: string) : ModelDraft =
             )
 
             Unchecked.defaultof<_>
-        | true, draft -> follow draft.Like (current :: seen)
+        | true, draft -> follow draft.Like
 
-    follow role []
+    follow role
 
 let private modelForm (scope: BindingScope) (role: string) (draft: ModelDraft) =
     let path = at role "models"
@@ -218,4 +220,10 @@ let bind (catalog: IPluginCatalog) (failures: FailureSink) (draft: RecipeDraft) 
         Evaluation = draft.Evaluation
         Checkpoints = draft.Checkpoints
         Folder = folder
+        // By name as all else: the resolved text, which names its sections in another order, gives the same.
+        Paths =
+            failures.Paths
+            |> Seq.distinct
+            |> Seq.sortWith (fun a b -> String.CompareOrdinal(a.Key, b.Key))
+            |> Seq.toArray
     }

@@ -139,6 +139,28 @@ let private phaseNames (failures: FailureSink) (names: (JsonPath * string) seq) 
         elif not (seen.Add text) then
             failures.Add(RecipeErrors.NotUnique, path, $"the name '{text}' again", "each phase its own name", "")
 
+/// Plugins that a recipe may name. Each is made to check its options.
+let private mostPlugins = 1000
+
+/// Whether a recipe has no more sections than can be looked at one by one; said otherwise.
+let isBounded (failures: FailureSink) (draft: RecipeDraft) : bool =
+    let size (items: IReadOnlyCollection<'T>) = if isNull items then 0 else items.Count
+
+    let ofPhase (phase: PhaseDraft) = if isNull (box phase) then 0 else 1 + size phase.Losses
+
+    let count =
+        size draft.Models
+        + size draft.Sources
+        + size draft.Generators
+        + size draft.Losses
+        + Seq.sumBy size draft.Augmentations.Values
+        + Seq.sumBy ofPhase draft.Prepare
+
+    if count > mostPlugins then
+        failures.Add(RecipeErrors.TooLarge, [], $"{count} plugins", $"at most {mostPlugins}", "")
+
+    count <= mostPlugins
+
 /// What the reader takes over from the checks.
 type Checked =
     {

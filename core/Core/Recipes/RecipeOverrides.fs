@@ -39,8 +39,21 @@ module internal RecipeOverriding =
 
     let private segment = Regex(@"^([^\[\]]+)((?:\[[0-9]{1,6}\])*)$")
 
+    /// Characters of a path. Before anything is taken apart: what follows works step by step, each within the other.
+    let private longest = 1000
+
+    /// A path is as deep as a document may be.
+    let private deepest = JsonTreeReader.deepest
+
+    /// As much of a text as a message needs.
+    let private shown (text: string) =
+        if text.Length <= 80 then
+            text
+        else
+            text.Substring(0, 77) + "..."
+
     /// a.b[0].c as steps from the root.
-    let parsePath (text: string) : JsonStep list option =
+    let private parsePath (text: string) : JsonStep list option =
         let parse (part: string) =
             let found = segment.Match part
 
@@ -162,20 +175,28 @@ module internal RecipeOverriding =
                     Origin = origin
                 }
 
-    let private apply (failures: FailureSink) (root: JsonTree) (origin: string) (steps: JsonStep list) (text: string) =
-        let fail why =
-            let place =
-                {
-                    Line = 0
-                    Column = 0
-                    Origin = origin
-                }
+    let private refuse (failures: FailureSink) (root: JsonTree) (origin: string) steps why expected =
+        let place =
+            {
+                Line = 0
+                Column = 0
+                Origin = origin
+            }
 
-            failures.AddAt(place, RecipeErrors.BadOverride, List.rev steps, why, "a place in the recipe", "")
-            root
+        failures.AddAt(place, RecipeErrors.BadOverride, List.rev steps, why, expected, "")
+        root
+
+    let private tooLong failures root origin (path: string) =
+        let expected = $"at most {longest}"
+        refuse failures root origin [] $"a path of {path.Length} characters" expected
+
+    let private apply (failures: FailureSink) (root: JsonTree) (origin: string) (steps: JsonStep list) (text: string) =
+        let fail why = refuse failures root origin steps why "a place in the recipe"
 
         if List.isEmpty steps then
             fail "no path"
+        elif steps.Length > deepest then
+            refuse failures root origin [] $"a path of {steps.Length} steps" $"at most {deepest}"
         else
             let value = parseValue text origin failures
 
@@ -189,18 +210,14 @@ module internal RecipeOverriding =
             | -1 -> setting, null
             | at -> setting.Substring(0, at).Trim(), setting.Substring(at + 1)
 
-        match parsePath path with
-        | Some steps when not (isNull value) -> apply failures root $"--set {path}" steps value
-        | _ ->
-            let place =
-                {
-                    Line = 0
-                    Column = 0
-                    Origin = $"--set {setting}"
-                }
+        let origin = $"--set {shown path}"
 
-            failures.AddAt(place, RecipeErrors.BadOverride, [], "not an override", "path=value", "")
-            root
+        if path.Length > longest then
+            tooLong failures root origin path
+        else
+            match parsePath path with
+            | Some steps when not (isNull value) -> apply failures root origin steps value
+            | _ -> refuse failures root $"--set {shown setting}" [] "not an override" "path=value"
 
     /// The tree with all overrides applied.
     let applyAll (overrides: RecipeOverrides) (failures: FailureSink) (root: JsonTree) : JsonTree =
@@ -213,6 +230,10 @@ module internal RecipeOverriding =
             (root, variables)
             ||> Seq.fold (fun tree v ->
                 let name = v.Key.Substring RecipeOverrides.Prefix.Length
-                apply failures tree v.Key (parseVariable tree name) v.Value)
+
+                if name.Length > longest then
+                    tooLong failures tree (shown v.Key) name
+                else
+                    apply failures tree v.Key (parseVariable tree name) v.Value)
 
         overrides.Settings |> Seq.fold (applySetting failures) withVariables

@@ -15,7 +15,7 @@ type RecipeReader private () =
     /// The bytes of a file, and no more than a recipe may have.
     static let bytesOf (path: string) : byte[] =
         try
-            use file = File.OpenRead path
+            use file = PlainFile.Open path
             let buffer = Array.zeroCreate<byte>(JsonTreeReader.largest + 1)
             let count = file.ReadAtLeast(buffer.AsSpan(), buffer.Length, false)
             buffer[.. count - 1]
@@ -51,6 +51,9 @@ type RecipeReader private () =
             failures.Throw source
             Unchecked.defaultof<_>
         | ValueSome draft ->
+            if not (RecipeChecks.isBounded failures (draft :?> RecipeDraft)) then
+                failures.Throw source
+
             let recipe =
                 RecipeBinding.bind catalog failures (draft :?> RecipeDraft) (Path.GetFullPath folder)
 
@@ -60,8 +63,13 @@ type RecipeReader private () =
     /// The recipe of a file; relative paths in it are relative to the file's folder. Raises KDP0211 where the file
     /// cannot be read, and RecipeException (KDP0201 to KDP0215, KDP0301) for what is wrong in it.
     static member ReadFile(path: string, overrides: RecipeOverrides, catalog: IPluginCatalog) : Recipe =
+        // The file first: a path that cannot be one is refused as such.
         let bytes = bytesOf path
         read bytes path (Path.GetDirectoryName(Path.GetFullPath path)) overrides catalog
+
+    /// The recipe of a file that lies elsewhere than where it was written: relative paths are relative to the folder.
+    static member ReadFile(path: string, folder: string, overrides: RecipeOverrides, catalog: IPluginCatalog) : Recipe =
+        read (bytesOf path) path folder overrides catalog
 
     /// The recipe of a text; relative paths in it are relative to the folder.
     static member ReadText(text: string, folder: string, overrides: RecipeOverrides, catalog: IPluginCatalog) : Recipe =

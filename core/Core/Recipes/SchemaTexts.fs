@@ -9,6 +9,7 @@ open System.Reflection
 open System.Text.RegularExpressions
 open System.Xml
 open System.Xml.Linq
+open KdPlugins.Torch
 
 /// What properties mean, in their authors' words: the documentation file beside the assembly, or else the attributes
 /// Description and Display.
@@ -40,12 +41,24 @@ type internal SchemaTexts() =
 
         summary.Nodes() |> Seq.map words |> String.concat "" |> flatten
 
+    static let mostBytes = 50_000_000
+    static let deepest = 64
+
     static let read (path: string) : IReadOnlyDictionary<string, string> =
         try
             let settings =
-                XmlReaderSettings(DtdProcessing = DtdProcessing.Prohibit, MaxCharactersInDocument = 50_000_000L)
+                XmlReaderSettings(DtdProcessing = DtdProcessing.Prohibit, MaxCharactersInDocument = int64 mostBytes)
 
-            use reader = XmlReader.Create(path, settings)
+            let bytes = PlainFile.ReadBytes(path, mostBytes)
+
+            // What reads a tree goes down into it; one that is too deep would end the process.
+            use scan = XmlReader.Create(new MemoryStream(bytes), settings)
+
+            while scan.Read() do
+                if scan.Depth > deepest then
+                    raise (XmlException "nested too deep")
+
+            use reader = XmlReader.Create(new MemoryStream(bytes), settings)
             let texts = Dictionary<string, string>()
 
             for m in XDocument.Load(reader).Descendants "member" do

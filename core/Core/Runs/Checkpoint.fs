@@ -172,25 +172,55 @@ type Checkpoint private () =
     /// Raises KDP0611 where none is intact (strict: where the newest is not), KDP0612 for another major version, KDP0613
     /// with all contradictions unless they are overridden.
     static member LoadNewest(folder: RunFolder, now: RunIdentity, options: ResumeOptions) : LoadedCheckpoint =
+        Checkpoint.LoadNewest(folder, now, options, (fun _ -> null))
+
+    /// The same, passing over those that are intact and hold values that are not finite, as earlier releases saved them.
+    /// complaint: what of an opened checkpoint is not finite, in words; null for nothing.
+    /// Raises KDP0615 where none is left (strict: for the newest), too.
+    static member internal LoadNewest
+        (folder: RunFolder, now: RunIdentity, options: ResumeOptions, complaint: LoadedCheckpoint -> string)
+        : LoadedCheckpoint =
         let root = folder.CheckpointsPath
         RunIo.guard "Removing what a crash left" root (fun () -> RunIo.sweep folder.Files root)
         let skipped = List<string>()
+        let notFinite = List<string>()
 
         let tryOpen (path: string) =
+            let name = Path.GetFileName path
+
             try
-                Some(CheckpointOpener.openFolder path)
+                let found = CheckpointOpener.openFolder path
+
+                match complaint found with
+                | null -> Some found
+                | values ->
+                    found.Dispose()
+
+                    if options.Strict then
+                        Fail.error RunErrors.CheckpointNotFinite $"'{path}': {values}."
+
+                    notFinite.Add name
+                    skipped.Add $"'{name}': {values}"
+                    None
             with CheckpointFault(file, reason) ->
                 if options.Strict then
                     damaged path file reason
 
-                skipped.Add $"'{Path.GetFileName path}', file {file}: {reason}"
+                skipped.Add $"'{name}', file {file}: {reason}"
                 None
 
         match CheckpointNames.all root |> Seq.tryPick (fun (struct (_, path)) -> tryOpen path) with
         | None when skipped.Count = 0 -> null
         | None ->
             let all = String.concat "; " skipped
-            Fail.error RunErrors.CheckpointDamaged $"None in '{root}' is intact: {all}."
+
+            let code =
+                if notFinite.Count > 0 then
+                    RunErrors.CheckpointNotFinite
+                else
+                    RunErrors.CheckpointDamaged
+
+            Fail.error code $"None in '{root}' can be gone on from: {all}."
         | Some found ->
             let contradictions = found.Identity.Contradictions now
 

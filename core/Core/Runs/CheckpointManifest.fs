@@ -37,6 +37,10 @@ exception internal CheckpointFault of file: string * reason: string
 module internal ManifestFormat =
 
     let fileName = "manifest.json"
+
+    /// Bytes of a manifest, and of the counters beside it.
+    let largest = 64 <<< 20
+
     let private format = "kdplugins-checkpoint"
     let private major = 1
     let private minor = 0

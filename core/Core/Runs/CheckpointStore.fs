@@ -8,6 +8,7 @@ open System.Security.Cryptography
 open System.Text.Json
 open System.Text.Json.Nodes
 open TorchSharp
+open KdPlugins.Torch
 open KdPlugins.Torch.Weights
 
 /// Names and order of checkpoint folders.
@@ -158,7 +159,8 @@ module internal CheckpointReader =
 
     let manifest (folder: string) =
         let bytes =
-            reading ManifestFormat.fileName (fun () -> File.ReadAllBytes(Path.Combine(folder, ManifestFormat.fileName)))
+            reading ManifestFormat.fileName (fun () ->
+                PlainFile.ReadBytes(Path.Combine(folder, ManifestFormat.fileName), ManifestFormat.largest))
 
         ManifestFormat.read (Path.GetFileName folder) bytes
 
@@ -173,8 +175,7 @@ module internal CheckpointReader =
             if info.Length <> file.Bytes then
                 fault file.Path $"it has {info.Length} bytes, {file.Bytes} were written"
 
-            use stream =
-                new FileStream(info.FullName, FileMode.Open, FileAccess.Read, FileShare.Read ||| FileShare.Delete, 1)
+            use stream = PlainFile.Open(info.FullName, 1)
 
             if Convert.ToHexStringLower(SHA256.HashData stream) <> file.Sha256 then
                 fault file.Path "its bytes are not those that were written (SHA-256 differs)")

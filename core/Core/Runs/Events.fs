@@ -4,6 +4,7 @@ open System
 open System.Collections.Generic
 open System.IO
 open System.Text.Json
+open KdPlugins.Torch
 
 /// Something that happened in a run.
 /// time: when. kind: what sort of thing, such as "step", "evaluation", "stage", "resume". stage: where; null where it
@@ -175,9 +176,7 @@ module internal EventFormat =
         if not (File.Exists path) then
             []
         else
-            use stream =
-                new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite ||| FileShare.Delete)
-
+            use stream = PlainFile.Open path
             use copy = new MemoryStream()
             stream.CopyTo copy
             let bytes = copy.ToArray()

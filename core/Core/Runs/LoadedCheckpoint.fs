@@ -103,8 +103,9 @@ module internal CheckpointOpener =
             raise (CheckpointFault(ManifestFormat.fileName, $"it does not name {name}"))
 
         try
-            CheckpointState.read (File.ReadAllBytes(Path.Combine(folder, name)))
+            CheckpointState.read (PlainFile.ReadBytes(Path.Combine(folder, name), ManifestFormat.largest))
         with
+        | :? IOException as e -> raise (CheckpointFault(name, $"it cannot be read ({e.Message.TrimEnd('.')})"))
         | :? JsonException
         | :? InvalidOperationException
         | :? FormatException

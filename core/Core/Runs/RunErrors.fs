@@ -59,6 +59,18 @@ type RunErrors private () =
     static let sectionMissing =
         entry "KDP0614" "a checkpoint lacks a part" "Resume with the recipe and plugins that the run was started with."
 
+    static let checkpointNotFinite =
+        entry
+            "KDP0615"
+            "a checkpoint holds NaN or infinity"
+            "Start the run again in a new folder, with a lower learning rate."
+
+    static let finishedChanged =
+        entry
+            "KDP0616"
+            "the recipe of a finished run was changed"
+            "Start a new run with the changed recipe, or restore recipe.json."
+
     static let stateDuplicate =
         entry "KDP0620" "a name of state is used twice" "Register every part of the state under a name of its own."
 
@@ -106,6 +118,12 @@ type RunErrors private () =
 
     /// A checkpoint lacks a section or a counter that is asked for.
     static member SectionMissing = sectionMissing
+
+    /// A checkpoint is intact, and what it holds is not finite; or there is none left without that.
+    static member CheckpointNotFinite = checkpointNotFinite
+
+    /// A run is done, and its recipe is no longer the one that was run: nothing is left to be trained by it.
+    static member FinishedChanged = finishedChanged
 
     /// Two parts of the state have one name.
     static member StateDuplicate = stateDuplicate

@@ -66,7 +66,9 @@ type RunFolder private (root: string, recipe: string, files: IRunFiles, time: Ti
 
             try
                 RunIo.sweep files root
-                let recipe = File.ReadAllText(Path.Combine(root, recipeName))
+
+                let recipe =
+                    PlainFile.ReadText(Path.Combine(root, recipeName), JsonTreeReader.largest)
 
                 for name in [ "checkpoints"; "outputs" ] do
                     files.CreateFolder(Path.Combine(root, name))

@@ -18,6 +18,9 @@ type internal RunLock private (stream: FileStream, holderPath: string) =
     static let attempts = 5
     static let pause = TimeSpan.FromMilliseconds 30.0
 
+    // Bytes of what a holder says of itself.
+    static let longest = 4096
+
     static let tryOpen (path: string) =
         try
             new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None, 1)
@@ -37,7 +40,7 @@ type internal RunLock private (stream: FileStream, holderPath: string) =
 
     static let holder (path: string) =
         try
-            use document = JsonDocument.Parse(File.ReadAllBytes path)
+            use document = JsonDocument.Parse(PlainFile.ReadBytes(path, longest))
             let root = document.RootElement
             let id = root.GetProperty("processId").GetInt32()
             let host = root.GetProperty("host").GetString()

@@ -69,9 +69,14 @@ module internal RunStatusFile =
         use document = JsonDocument.Parse bytes
         let root = document.RootElement
         let exitCode = root.GetProperty "exitCode"
+        let state = Enum.Parse<RunState>(root.GetProperty("state").GetString(), true)
+
+        // A number is one of the enumeration's to Enum.Parse, whatever it is.
+        if not (Enum.IsDefined state) then
+            raise (FormatException $"'{int state}' is no state")
 
         RunStatus(
-            Enum.Parse<RunState>(root.GetProperty("state").GetString(), true),
+            state,
             (if exitCode.ValueKind = JsonValueKind.Null then
                  Nullable()
              else
@@ -82,13 +87,16 @@ module internal RunStatusFile =
             root.GetProperty("host").GetString()
         )
 
+    /// Bytes of a status.
+    let private largest = 1 <<< 20
+
     /// The status in a file; null where there is no file. Raises KDP0607.
     let read (path: string) : RunStatus =
         if not (File.Exists path) then
             null
         else
             try
-                parse (File.ReadAllBytes path)
+                parse (PlainFile.ReadBytes(path, largest))
             with
             | :? JsonException
             | :? FormatException

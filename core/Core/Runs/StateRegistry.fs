@@ -129,6 +129,14 @@ type StateRegistry(device: torch.Device) =
             |> List.map (fun (column, saved) -> column, source.ToTensor(saved.Name, place))
             |> entry.Value.Import
 
+    /// Whether a saved tensor is a column of a pool. facts: those of the same content.
+    static member internal IsOfPool(facts: JsonObject, name: string) =
+        match facts[poolFacts] with
+        | :? JsonObject as pools ->
+            pools
+            |> Seq.exists (fun pool -> name.StartsWith(pool.Key + separator, StringComparison.Ordinal))
+        | _ -> false
+
     /// Puts the state into a checkpoint's content. Tensors that it has to make belong to the current dispose scope: let it
     /// last until the checkpoint is saved.
     member _.Export(content: CheckpointContent) =

@@ -19,6 +19,7 @@ internal sealed class GeneratorChecks<T>(GeneratorSettings settings)
             Check("determinism", Determinism),
             Check("global generator", () => KeepsGlobalGenerator(() => Sample(Bound(), 0))),
             Check("hidden state", HiddenState),
+            Check("names", () => Names(Bound().Module)),
             Check("memory", Memory),
             Check("classes", Classes),
             Check("wrong data", WrongData),

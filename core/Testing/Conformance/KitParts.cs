@@ -98,14 +98,17 @@ internal sealed record KitNetOptions
     public int Width { get; init; } = 4;
 }
 
-/// <summary>Convolution, batch norm, ReLU, pooling and a linear layer, with the taps <c>early</c> and <c>late</c>.</summary>
-[KdModel("kit-net", Description = "For tests: one convolution")]
+/// <summary>
+/// Convolution, batch norm, ReLU, pooling and a linear layer, with the taps <c>early</c> and <c>late</c>. In training it has
+/// dropout and noise from <c>rand</c>, so that a step that draws otherwise after a resume trains otherwise. It can be frozen.
+/// </summary>
+[KdModel("kit-net", Description = "For tests: one convolution, dropout and noise")]
 internal sealed class KitNet : ModelPlugin<KitNetOptions>
 {
     /// <inheritdoc/>
     public override INetwork Create(ModelRequest request) => new Net(Options.Width, request);
 
-    private sealed class Net : nn.Module<Tensor, Tensor>, INetwork
+    private sealed class Net : nn.Module<Tensor, Tensor>, IFreezableNetwork
     {
         private readonly Conv2d conv;
         private readonly BatchNorm2d norm;
@@ -131,15 +134,46 @@ internal sealed class KitNet : ModelPlugin<KitNetOptions>
             var early = norm.call(conv.call(input));
             var late = nn.functional.relu(early);
             var pooled = late.mean([2, 3]);
-            return Stubs.Output(
-                last.call(pooled),
-                pooled,
-                new Dictionary<string, Tensor> { ["early"] = early, ["late"] = late }
-            );
+            if (training)
+#pragma warning disable KDA0011 // As dropout does: the engine seeds the default generators in every step.
+                pooled = nn.functional.dropout(pooled, 0.2, training) + rand_like(pooled) * 0.1;
+#pragma warning restore KDA0011
+            return Output(last.call(pooled), pooled, early, late);
         }
 
         public override Tensor forward(Tensor input) => Forward(input, null!, []).Logits;
+
+        public INetwork Freeze(ScalarType dtype) =>
+            new Frozen(FrozenConv2d.From(conv, norm, dtype: dtype), FrozenLinear.From(last), Shape);
     }
+
+    private sealed class Frozen : nn.Module, INetwork
+    {
+        private readonly FrozenConv2d conv;
+        private readonly FrozenLinear last;
+
+        internal Frozen(FrozenConv2d conv, FrozenLinear last, NetworkShape shape)
+            : base("frozen kit-net")
+        {
+            (this.conv, this.last, Shape) = (conv, last, shape);
+            RegisterComponents();
+        }
+
+        public nn.Module Module => this;
+
+        public NetworkShape Shape { get; }
+
+        public ModelOutput Forward(Tensor input, Tensor mask, IReadOnlyCollection<string> taps)
+        {
+            var early = conv.call(input);
+            var late = nn.functional.relu(early);
+            var pooled = late.mean([2, 3], type: ScalarType.Float32);
+            return Output(last.call(pooled), pooled, early, late);
+        }
+    }
+
+    private static ModelOutput Output(Tensor logits, Tensor pooled, Tensor early, Tensor late) =>
+        Stubs.Output(logits, pooled, new Dictionary<string, Tensor> { ["early"] = early, ["late"] = late });
 }
 
 /// <summary>Cross-entropy with the classes; nothing where samples have none.</summary>

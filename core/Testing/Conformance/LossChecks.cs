@@ -16,6 +16,7 @@ internal sealed class LossChecks<T>(LossSettings settings) : PartChecks<T, IDist
             Check("global generator", () => KeepsGlobalGenerator(() => Value(Bound(), Case(0), 0))),
             Check("inputs unchanged", InputsUnchanged),
             Check("hidden state", HiddenState),
+            Check("names", () => Names(Bound().Module)),
             Check("memory", Memory),
             Check("dtypes", DTypes),
             Check("extreme values", Extremes),

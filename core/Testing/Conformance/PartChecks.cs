@@ -48,7 +48,9 @@ internal abstract class PartChecks<T, TContract>(PluginKind kind, ConformanceSet
         OptionsBinder.ToJson(settings.Options ?? Activator.CreateInstance(new T().OptionsType)!);
 
     /// <summary>The plugin, the kit's and those of the settings.</summary>
-    protected TestCatalog Catalog => new([typeof(T), .. KitParts.Types, .. settings.Plugins]);
+    protected TestCatalog Catalog => new([.. Plugins]);
+
+    private IReadOnlyList<Type> Plugins => [typeof(T), .. KitParts.Types, .. settings.Plugins];
 
     private static PluginDescriptor Descriptor() =>
         new TestCatalog(typeof(T)).Plugins switch
@@ -128,6 +130,15 @@ internal abstract class PartChecks<T, TContract>(PluginKind kind, ConformanceSet
             );
     }
 
+    /// <summary>Fails where the part's module has two names for one thing.</summary>
+    protected static string Names(nn.Module? module)
+    {
+        if (module is null)
+            return "it has no module.";
+        ModuleNames.Verify(module);
+        return "";
+    }
+
     /// <summary>Runs a step's work under a scope that the engine would open, with its seeding of dropout.</summary>
     protected TResult Seeded<TResult>(RandomKey key, Func<TResult> action)
     {
@@ -138,12 +149,30 @@ internal abstract class PartChecks<T, TContract>(PluginKind kind, ConformanceSet
     protected static string NoCuda() =>
         NativeRuntime.Start().CudaAvailable ? "" : "no CUDA device is here to compare the CPU with.";
 
+    /// <summary>
+    /// Runs a recipe in sittings, each as a process of its own would: new networks and optimisers, and plugins whose static
+    /// fields begin anew. What the engine makes between a step's draws may not draw. Gives the number of sittings.
+    /// </summary>
+    protected int InSittings(RecipeRun run, string recipe, string name, int stepsPerSitting)
+    {
+        var before = DrawCheck.Enabled;
+        DrawCheck.Enabled = true;
+        try
+        {
+            return run.Pieces(recipe, name, stepsPerSitting, 0, Plugins).Sittings;
+        }
+        finally
+        {
+            DrawCheck.Enabled = before;
+        }
+    }
+
     /// <summary>Fails where a run in sittings ends otherwise than the uninterrupted one.</summary>
     protected void Resumes(string recipe, string file, int stepsPerSitting)
     {
         using var run = new RecipeRun(Catalog);
         run.Whole(recipe, "whole");
-        var (_, sittings) = run.Pieces(recipe, "pieces", stepsPerSitting);
+        var sittings = InSittings(run, recipe, "pieces", stepsPerSitting);
         if (sittings < 2)
             throw Fail($"the run was over within {stepsPerSitting} steps: nothing was resumed. Give a longer recipe.");
         if (run.Sha256("whole", file) != run.Sha256("pieces", file))

@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using KdPlugins.Core;
 using KdPlugins.Torch;
 using KdPlugins.Torch.Weights;
+using static TorchSharp.torch;
 
 namespace KdPlugins.Testing;
 
@@ -12,6 +13,7 @@ internal sealed class StrategyChecks<T>(StrategySettings settings)
     protected override IEnumerable<ConformanceCheck> Own() =>
         [
             Check("learning", Learning),
+            Check("names", Names),
             Check("determinism", Determinism),
             Check("resume", () => Compare("pieces")),
             Check("memory", Memory),
@@ -48,6 +50,27 @@ internal sealed class StrategyChecks<T>(StrategySettings settings)
         return found;
     }
 
+    // Every module that the plan meets: the roles', and the state that the strategy owns.
+    private void Names()
+    {
+        var problems = new List<string>();
+        void Look(string what, nn.Module module)
+        {
+            try
+            {
+                ModuleNames.Verify(module);
+            }
+            catch (ConformanceException failure)
+            {
+                problems.Add($"in {what}, {failure.Message}");
+            }
+        }
+        using var run = new RecipeRun(new PlanWatch(Catalog, Look));
+        run.Whole(Recipe, "named", maxStepsPerStage: 1);
+        if (problems.Count > 0)
+            throw Fail(problems[0]);
+    }
+
     private void Determinism() => Compare("again");
 
     private void Compare(string how)
@@ -56,7 +79,7 @@ internal sealed class StrategyChecks<T>(StrategySettings settings)
         run.Whole(Recipe, "whole");
         var sittings = 1;
         if (how == "pieces")
-            (_, sittings) = run.Pieces(Recipe, how, settings.StepsPerSitting);
+            sittings = InSittings(run, Recipe, how, settings.StepsPerSitting);
         else
             run.Whole(Recipe, how);
         if (how == "pieces" && sittings < 2)
@@ -69,7 +92,8 @@ internal sealed class StrategyChecks<T>(StrategySettings settings)
                 throw Fail(
                     how == "pieces"
                         ? $"{file} of a run in {sittings} sittings differs from that of the uninterrupted run. State that steps "
-                            + "change belongs into context.State, and the plan has to be the same when it is made again."
+                            + "change belongs into context.State, the plan has to be the same when it is made again, and what a "
+                            + "process does once (a module made when it is first needed) belongs into the plan."
                         : $"{file} differs between two runs of the same recipe and seed. Draw from step.Random; read no clock."
                 );
     }

@@ -18,10 +18,10 @@ public class KdException : Exception
     /// <param name="remedy">What to do, where it can be said more exactly than the catalogue does.</param>
     /// <param name="inner">The cause, shown only on request.</param>
     public KdException(ErrorCode code, string detail, string? remedy = null, Exception? inner = null)
-        : base($"{code.Id} {detail.TrimEnd()} {remedy ?? code.Remedy}".TrimEnd(), inner)
+        : base($"{code.Id} {Once(code, detail).TrimEnd()} {remedy ?? code.Remedy}".TrimEnd(), inner)
     {
         Code = code;
-        Detail = detail;
+        Detail = Once(code, detail);
     }
 
     /// <summary>The catalogue entry.</summary>
@@ -29,4 +29,12 @@ public class KdException : Exception
 
     /// <summary>What was found, without code and remedy.</summary>
     public string Detail { get; }
+
+    // A detail that quotes another failure of the same kind would say its code a second time.
+    private static string Once(ErrorCode code, string detail)
+    {
+        while (detail.StartsWith(code.Id, StringComparison.Ordinal))
+            detail = detail[code.Id.Length..].TrimStart(':', ' ');
+        return detail.Replace($": {code.Id} ", ": ");
+    }
 }

@@ -13,7 +13,8 @@ namespace KdPlugins.Torch;
 /// </summary>
 /// <remarks>
 /// Where that kernel cannot serve (another device, float64, a gradient with respect to the input), the same numbers
-/// come from the plain folded convolution. Autocast does not apply: it computes in its own dtype.
+/// come from the plain folded convolution. Autocast does not apply: it computes in its own dtype. On a CPU, 1x1
+/// convolutions are matrix products: libtorch 2.10 computes some of them wrongly with AVX-512.
 /// </remarks>
 public sealed class FrozenConv2d : nn.Module<Tensor, Tensor>
 {
@@ -25,6 +26,7 @@ public sealed class FrozenConv2d : nn.Module<Tensor, Tensor>
 #pragma warning restore IDE0044
     private readonly ConvolutionGeometry _geometry;
     private readonly bool _relu;
+    private readonly bool _isPointwise;
     private readonly Dictionary<(long, long, long), Tensor> _packed = [];
     private readonly Lock _gate = new();
     private nint _packedFrom;
@@ -36,6 +38,7 @@ public sealed class FrozenConv2d : nn.Module<Tensor, Tensor>
         this.bias = bias;
         _geometry = geometry;
         _relu = relu;
+        _isPointwise = weight.shape is [_, _, 1, 1] && geometry.Padding.All(p => p == 0);
         RegisterComponents();
     }
 
@@ -74,10 +77,16 @@ public sealed class FrozenConv2d : nn.Module<Tensor, Tensor>
     /// <summary>relu?(norm(convolution(x)))</summary>
     /// <param name="input"><c>[batch, channels, height, width]</c> of any layout and floating dtype.</param>
     /// <returns>In this module's dtype, channels_last on a CPU.</returns>
-    public override Tensor forward(Tensor input)
+    public override Tensor forward(Tensor input) => Forward(input);
+
+    /// <summary>relu?(norm(convolution(x)))</summary>
+    /// <param name="input"><c>[batch, channels, height, width]</c> of any layout and floating dtype.</param>
+    /// <param name="activate">False leaves the ReLU out, for taps before it.</param>
+    /// <returns>In this module's dtype, channels_last on a CPU.</returns>
+    public Tensor Forward(Tensor input, bool activate = true)
     {
         using var x = PrepareInput(input);
-        return Convolve(x, _relu);
+        return Convolve(x, _relu && activate);
     }
 
     /// <summary>relu?(norm(convolution(x)) + residual)</summary>
@@ -169,6 +178,7 @@ public sealed class FrozenConv2d : nn.Module<Tensor, Tensor>
     // oneDNN's kernels with a sum do not know groups, and no tensor whose two layouts coincide.
     private bool CanFuseSum(Tensor x) =>
         CanFuse(x)
+        && !_isPointwise
         && _geometry.Groups == 1
         && weight.shape[0] > 1
         && x.shape is [_, > 1, var height, var width]
@@ -176,19 +186,39 @@ public sealed class FrozenConv2d : nn.Module<Tensor, Tensor>
 
     private Tensor Convolve(Tensor x, bool relu)
     {
-        if (CanFuse(x))
+        var isProduct = _isPointwise && x.device_type == DeviceType.CPU;
+        if (!isProduct && CanFuse(x))
             return FusedConvolution.Run(x, Packed(x), bias, _geometry, relu);
         using var own = Autocast.IsEnabled(x.device) ? Autocast.Disabled() : null;
-        var y = nn.functional.conv2d(
-            x,
-            weight,
-            bias,
-            _geometry.Stride,
-            _geometry.Padding,
-            _geometry.Dilation,
-            _geometry.Groups
-        );
+        var y = isProduct
+            ? Product(x)
+            : nn.functional.conv2d(
+                x,
+                weight,
+                bias,
+                _geometry.Stride,
+                _geometry.Padding,
+                _geometry.Dilation,
+                _geometry.Groups
+            );
         return relu ? y.relu_() : y;
+    }
+
+    private Tensor Product(Tensor x)
+    {
+        using var scope = NewDisposeScope();
+        var (rowStep, columnStep) = (_geometry.Stride[0], _geometry.Stride[1]);
+        var picked =
+            rowStep == 1 && columnStep == 1
+                ? x
+                : x[.., .., TensorIndex.Slice(step: rowStep), TensorIndex.Slice(step: columnStep)];
+        var groups = (int)_geometry.Groups;
+        var (rows, matrix) = (picked.permute(0, 2, 3, 1), weight.flatten(1));
+        if (groups == 1)
+            return nn.functional.linear(rows, matrix, bias).permute(0, 3, 1, 2).MoveToOuterDisposeScope();
+        var (inputs, weights, biases) = (rows.chunk(groups, -1), matrix.chunk(groups, 0), bias.chunk(groups, 0));
+        var products = Enumerable.Range(0, groups).Select(g => nn.functional.linear(inputs[g], weights[g], biases[g]));
+        return cat([.. products], -1).permute(0, 3, 1, 2).MoveToOuterDisposeScope();
     }
 
     private Tensor Packed(Tensor x)

@@ -61,7 +61,8 @@ internal sealed record NativeCandidate(string Source, IReadOnlyList<string> Fold
         string?[] roots =
         [
             Environment.GetEnvironmentVariable("NUGET_PACKAGES"),
-            AppContext.GetData("KdPlugins.PackageRoot") as string,
+            // Several where the build had fallback folders.
+            .. (AppContext.GetData("KdPlugins.PackageRoot") as string ?? "").Split(';'),
             Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".nuget", "packages"),
         ];
         // A relative path would mean libraries from wherever the process happens to run.

@@ -113,6 +113,9 @@ internal unsafe ref struct StableCall
         TakeOptional(i)
         ?? throw new KdException(TorchErrors.NativeCall, $"{_operator.FullName} gave no tensor as result {i}.");
 
+    /// <summary>The i-th result, an int.</summary>
+    internal readonly long TakeInteger(int i) => (long)_stack[i];
+
     /// <summary>The tensors of the i-th result, a list.</summary>
     internal readonly Tensor?[] TakeList(int i)
     {

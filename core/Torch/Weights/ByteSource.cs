@@ -70,14 +70,16 @@ internal sealed class MemoryBytes(ReadOnlyMemory<byte> bytes) : ByteSource
 internal sealed unsafe class MappedBytes : ByteSource
 {
     private readonly FileStream _file;
+    private readonly string _path;
     private readonly MemoryMappedFile? _map;
     private readonly MemoryMappedViewAccessor? _view;
     private readonly byte* _first;
     private bool _disposed;
 
-    private MappedBytes(FileStream file)
+    private MappedBytes(FileStream file, string path)
     {
         _file = file;
+        _path = path;
         Length = file.Length;
         if (Length == 0)
         {
@@ -101,17 +103,10 @@ internal sealed unsafe class MappedBytes : ByteSource
 
     public static MappedBytes Map(string path)
     {
-        // Delete sharing lets a save rename a new file over this one while it is read.
-        var file = new FileStream(
-            path,
-            FileMode.Open,
-            FileAccess.Read,
-            FileShare.Read | FileShare.Delete,
-            bufferSize: 0
-        );
+        var file = PlainFile.Open(path, bufferSize: 0);
         try
         {
-            return new MappedBytes(file);
+            return new MappedBytes(file, path);
         }
         catch
         {
@@ -153,7 +148,7 @@ internal sealed unsafe class MappedBytes : ByteSource
         long now = RandomAccess.GetLength(_file.SafeFileHandle);
         if (now < Length)
         {
-            throw WeightFault.Of(WeightErrors.FileChanged, _file.Name, $"it had {Length} bytes and has {now} now.");
+            throw WeightFault.Of(WeightErrors.FileChanged, _path, $"it had {Length} bytes and has {now} now.");
         }
     }
 }

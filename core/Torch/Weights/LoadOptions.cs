@@ -28,6 +28,9 @@ public sealed record LoadOptions
     /// <summary>What happens to other dtypes. Default <see cref="DTypeConversion.Floating"/>.</summary>
     public DTypeConversion Conversion { get; init; } = DTypeConversion.Floating;
 
-    /// <summary>Whether NaN and infinity are refused (KDP0554). Default false: they are valid values.</summary>
+    /// <summary>
+    /// Whether NaN and infinity are refused (KDP0554), but for tensors that have some in the module, too. Default false: they
+    /// are valid values.
+    /// </summary>
     public bool RefuseNonFinite { get; init; }
 }

@@ -42,28 +42,36 @@ public sealed record LoadReport(
     /// <summary>Whether file and module have the same tensors.</summary>
     public bool IsComplete => Missing.Count == 0 && Unexpected.Count == 0 && Mismatched.Count == 0;
 
-    /// <summary>The differences, one per line; empty where there are none.</summary>
+    // A file may have a million names that nobody asked for.
+    private const int MostDescribed = 100;
+
+    /// <summary>The differences, one per line, of each kind the first hundred; empty where there are none.</summary>
     public string Describe()
     {
         var text = new StringBuilder();
-        foreach (string name in Missing)
-        {
-            text.AppendLine($"  missing: {WeightFault.Quote(name)}");
-        }
-        foreach (string name in Unexpected)
-        {
-            text.AppendLine($"  unexpected: {WeightFault.Quote(name)}");
-        }
-        foreach (WeightMismatch tensor in Mismatched)
-        {
-            string renamed =
-                tensor.Name == tensor.FileName ? "" : $" (in the file {WeightFault.Quote(tensor.FileName)})";
-            text.AppendLine(
-                $"  mismatched: {WeightFault.Quote(tensor.Name)}{renamed}: "
-                    + $"file {tensor.FileDType.FormatName()} {WeightFault.Shape(tensor.FileShape)}, "
-                    + $"module {tensor.ModuleDType} {WeightFault.Shape(tensor.ModuleShape)}"
-            );
-        }
+        Append(text, Missing, "missing", static name => WeightFault.Quote(name));
+        Append(text, Unexpected, "unexpected", static name => WeightFault.Quote(name));
+        Append(text, Mismatched, "mismatched", Describe);
         return text.ToString();
+    }
+
+    private static void Append<T>(StringBuilder text, IReadOnlyList<T> all, string kind, Func<T, string> describe)
+    {
+        foreach (T one in all.Take(MostDescribed))
+        {
+            text.AppendLine($"  {kind}: {describe(one)}");
+        }
+        if (all.Count > MostDescribed)
+        {
+            text.AppendLine($"  {kind}: {all.Count - MostDescribed} more");
+        }
+    }
+
+    private static string Describe(WeightMismatch tensor)
+    {
+        string renamed = tensor.Name == tensor.FileName ? "" : $" (in the file {WeightFault.Quote(tensor.FileName)})";
+        return $"{WeightFault.Quote(tensor.Name)}{renamed}: "
+            + $"file {tensor.FileDType.FormatName()} {WeightFault.Shape(tensor.FileShape)}, "
+            + $"module {tensor.ModuleDType} {WeightFault.Shape(tensor.ModuleShape)}";
     }
 }

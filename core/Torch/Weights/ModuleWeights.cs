@@ -21,7 +21,7 @@ public static class ModuleWeights
     /// <returns>What was loaded, and what was not.</returns>
     /// <remarks>All tensors are read and checked before the first is changed, so that a failure leaves the module as it was;
     /// for a moment the weights are in memory twice.</remarks>
-    /// <exception cref="KdException">Strict, and file and module differ (KDP0550, with all differences); two names of the
+    /// <exception cref="KdException">Strict, and file and module differ (KDP0550, with the differences); two names of the
     /// file become one (KDP0552); NaN or infinity where refused (KDP0554); as <see cref="WeightTensors.ToTensor"/>.</exception>
     public static LoadReport Load(nn.Module module, IWeightSource source, LoadOptions? options = null)
     {
@@ -170,7 +170,7 @@ public static class ModuleWeights
             .ToList();
         if (refuseNonFinite)
         {
-            CheckFinite(report.Loaded.Zip(values, static (name, pair) => (name, pair.Value)), source.Origin);
+            CheckFinite(report.Loaded.Zip(values, static (name, pair) => (name, pair.Value)), targets, source.Origin);
         }
         foreach (var (target, value) in values)
         {
@@ -178,17 +178,26 @@ public static class ModuleWeights
         }
     }
 
-    private static void CheckFinite(IEnumerable<(string Name, Tensor Value)> tensors, string origin)
+    private static void CheckFinite(
+        IEnumerable<(string Name, Tensor Value)> tensors,
+        Dictionary<string, Tensor> targets,
+        string origin
+    )
     {
-        string[] bad =
+        NonFiniteTensor[] bad =
         [
-            .. tensors
-                .Where(static pair => pair.Value.is_floating_point() && !pair.Value.isfinite().all().item<bool>())
-                .Select(static pair => WeightFault.Quote(pair.Name)),
+            .. NonFinite
+                .In(tensors.Select(static t => KeyValuePair.Create(t.Name, t.Value)))
+                // What the module itself makes so, such as a mask of -inf, is meant so.
+                .Where(found => NonFinite.In([KeyValuePair.Create(found.Name, targets[found.Name])]).Count == 0),
         ];
         if (bad.Length > 0)
         {
-            throw WeightFault.Of(WeightErrors.NonFinite, origin, $"NaN or infinity in {string.Join(", ", bad)}.");
+            throw WeightFault.Of(
+                WeightErrors.NonFinite,
+                origin,
+                $"NaN or infinity in {bad.Length} of its tensors: {NonFiniteTensor.Describe(bad)}. Nothing was loaded."
+            );
         }
     }
 }

@@ -1,6 +1,3 @@
-using System.Globalization;
-using System.Text;
-
 namespace KdPlugins.Torch.Weights;
 
 /// <summary>Builds the messages of this folder. Text from a file is quoted, cut, and freed of control characters.</summary>
@@ -28,16 +25,8 @@ internal static class WeightFault
     /// <summary>The text in quotation marks, at most 120 characters of it, nothing that a terminal would act on.</summary>
     public static string Quote(string text)
     {
-        var quoted = new StringBuilder(Math.Min(text.Length, LongestQuote) + 8).Append('\'');
-        foreach (char c in text.AsSpan(0, Math.Min(text.Length, LongestQuote)))
-        {
-            bool harmless =
-                !char.IsControl(c)
-                && !char.IsSurrogate(c)
-                && CharUnicodeInfo.GetUnicodeCategory(c) is not UnicodeCategory.Format;
-            _ = harmless ? quoted.Append(c) : quoted.Append('?');
-        }
-        return quoted.Append(text.Length > LongestQuote ? "...'" : "'").ToString();
+        bool isLong = text.Length > LongestQuote;
+        return $"'{SafeText.Line(isLong ? text[..LongestQuote] : text).Replace('\t', '?')}{(isLong ? "..." : "")}'";
     }
 
     public static string Shape(IEnumerable<long> shape) => $"[{string.Join(", ", shape)}]";

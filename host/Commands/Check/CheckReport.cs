@@ -16,6 +16,8 @@ internal static class CheckReport
         text.AppendLine(
             $"{recipe.Name}: fits. Device {report.Device}, {recipe.Precision}, seeds {string.Join(", ", recipe.Seeds)}."
         );
+        foreach (var warning in report.Warnings)
+            text.AppendLine().AppendLine($"warning: {warning}");
         text.AppendLine().AppendLine(Sources(report)).AppendLine();
         foreach (var role in report.Roles)
         {
@@ -61,6 +63,7 @@ internal static class CheckReport
             ["checkpointBytes"] = report.CheckpointBytes,
             ["diskBytes"] = report.DiskBytes,
             ["freeBytes"] = free,
+            ["warnings"] = new JsonArray([.. report.Warnings.Select(w => JsonValue.Create(w))]),
         };
 
     internal static string Bytes(long count) =>

@@ -26,7 +26,7 @@ internal static class PluginReport
                 );
             text.AppendLine(table.ToString());
         }
-        foreach (var (where, finding) in Problems(catalog))
+        foreach (var (_, where, finding) in Problems(catalog))
             text.AppendLine($"{where}{Name(finding.Severity)}: {finding}");
         if (Missing(catalog) is { Count: > 0 } missing)
             text.AppendLine(
@@ -62,20 +62,28 @@ internal static class PluginReport
         };
 
     /// <summary>Everything the loader has to say, each with the folder it is about.</summary>
-    internal static IEnumerable<(string Where, Finding Finding)> Problems(FolderPluginCatalog catalog)
+    internal static IEnumerable<(string Folder, string Where, Finding Finding)> Problems(FolderPluginCatalog catalog)
     {
         foreach (var finding in catalog.Findings)
-            yield return ("", finding);
+            yield return ("", "", finding);
         foreach (var folder in catalog.Folders)
         foreach (var finding in folder.Findings)
-            yield return ($"{folder.Name}: ", finding);
+            yield return (folder.Name, $"{folder.Name}: ", finding);
         // What befell a single plugin, where its folder does not say so already.
         foreach (var status in catalog.Statuses)
             if (
                 status.Reason is { } reason
                 && !catalog.Folders.Any(f => f.Name == status.Folder && f.Findings.Contains(reason))
             )
-                yield return ($"{status.Folder}, {Name(status.Kind)} '{status.Id}': ", reason);
+                yield return (status.Folder, $"{status.Folder}, {Name(status.Kind)} '{status.Id}': ", reason);
+    }
+
+    /// <summary>Tells of plugins that are not used because another one has their id, which somebody may not have meant.</summary>
+    internal static void WarnOfReplaced(FolderPluginCatalog catalog, Screen screen)
+    {
+        foreach (var finding in catalog.Statuses.Select(s => s.Reason).OfType<Finding>())
+            if (finding.Code == HostErrors.DuplicateId)
+                screen.Tell(() => Warning(finding), () => $"warning: {finding}");
     }
 
     /// <summary>The kinds of which there is none.</summary>
@@ -91,6 +99,13 @@ internal static class PluginReport
             ["code"] = finding.Code.Id,
             ["message"] = finding.ToString(),
         };
+
+    private static JsonObject Warning(Finding finding)
+    {
+        var line = Json(finding);
+        line["event"] = "warning";
+        return line;
+    }
 
     private static JsonNode Json(PluginStatus status, PluginDescriptor? detail) =>
         new JsonObject

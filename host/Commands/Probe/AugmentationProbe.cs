@@ -11,8 +11,10 @@ internal sealed class AugmentationProbe(
     ProbeSettings settings
 ) : PluginProbe(who, input, settings)
 {
+    private readonly List<string> _recorded = [];
+
     protected override IEnumerable<string> KnownNames =>
-        ["cotangent.input", .. ProbeData.BatchNames, .. ProbeData.Names, .. ProbeContext.ProgressNames];
+        ["cotangent.input", .. _recorded, .. ProbeData.BatchNames, .. ProbeData.Names, .. ProbeContext.ProgressNames];
 
     /// <summary>What augmentations take.</summary>
     internal static IEnumerable<ProbeTensor> Accepts =>
@@ -46,7 +48,7 @@ internal sealed class AugmentationProbe(
         var wantsGradient = Input.Peek("cotangent.input") is not null && sample.is_floating_point();
         if (wantsGradient)
             sample.requires_grad_(true);
-        var batch = ProbeData.Batch(Input, sample.shape[0]);
+        var batch = ProbeData.Batch(Input, sample.shape[0], 0);
         Input.MarkRead(ProbeData.BatchNames);
         var context = new ProbeContext(Input, Output, Settings);
         // In an evaluation the engine leaves out what does not belong there.
@@ -59,7 +61,10 @@ internal sealed class AugmentationProbe(
         Output.Add("mask", changed.Mask);
         ProbeTargets.Write(changed.Target, Output);
         foreach (var (name, value) in changed.Parameters)
-            Output.Add($"drawn.{name}", value);
+        {
+            _recorded.Add(ProbeInput.Draws + name);
+            Output.Add(ProbeInput.Draws + name, value);
+        }
         if (wantsGradient)
             AddGradients(Pull([("input", changed.Input)]), [("input", sample)]);
     }

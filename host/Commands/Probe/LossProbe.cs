@@ -94,12 +94,10 @@ internal sealed class LossProbe(IDistillationLoss loss, string who, ProbeInput i
                     leaves.Add((leaf.Name, leaf.Value.requires_grad_(true)));
             outputs[role] = Given.Output(role, loss.Taps(role, shape));
         }
-        var context = new ProbeLossContext(Input, Output, Settings, outputs, ProbeData.Batch(Input, Given.Count));
-        var value = ProbeFault.Guard(
-            Who,
-            () => NotGiven("student.logits", "student.embedding", "teacher.logits", "teacher.embedding", "mask"),
-            () => loss.Compute(context)
-        );
+        var classes = Given.Shapes[Roles.Student].Classes;
+        var batch = ProbeData.Batch(Input, Given.Count, classes);
+        var context = new ProbeLossContext(Input, Output, Settings, outputs, batch);
+        var value = ProbeFault.Guard(Who, () => NotGiven([.. context.Asked]), () => loss.Compute(context));
         if (value is null || value.numel() != 1)
             throw ProbeFault.Input(
                 $"{Who} gave {(value is null ? "nothing" : TensorText.Describe(value))} instead of a scalar."

@@ -34,6 +34,8 @@ internal abstract class PluginProbe(string who, ProbeInput input, ProbeSettings 
     internal void Run()
     {
         Prepare();
+        if (settings.Strict)
+            Module.RequireGiven(input, who);
         Module.SetFrom(input);
         Module.WriteTo(Output);
         var before = Module.Buffers();
@@ -71,11 +73,14 @@ internal abstract class PluginProbe(string who, ProbeInput input, ProbeSettings 
         var all = leaves.ToList();
         if (all.Count == 0)
             return;
+        // A module may hold a tensor under two names: one gradient, under both.
+        var values = all.Select(l => l.Value).DistinctBy(v => v.Handle).ToList();
         var found = scalar.requires_grad
-            ? Gradients.Of([scalar], [.. all.Select(l => l.Value)], allowUnused: true)
-            : new Tensor?[all.Count];
-        for (var i = 0; i < all.Count; i++)
-            Output.Add($"grad.{all[i].Name}", found[i] ?? zeros_like(all[i].Value));
+            ? Gradients.Of([scalar], [.. values], allowUnused: true)
+            : new Tensor?[values.Count];
+        var places = values.Select((v, i) => (v.Handle, i)).ToDictionary(p => p.Handle, p => p.i);
+        foreach (var (name, value) in all)
+            Output.Add($"grad.{name}", found[places[value.Handle]] ?? zeros_like(value));
     }
 
     /// <summary>The sum of the values, each times its cotangent.</summary>

@@ -5,7 +5,7 @@ using static TorchSharp.torch;
 namespace KdPlugins.Host.Commands.Probe;
 
 /// <summary>What a part sees of a step: everything comes from the input's tensors, and what is asked for counts as read.</summary>
-internal class ProbeContext(ProbeInput input, ProbeOutput output, ProbeSettings settings) : IPartContext
+internal class ProbeContext(ProbeInput input, ProbeOutput output, ProbeSettings settings) : IPartContext, IGivenDraws
 {
     internal static readonly string[] ProgressNames =
     [
@@ -18,7 +18,6 @@ internal class ProbeContext(ProbeInput input, ProbeOutput output, ProbeSettings 
 
     protected ProbeInput Input => input;
 
-    /// <summary>The number of samples of the batch, for messages.</summary>
     public Progress Progress =>
         new(
             "probe",
@@ -32,9 +31,6 @@ internal class ProbeContext(ProbeInput input, ProbeOutput output, ProbeSettings 
     public Device Device => CPU;
 
     public bool IsEvaluation => settings.IsEvaluation;
-
-    /// <summary>Names that the plugin asked for and did not get, for messages.</summary>
-    internal List<string> Missing { get; } = [];
 
     /// <summary>
     /// The answer that the input holds: consult.ROLE.CALL.* for the call of that number, from 1, else consult.ROLE.*.
@@ -61,6 +57,8 @@ internal class ProbeContext(ProbeInput input, ProbeOutput output, ProbeSettings 
         return new(logits, input.Find($"{prefix}.embedding"), features);
     }
 
+    public Tensor? Drawn(string name) => input.Find(ProbeInput.Draws + name);
+
     public double Value(string name, double fallback) => input.Number($"value.{name}", fallback);
 }
 
@@ -84,9 +82,15 @@ internal sealed class ProbeLossContext(
         get
         {
             Input.MarkRead(ProbeData.BatchNames);
+            _asked.Add("mask");
             return batch;
         }
     }
+
+    private readonly List<string> _asked = [];
+
+    /// <summary>Names of what the loss has asked for, whether the input has them or not.</summary>
+    internal IEnumerable<string> Asked => _asked.Distinct();
 
     /// <summary>What the loss reported.</summary>
     internal OrderedDictionary<string, Tensor> Reported { get; } = [];
@@ -97,13 +101,17 @@ internal sealed class ProbeLossContext(
             throw new KdException(
                 CoreErrors.RoleMissing,
                 $"A loss needs the output of '{role}'; {Input.Origin} has {string.Join(", ", outputs.Keys)}.",
-                $"Add '{role}.logits', or what else of it the loss needs."
+                $"Give of it what the loss reads of the student: {string.Join(", ", Like(role))}."
             );
+        _asked.AddRange($"{role}.logits", $"{role}.embedding");
         Input.MarkRead($"{role}.logits", $"{role}.embedding");
         foreach (var tap in found.Features.Keys)
             Input.MarkRead($"{role}.features.{tap}");
         return found;
     }
+
+    private IEnumerable<string> Like(string role) =>
+        Input.Below($"{Roles.Student}.").Select(name => $"'{role}.{name}'");
 
     public void Report(string name, Tensor value) => Reported[name] = value;
 }

@@ -16,13 +16,14 @@ internal static class ProbeData
     /// <summary>What the data set holds, as far as the tensors say; input, targets and roles' logits fill what data.* leaves out.</summary>
     /// <param name="input">The tensors.</param>
     /// <param name="classes">The number of classes where data.classes does not say it.</param>
-    internal static DataInfo Info(ProbeInput input, long classes)
+    /// <param name="shape">The shape of a sample where there is none to look at.</param>
+    internal static DataInfo Info(ProbeInput input, long classes, long[]? shape = null)
     {
         var sample = input.Peek("input");
         var isTokens = sample is { } s && s.dim() == 2 && !s.is_floating_point();
         return new(
             isTokens ? InputKind.Tokens : InputKind.Image,
-            SampleShape(sample),
+            shape ?? SampleShape(sample),
             ProbeTargets.KindOf(input),
             Classes(input, classes),
             [],
@@ -49,8 +50,9 @@ internal static class ProbeData
     /// <summary>The batch. Its tensors are not counted as read.</summary>
     /// <param name="input">The tensors.</param>
     /// <param name="count">The number of samples.</param>
+    /// <param name="classes">The number of classes that the student answers with; 0 where that is not known.</param>
     /// <exception cref="KdException"><c>KDP0806</c>: the tensors do not make a batch.</exception>
-    internal static Batch Batch(ProbeInput input, long count)
+    internal static Batch Batch(ProbeInput input, long count, long classes)
     {
         var samples = input.Peek("input") ?? empty([count, 0], input.DType);
         var indices = input.Peek("indices") ?? arange(count, ScalarType.Int64);
@@ -61,7 +63,7 @@ internal static class ProbeData
             throw ProbeFault.Input($"'mask' is {TensorText.Describe(mask)}; expected Bool[{count}, length].");
         if (samples.dim() < 1 || samples.shape[0] != count)
             throw ProbeFault.Input($"'input' is {TensorText.Describe(samples)}; expected {count} samples.");
-        return new(samples, mask, ProbeTargets.Read(input, count), indices, null);
+        return new(samples, mask, ProbeTargets.Read(input, count, classes), indices, null);
     }
 
     private static IReadOnlyList<double> Numbers(ProbeInput input, string name) =>

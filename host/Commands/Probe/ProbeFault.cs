@@ -14,6 +14,10 @@ internal static class ProbeFault
     /// <summary>What was named cannot be probed: exit code 1.</summary>
     internal static KdException Kind(string detail) => Of(CommandErrors.ProbeKind, detail, ExitCodes.Failed);
 
+    /// <summary>A formula's numbers do not fit: exit code 2, as for options.</summary>
+    internal static KdException Arguments(string detail) =>
+        Of(CommandErrors.ProbeArguments, detail, ExitCodes.BadRecipe);
+
     /// <summary>Runs code of the plugin; what it throws of its own names it and what it may have missed.</summary>
     /// <exception cref="KdException"><c>KDP0809</c>, or the plugin's own.</exception>
     internal static T Guard<T>(string who, Func<string> missing, Func<T> call)

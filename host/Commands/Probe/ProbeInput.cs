@@ -9,8 +9,11 @@ namespace KdPlugins.Host.Commands.Probe;
 /// <summary>The tensors that a probe is given, by name. Remembers which were read, so that none is given in vain.</summary>
 internal sealed class ProbeInput
 {
-    // Numbers about the run, not values that are computed with: of any dtype.
-    private static readonly string[] Facts = ["value.", "data.", "progress."];
+    // Numbers about the run and draws, not values that are computed with: of any dtype.
+    private static readonly string[] Facts = ["value.", "data.", "progress.", Draws];
+
+    /// <summary>What the names of given draws begin with.</summary>
+    internal const string Draws = "drawn.";
 
     private readonly SortedDictionary<string, Tensor> _tensors;
     private readonly HashSet<string> _read = new(StringComparer.Ordinal);
@@ -22,10 +25,12 @@ internal sealed class ProbeInput
         DType = OneDType();
     }
 
-    /// <summary>Reads a file. Its tensors belong to the current dispose scope.</summary>
+    /// <summary>Reads a file, or nothing where none is named. Its tensors belong to the current dispose scope.</summary>
     /// <exception cref="KdException"><c>KDP05xx</c>: the file; <c>KDP0806</c>: floating-point tensors of several dtypes.</exception>
-    internal static ProbeInput Read(string path)
+    internal static ProbeInput Read(string? path)
     {
+        if (path is null)
+            return new("The input", []);
         using var source = WeightFile.Open(path);
         return new(path, source.ToTensors());
     }

@@ -33,6 +33,21 @@ internal sealed class ProbeModule
     internal IEnumerable<(string Name, Tensor Value)> Leaves =>
         _parameters.Where(p => p.Value.requires_grad).Select(p => ($"parameters.{p.Key}", p.Value));
 
+    /// <summary>Refuses an input that leaves a parameter or a buffer to the seed.</summary>
+    /// <exception cref="KdException"><c>KDP0806</c>, with every name.</exception>
+    internal void RequireGiven(ProbeInput input, string who)
+    {
+        var all = All.ToList();
+        var absent = all.Where(p => input.Peek(p.Name) is null).ToList();
+        if (absent.Count > 0)
+            throw ProbeFault.Input(
+                $"{input.Origin} leaves out {absent.Count} of the {all.Count} parameters and buffers of {who}, and "
+                    + "--strict allows none: "
+                    + string.Join(", ", absent.Select(p => $"'{p.Name}' {TensorText.Describe(p.Value)}"))
+                    + "."
+            );
+    }
+
     /// <summary>Sets what the input gives.</summary>
     /// <exception cref="KdException"><c>KDP0806</c>: another shape.</exception>
     internal void SetFrom(ProbeInput input)

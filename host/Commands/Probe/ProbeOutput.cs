@@ -34,25 +34,27 @@ internal sealed class ProbeOutput
     /// <exception cref="KdException"><c>KDP056x</c></exception>
     internal WrittenFile Write(string path) => WeightTensors.Save(_tensors, path);
 
-    internal JsonObject Json(PluginDescriptor plugin, ProbeSettings settings, WrittenFile? file) =>
+    internal JsonObject Json(PluginDescriptor plugin, ProbeCase one, WrittenFile? file) =>
         new()
         {
             ["event"] = "probe",
             ["kind"] = PluginReport.Name(plugin.Kind),
             ["id"] = plugin.Id,
             ["version"] = plugin.Version,
-            ["mode"] = settings.Mode,
-            ["seed"] = settings.Seed,
+            ["formula"] = one.Formula,
+            ["mode"] = one.Mode,
+            ["seed"] = one.Seed,
             ["tensors"] = new JsonArray([.. _tensors.Select(t => Json(t.Key, t.Value))]),
             ["output"] = file?.Path,
             ["sha256"] = file?.Sha256,
         };
 
-    internal string Text(PluginDescriptor plugin, ProbeSettings settings, WrittenFile? file)
+    internal string Text(PluginDescriptor plugin, ProbeCase one, WrittenFile? file)
     {
         var text = new StringBuilder();
         text.AppendLine(
-            $"{PluginReport.Name(plugin.Kind)} '{plugin.Id}' {plugin.Version}, {settings.Mode} mode, seed {settings.Seed}"
+            $"{PluginReport.Name(plugin.Kind)} '{plugin.Id}' {plugin.Version}, "
+                + (one.Formula is { } formula ? $"formula '{formula}'" : $"{one.Mode} mode, seed {one.Seed}")
         );
         var table = new TextTable("tensor", "dtype and shape", "value or norm");
         foreach (var (name, value) in _tensors)

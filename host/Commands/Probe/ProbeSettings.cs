@@ -5,7 +5,8 @@ namespace KdPlugins.Host.Commands.Probe;
 /// <summary>How a probe runs.</summary>
 /// <param name="Mode">train or eval.</param>
 /// <param name="Seed">The root of every random stream.</param>
-internal sealed record ProbeSettings(string Mode, long Seed)
+/// <param name="Strict">Whether every parameter and buffer has to be given.</param>
+internal sealed record ProbeSettings(string Mode, long Seed, bool Strict = false)
 {
     internal const string Train = "train";
     internal const string Eval = "eval";

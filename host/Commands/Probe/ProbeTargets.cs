@@ -30,8 +30,13 @@ internal static class ProbeTargets
     ];
 
     /// <summary>The target that the input gives; NoTarget where it gives none. Its tensors are not counted as read.</summary>
-    /// <exception cref="KdException"><c>KDP0806</c>: several targets, a wrong dtype, a part that is missing.</exception>
-    internal static Target Read(ProbeInput input, long count)
+    /// <param name="input">The tensors.</param>
+    /// <param name="count">The number of samples.</param>
+    /// <param name="classes">The number of classes that the student answers with; 0 where that is not known.</param>
+    /// <exception cref="KdException">
+    /// <c>KDP0806</c>: several targets, a wrong dtype, a part that is missing, a label that is no class.
+    /// </exception>
+    internal static Target Read(ProbeInput input, long count, long classes)
     {
         var given = Heads.Where(n => input.Peek(n) is not null).ToList();
         if (given.Count > 1)
@@ -45,9 +50,56 @@ internal static class ProbeTargets
             ["target.tokens"] => new TokenTarget(Whole(input, "target.tokens"), TokenMask(input)),
             _ => new NoTarget(count),
         };
-        return target.Count == count
-            ? target
-            : throw ProbeFault.Input($"'{given[0]}' is of {target.Count} samples, the other tensors are of {count}.");
+        if (target.Count != count)
+            throw ProbeFault.Input($"'{given[0]}' is of {target.Count} samples, the other tensors are of {count}.");
+        RequireClasses(input, target, classes);
+        return target;
+    }
+
+    /// <summary>Refuses a label that is no class.</summary>
+    /// <param name="name">The tensor's name.</param>
+    /// <param name="labels">int64, any shape.</param>
+    /// <param name="counts">bool of that shape, where a label counts; null for everywhere.</param>
+    /// <param name="classes">The number of classes; 0 where that is not known, then only what is negative is refused.</param>
+    /// <exception cref="KdException"><c>KDP0806</c>, with the first such label and its place.</exception>
+    internal static void RequireClasses(string name, Tensor labels, Tensor? counts, long classes)
+    {
+        var wrong = labels.lt(0);
+        if (classes > 0)
+            wrong = wrong.logical_or(labels.ge(classes));
+        if (counts is not null)
+            wrong = wrong.logical_and(counts);
+        var places = wrong.nonzero().contiguous();
+        if (places.shape[0] == 0)
+            return;
+        var place = places[0].data<long>().ToArray();
+        var found = labels.masked_select(wrong)[0].item<long>();
+        throw ProbeFault.Input(
+            $"'{name}' has {found} at {TensorText.Shape(place)}; expected "
+                + (classes > 0 ? $"0 to {classes - 1}, of {classes} classes." : "0 at least.")
+        );
+    }
+
+    private static void RequireClasses(ProbeInput input, Target target, long answered)
+    {
+        var said = (long)input.Number("data.classes", 0);
+        var classes = answered > 0 && said > 0 ? Math.Min(answered, said) : Math.Max(answered, said);
+        switch (target)
+        {
+            case ClassIndexTarget t:
+                RequireClasses("target.labels", t.Labels, null, classes);
+                break;
+            case ClassMapTarget t:
+                RequireClasses("target.map", t.Labels, t.Labels.ne(t.IgnoreIndex), classes);
+                break;
+            case BoxTarget:
+                RequireClasses("target.box-labels", input.Peek("target.box-labels")!, null, classes);
+                break;
+            // A mask of another shape is the loss's to refuse.
+            case TokenTarget t when t.Mask.shape.SequenceEqual(t.Ids.shape):
+                RequireClasses("target.tokens", t.Ids, t.Mask, classes);
+                break;
+        }
     }
 
     /// <summary>Adds a target's tensors.</summary>

@@ -89,6 +89,7 @@ internal static class RankCommand
             {
                 Teacher = teacher,
                 Samples = parsed.GetValue(samples),
+                Warned = screen.Warn,
                 Measured = (name, value, seconds) => RankReport.Measured(screen, name, value, seconds),
             };
             var ranking = AugmentationRanking.Run(read, host.Catalog, chains, options);

@@ -1,7 +1,8 @@
 using System.CommandLine;
-using System.Globalization;
 using System.Text.Json.Nodes;
 using KdPlugins.Host.Commands.Run;
+using KdPlugins.Host.Service.Queue;
+using KdPlugins.Torch;
 
 namespace KdPlugins.Host.Commands.Results;
 
@@ -18,36 +19,60 @@ internal static class CompareCommand
         var command = new Command("compare", "Puts the reports of several runs into one table.") { runs };
         command.SetAction(parsed =>
         {
-            var paths = parsed.GetRequiredValue(runs);
-            var reports = paths.Select(ReportFile.Read).ToList();
-            screen.Tell(() => Json(paths, reports), () => Text(paths, reports));
-            return ExitCodes.Done;
+            var all = parsed.GetRequiredValue(runs).Select(Compared.Read).ToList();
+            var complete = all.Where(r => r.Report is not null).ToList();
+            var missing = all.Where(r => r.Report is null).ToList();
+            if (complete.Count == 0)
+                throw missing[0].Failure!;
+            screen.Tell(() => Json(all), () => Text(complete));
+            if (!screen.Json)
+                foreach (var run in missing)
+                    screen.Say($"warning: not in the table: {run.Failure!.Message}");
+            return missing.Count == 0 ? ExitCodes.Done : ExitCodes.Damaged;
         });
         return command;
     }
 
-    private static JsonObject Json(string[] paths, IReadOnlyList<JsonObject> reports) =>
+    /// <summary>A run that was named, with its report or with why there is none.</summary>
+    private sealed record Compared(string Path, JsonObject? Report, KdException? Failure)
+    {
+        internal static Compared Read(string path)
+        {
+            try
+            {
+                return new(path, ReportFile.Read(path), null);
+            }
+            catch (KdException e)
+            {
+                return new(path, null, e);
+            }
+        }
+    }
+
+    private static JsonObject Json(IReadOnlyList<Compared> all) =>
         new()
         {
             ["event"] = "comparison",
             ["runs"] = new JsonArray([
-                .. paths.Zip(
-                    reports,
-                    (path, report) =>
-                        new JsonObject { ["folder"] = Path.GetFullPath(path), ["report"] = report.DeepClone() }
-                ),
+                .. all.Select(run => new JsonObject
+                {
+                    ["folder"] = Path.GetFullPath(run.Path),
+                    ["report"] = run.Report?.DeepClone(),
+                    ["code"] = run.Failure?.Code.Id,
+                    ["message"] = run.Failure?.Message,
+                }),
             ]),
         };
 
-    private static string Text(string[] paths, IReadOnlyList<JsonObject> reports)
+    private static string Text(IReadOnlyList<Compared> runs)
     {
         var table = new TextTable("run", "method", "role", "metric", "last", "best", "parameters", "images/s", "time");
-        foreach (var (path, report) in paths.Zip(reports))
+        foreach (var (path, report, _) in runs)
         {
-            var name = Path.GetFileName(Path.TrimEndingDirectorySeparator(path));
-            foreach (var role in ResultTable.Roles(report))
+            var name = NameOf(path);
+            foreach (var role in ResultTable.Roles(report!))
             {
-                var node = report[role]!.AsObject();
+                var node = report![role]!.AsObject();
                 var metric = ResultTable.MetricOf(node)!;
                 table.Add(
                     name,
@@ -56,15 +81,24 @@ internal static class CompareCommand
                     metric.Replace('_', ' '),
                     ResultTable.Value(node, metric, "last"),
                     ResultTable.Value(node, metric, "best"),
-                    node["parameters"]?.GetValue<long>().ToString("N0", CultureInfo.InvariantCulture) ?? "",
+                    ResultTable.Parameters(node),
                     Field(report, "images_per_second"),
-                    RunText.Duration(TimeSpan.FromSeconds(report["seconds"]?.GetValue<double>() ?? 0))
+                    RunText.Duration(TimeSpan.FromSeconds(Reports.Json.Number(report, "seconds") ?? 0))
                 );
                 // Said once per run.
                 name = "";
             }
         }
         return table.ToString();
+    }
+
+    // Every run of a service lies in a folder "run" below that of its job.
+    private static string NameOf(string path)
+    {
+        var full = Path.TrimEndingDirectorySeparator(Path.GetFullPath(path));
+        var folder = File.Exists(full) ? Path.GetDirectoryName(full)! : full;
+        var job = new JobFolder(Path.GetDirectoryName(folder) ?? folder);
+        return folder == job.RunPath && JobFolder.IsId(job.Id) ? job.Id : Path.GetFileName(folder);
     }
 
     private static string Field(JsonObject report, string name) => report[name]?.ToString() ?? "";

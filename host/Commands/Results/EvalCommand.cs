@@ -28,7 +28,10 @@ internal static class EvalCommand
         {
             Description = "train, validation, test, or a source of the recipe. Default: test where there is one.",
         };
-        var samples = new Option<long>("--samples") { Description = "At most so many samples; 0 for all." };
+        var samples = new Option<long>("--samples")
+        {
+            Description = "At most so many samples, spread evenly over the source and its classes; 0 for all.",
+        };
         var (set, plugins, threads) = (CommonOptions.Set(), CommonOptions.Plugins(), CommonOptions.Threads());
         var command = new Command("eval", "Evaluates a network of a run, or a weight file.")
         {
@@ -55,7 +58,8 @@ internal static class EvalCommand
                     parsed.GetValue(role)!,
                     weights,
                     parsed.GetValue(source),
-                    Math.Max(0, parsed.GetValue(samples))
+                    Math.Max(0, parsed.GetValue(samples)),
+                    screen.Warn
                 );
                 screen.Tell(
                     () => Json(weights, found),

@@ -29,7 +29,10 @@ internal sealed class EvalPlace
     }
 
     /// <summary>The plugin folder that the run was started with; null for the default.</summary>
-    internal string? PluginFolder => _run is null ? null : RunOrigin.Read(_run).PluginFolder;
+    internal string? PluginFolder =>
+        _run is null ? null
+        : _recipe is null ? RunOrigin.Read(_run).PluginFolder
+        : RunOrigin.TryRead(_run)?.PluginFolder;
 
     internal Recipe Read(PluginHost host, IReadOnlyList<string> settings)
     {

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using KdPlugins.Host.Reports;
 using KdPlugins.Torch;
 
 namespace KdPlugins.Host.Commands.Results;
@@ -23,7 +24,7 @@ internal static class ReportFile
             );
         try
         {
-            if (JsonNode.Parse(File.ReadAllText(path)) is JsonObject report && report.ContainsKey("format"))
+            if (Json.Read(path) is var report && report.ContainsKey("format"))
                 return report;
             throw Unreadable($"'{path}' is no report of a run.");
         }

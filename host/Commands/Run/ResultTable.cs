@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json.Nodes;
 using KdPlugins.Host.Reports;
 
@@ -42,6 +43,10 @@ internal static class ResultTable
         return deviation is { } d ? $"{text} ± {RunText.Metric(metric, d)}" : text;
     }
 
+    /// <summary>The number of a role's parameters.</summary>
+    internal static string Parameters(JsonObject role) =>
+        Json.Number(role, "parameters")?.ToString("N0", CultureInfo.InvariantCulture) ?? "";
+
     internal static string Of(JsonObject report)
     {
         var roles = Roles(report);
@@ -53,12 +58,7 @@ internal static class ResultTable
         foreach (var role in roles)
         {
             var node = report[role]!.AsObject();
-            table.Add(
-                role,
-                Value(node, metric, "last"),
-                Value(node, metric, "best"),
-                node["parameters"]?.GetValue<long>().ToString("N0") ?? ""
-            );
+            table.Add(role, Value(node, metric, "last"), Value(node, metric, "best"), Parameters(node));
         }
         return table.ToString();
     }

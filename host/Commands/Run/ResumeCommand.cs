@@ -1,6 +1,7 @@
 using System.CommandLine;
-using System.Text.Json.Nodes;
 using KdPlugins.Core;
+using KdPlugins.Host.Service;
+using KdPlugins.Torch;
 
 namespace KdPlugins.Host.Commands.Run;
 
@@ -18,7 +19,7 @@ internal static class ResumeCommand
         {
             Description = "Stops where the newest checkpoint is damaged, instead of taking the newest intact one.",
         };
-        var supervised = CommonOptions.Supervised();
+        var (supervised, within) = (CommonOptions.Supervised(), CommonOptions.Within());
         var (steps, plugins, threads) = (CommonOptions.MaxSteps(), CommonOptions.Plugins(), CommonOptions.Threads());
         var command = new Command("resume", "Goes on with a run that was stopped, failed or killed.")
         {
@@ -26,6 +27,7 @@ internal static class ResumeCommand
             changes,
             strict,
             supervised,
+            within,
             steps,
             plugins,
             threads,
@@ -48,19 +50,32 @@ internal static class ResumeCommand
                 Strict = parsed.GetValue(strict),
             };
             using var host = PluginHost.Load(origin.PluginFolder, trust.Read(parsed));
-            return Resume(screen, host, folder, origin, resume);
+            return Resume(screen, host, folder, origin, resume, DataRoots.Of(parsed.GetValue(within)));
         });
         return command;
     }
 
-    private static int Resume(Screen screen, PluginHost host, string folder, RunOrigin origin, ResumeOptions resume)
+    private static int Resume(
+        Screen screen,
+        PluginHost host,
+        string folder,
+        RunOrigin origin,
+        ResumeOptions resume,
+        DataRoots? roots
+    )
     {
         // A run that died before its folder was complete has the recipe only in its origin.
         var kept = Path.Combine(folder, "recipe.json");
-        var text = File.Exists(kept) ? File.ReadAllText(kept) : origin.Recipe;
+        var text = File.Exists(kept) ? PlainFile.ReadText(kept, 1 << 20) : origin.Recipe;
         var job = new RunJob(host.ReadResolved(text, origin.RecipeFolder), folder, origin.MaxStepsPerStage, resume);
-        if (Finished(folder) is { } report)
+        roots?.Check(job.Recipe);
+        if (Experiment.Finished(job.Recipe, folder) is { } report)
+        {
+            if (!screen.Json)
+                screen.Say("The run is done; there is nothing to go on with.");
             return job.Done(screen, report);
+        }
+        TellDamage(screen, folder);
         host.StartTorch(origin.Threads);
         screen.Tell(
             () =>
@@ -75,11 +90,16 @@ internal static class ResumeCommand
         return job.Execute(screen, host);
     }
 
-    private static JsonObject? Finished(string folder)
+    // The run goes on without it and writes it anew.
+    private static void TellDamage(Screen screen, string folder)
     {
-        var report = Path.Combine(folder, "report.json");
-        return RunFolder.Exists(folder) && RunFolder.ReadStatus(folder)?.State == RunState.Done && File.Exists(report)
-            ? JsonNode.Parse(File.ReadAllText(report))!.AsObject()
-            : null;
+        try
+        {
+            RunFolder.ReadStatus(folder);
+        }
+        catch (KdException e) when (e.Code == RunErrors.StatusUnreadable)
+        {
+            RunJob.Warn(screen, $"The status of the run cannot be read, {e.Detail} It is written anew.");
+        }
     }
 }

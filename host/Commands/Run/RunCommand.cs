@@ -1,5 +1,7 @@
 using System.CommandLine;
 using KdPlugins.Core;
+using KdPlugins.Host.Commands.Plugins;
+using KdPlugins.Host.Service;
 using KdPlugins.Torch;
 
 namespace KdPlugins.Host.Commands.Run;
@@ -21,7 +23,7 @@ internal static class RunCommand
             Description = "What relative paths in the recipe start at. Default: the recipe's own folder.",
             HelpName = "DIR",
         };
-        var supervised = CommonOptions.Supervised();
+        var (supervised, within) = (CommonOptions.Supervised(), CommonOptions.Within());
         var (set, steps) = (CommonOptions.Set(), CommonOptions.MaxSteps());
         var (plugins, threads) = (CommonOptions.Plugins(), CommonOptions.Threads());
         var command = new Command("run", "Carries out a recipe from its beginning to the report.")
@@ -30,6 +32,7 @@ internal static class RunCommand
             output,
             recipeFolder,
             supervised,
+            within,
             set,
             steps,
             plugins,
@@ -51,16 +54,32 @@ internal static class RunCommand
                 parsed.GetValue(threads) ?? Environment.ProcessorCount,
                 args
             );
-            return Start(screen, host, origin, parsed.GetValue(set) ?? [], parsed.GetValue(output));
+            return Start(
+                screen,
+                host,
+                origin,
+                parsed.GetValue(set) ?? [],
+                parsed.GetValue(output),
+                DataRoots.Of(parsed.GetValue(within))
+            );
         });
         return command;
     }
 
-    private static int Start(Screen screen, PluginHost host, RunOrigin origin, string[] settings, string? output)
+    private static int Start(
+        Screen screen,
+        PluginHost host,
+        RunOrigin origin,
+        string[] settings,
+        string? output,
+        DataRoots? roots
+    )
     {
-        var recipe = host.ReadRecipe(origin.RecipePath, settings);
+        var recipe = host.ReadRecipe(origin.RecipePath, settings, origin.RecipeFolder);
+        roots?.Check(recipe);
         var folder = output is null ? DefaultFolder(recipe.Name) : Path.GetFullPath(output);
         RequireUnused(folder);
+        PluginReport.WarnOfReplaced(host.Catalog, screen);
         var native = host.StartTorch(origin.Threads);
         (origin with { Recipe = recipe.ToResolvedJson() }).Create(folder, native);
         screen.Tell(

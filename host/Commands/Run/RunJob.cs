@@ -63,13 +63,13 @@ internal sealed record RunJob(Recipe Recipe, string Folder, long MaxStepsPerStag
 
     private string Files(JsonObject report)
     {
-        var student = $"{report["result"]?.GetValue<string>() ?? Roles.Student}.safetensors";
+        var student = $"{Json.Text(report, "result") ?? Roles.Student}.safetensors";
         string[] names = [RunReport.FileName, "report.json", .. Recipe.Seeds.Count == 1 ? [student] : (string[])[]];
         var files = names.Where(n => File.Exists(Path.Combine(Folder, n)));
         return $"The run is in {Folder}: {string.Join(", ", files)}.";
     }
 
-    private static void Warn(Screen screen, string message) =>
+    internal static void Warn(Screen screen, string message) =>
         screen.Tell(() => new() { ["event"] = "warning", ["message"] = message }, () => $"warning: {message}");
 
     private static void Stopping(Screen screen)

@@ -2,6 +2,7 @@ using System.Runtime.InteropServices;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using KdPlugins.Core;
+using KdPlugins.Host.Reports;
 using KdPlugins.Torch;
 using KdPlugins.Torch.Weights;
 
@@ -64,17 +65,37 @@ internal sealed record RunOrigin(
         var path = Path.Combine(folder, FileName);
         if (!File.Exists(path))
             throw RunFolder.Exists(folder)
-                ? new KdException(CommandErrors.BadOrigin, $"'{folder}' has no {FileName}.")
+                ? Bad($"'{folder}' has no {FileName}.", null)
                 : new KdException(RunErrors.RunMissing, $"'{folder}' holds no run: there is no {FileName} in it.");
         try
         {
-            return Parse(JsonNode.Parse(File.ReadAllText(path))!.AsObject());
+            return Parse(Json.Read(path));
         }
         catch (Exception e)
             when (e is JsonException or InvalidOperationException or NullReferenceException or FormatException)
         {
-            throw new KdException(CommandErrors.BadOrigin, $"'{path}' cannot be read: {e.Message}", null, e);
+            throw Bad($"'{path}' cannot be read: {e.Message}", e);
         }
+    }
+
+    /// <summary>The same, null where it cannot be used.</summary>
+    internal static RunOrigin? TryRead(string folder)
+    {
+        try
+        {
+            return Read(folder);
+        }
+        catch (KdException)
+        {
+            return null;
+        }
+    }
+
+    private static KdException Bad(string detail, Exception? cause)
+    {
+        var error = new KdException(CommandErrors.BadOrigin, detail, null, cause);
+        ExitCodes.Mark(error, ExitCodes.Damaged);
+        return error;
     }
 
     private static RunOrigin Parse(JsonObject json) =>

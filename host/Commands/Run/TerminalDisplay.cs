@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using KdPlugins.Core;
+using KdPlugins.Torch;
 using Spectre.Console;
 using Spectre.Console.Rendering;
 using Progress = KdPlugins.Core.Progress;
@@ -46,7 +47,7 @@ internal sealed class TerminalDisplay(IAnsiConsole console, int seeds) : IRunDis
         _clock.Start(progress);
         (_loss, _score) = ("", "");
         _task = _context?.AddTask(
-            Markup.Escape(_seed + progress.Stage),
+            Markup.Escape(SafeText.Line(_seed + progress.Stage)),
             autoStart: true,
             maxValue: Math.Max(1, progress.TotalSteps)
         );
@@ -65,14 +66,14 @@ internal sealed class TerminalDisplay(IAnsiConsole console, int seeds) : IRunDis
         foreach (var name in (string[])["accuracy", "miou", "perplexity"])
             if (evaluation.Values.TryGetValue(name, out var value))
             {
-                _score = $"{evaluation.Role} {RunText.Metric(name, value)}";
+                _score = SafeText.Line($"{evaluation.Role} {RunText.Metric(name, value)}");
                 return;
             }
     }
 
     public void CheckpointWritten(Progress progress, string path) { }
 
-    public void Warned(string message) => console.MarkupLineInterpolated($"[yellow]warning: {message}[/]");
+    public void Warned(string message) => console.MarkupLineInterpolated($"[yellow]warning: {SafeText.Of(message)}[/]");
 
     private void Show(Progress progress, double imagesPerSecond)
     {

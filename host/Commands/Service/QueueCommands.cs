@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Text.Json.Nodes;
+using KdPlugins.Host.Service;
 using KdPlugins.Host.Service.Queue;
 using KdPlugins.Torch;
 
@@ -54,7 +55,7 @@ internal static class QueueCommands
                 "/api/runs",
                 new JsonObject
                 {
-                    ["recipe"] = File.ReadAllText(path),
+                    ["recipe"] = PlainFile.ReadText(path, Submission.MaxRecipeBytes),
                     ["recipeFolder"] = Path.GetDirectoryName(path),
                     ["settings"] = new JsonArray([.. (parsed.GetValue(set) ?? []).Select(s => JsonValue.Create(s))]),
                     ["maxStepsPerStage"] = parsed.GetValue(steps) ?? 0,
@@ -148,7 +149,7 @@ internal static class QueueCommands
             var part = client.Get(from is null ? $"{path}/log" : $"{path}/log?from={from}");
             from = (long)part["next"]!;
             if ((string)part["text"]! is { Length: > 0 } text)
-                screen.Say(text.TrimEnd('\n'));
+                screen.Tell(() => new() { ["event"] = "log", ["text"] = text }, () => text);
             if (!follow || state is JobState.Done or JobState.Failed or JobState.Cancelled)
                 return;
             Thread.Sleep(500);

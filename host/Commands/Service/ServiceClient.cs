@@ -3,6 +3,7 @@ using System.Net.Http.Json;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using KdPlugins.Host.Service;
+using KdPlugins.Host.Service.Api;
 using KdPlugins.Torch;
 
 namespace KdPlugins.Host.Commands.Service;
@@ -10,6 +11,8 @@ namespace KdPlugins.Host.Commands.Service;
 /// <summary>Asks a running service.</summary>
 internal sealed class ServiceClient : IDisposable
 {
+    // A page of five hundred runs with recipes that fail in hundreds of places.
+    private const int LargestAnswer = 64 << 20;
     private readonly HttpClient _http;
     private readonly string _url;
 
@@ -20,29 +23,34 @@ internal sealed class ServiceClient : IDisposable
         _url = url ?? Environment.GetEnvironmentVariable("KD_URL") ?? new ServiceOptions().Urls;
         if (!Uri.TryCreate(_url, UriKind.Absolute, out var address))
             throw new KdException(CommandErrors.Usage, $"'{_url}' is no address such as http://127.0.0.1:5870.");
-        _http = new() { BaseAddress = address, Timeout = Timeout.InfiniteTimeSpan };
+        _http = new()
+        {
+            BaseAddress = address,
+            Timeout = Timeout.InfiniteTimeSpan,
+            MaxResponseContentBufferSize = LargestAnswer,
+        };
         if ((tokenFile ?? Environment.GetEnvironmentVariable("KD_TOKEN_FILE")) is { Length: > 0 } file)
             _http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue(
                 "Bearer",
-                File.ReadAllText(file).Trim()
+                PlainFile.ReadText(file, 1 << 16).Trim()
             );
     }
 
-    internal JsonObject Get(string path) => Answer(() => _http.GetAsync(path)).AsObject();
+    internal JsonObject Get(string path) => Answer(() => _http.GetAsync(path));
 
     internal JsonObject Post(string path, JsonNode? body = null) =>
-        Answer(() => _http.PostAsync(path, body is null ? null : JsonContent.Create(body))).AsObject();
+        Answer(() => _http.PostAsync(path, body is null ? null : JsonContent.Create(body)));
 
     public void Dispose() => _http.Dispose();
 
-    private JsonNode Answer(Func<Task<HttpResponseMessage>> ask)
+    private JsonObject Answer(Func<Task<HttpResponseMessage>> ask)
     {
         try
         {
             using var response = ask().GetAwaiter().GetResult();
             var text = response.Content.ReadAsStringAsync().GetAwaiter().GetResult();
-            var said = text.Length > 0 ? JsonNode.Parse(text) : new JsonObject();
-            return response.IsSuccessStatusCode ? said! : throw Refusal(said, (int)response.StatusCode);
+            var said = text.Length > 0 ? Reports.Json.Parse(text) : [];
+            return response.IsSuccessStatusCode ? said : throw Refusal(said, (int)response.StatusCode);
         }
         catch (HttpRequestException e)
         {
@@ -59,12 +67,13 @@ internal sealed class ServiceClient : IDisposable
         }
     }
 
-    private static KdException Refusal(JsonNode? said, int status)
+    private static KdException Refusal(JsonObject said, int status)
     {
-        var error = new KdException(
-            ServiceErrors.Refused,
-            (string?)said?["message"] ?? $"It answered with status {status}."
-        );
+        var message = Reports.Json.Text(said, "message") ?? $"It answered with status {status}.";
+        // What the service says has its code and remedy already.
+        var error = FailureAdvice.Entry(Reports.Json.Text(said, "code")) is { } code
+            ? new KdException(code, message, "")
+            : new KdException(ServiceErrors.Refused, message);
         if (status == 422)
             ExitCodes.Mark(error, ExitCodes.BadRecipe);
         return error;

@@ -69,7 +69,12 @@ internal static class Resolutions
     {
         if (report.Entry is not { } entry)
             yield break;
-        var resolver = Resolver(System.IO.Path.Combine(report.Folder, entry.Path));
+        // The runtime's reader is for files that pre-flight has found to be whole.
+        var resolver = report.Findings.Exists(f =>
+            f is { Severity: Severity.Error, Code: var c } && c == HostErrors.BadManifest
+        )
+            ? null
+            : Resolver(System.IO.Path.Combine(report.Folder, entry.Path));
         foreach (var assembly in report.Assemblies.Values.OrderBy(a => a.Path, StringComparer.Ordinal))
             if (!ContractAssemblies.IsContract(assembly.Facts.Name))
                 foreach (var reference in assembly.Facts.References.OrderBy(r => r.Name, StringComparer.Ordinal))

@@ -1,10 +1,12 @@
 using System.Composition.Hosting;
 using System.Diagnostics;
+using System.Reflection;
 using System.Runtime.CompilerServices;
 using KdPlugins.Core;
 using KdPlugins.Host.Loading.Composition;
 using KdPlugins.Host.Loading.Contexts;
 using KdPlugins.Host.Loading.Inspection;
+using KdPlugins.Sdk;
 using KdPlugins.Torch;
 
 namespace KdPlugins.Host.Loading.Catalog;
@@ -16,6 +18,7 @@ internal sealed class PluginFolder
     private readonly Dictionary<string, int> _instances = [];
     private PluginContext? _context;
     private CompositionHost? _composition;
+    private string? _heldBecause;
 
     private PluginFolder(PreFlightReport report)
     {
@@ -40,20 +43,21 @@ internal sealed class PluginFolder
     {
         var start = Stopwatch.GetTimestamp();
         var folder = new PluginFolder(PreFlight.Run(name, path, options, trust));
-        if (folder.Report.IsAccepted)
-            folder.LoadAccepted(options, prepare);
-        else
+        if (!folder.Report.IsAccepted)
             folder.FailAll(PluginState.Refused, folder.Report.Refusal!);
+        else if (options.Held.TryGetValue(name, out var why))
+            folder.LoadTypes(options, why);
+        else
+            folder.LoadAccepted(options, prepare);
         folder.Report.EntryImage = [];
         folder.LoadTime = Stopwatch.GetElapsedTime(start);
         return folder;
     }
 
-    /// <summary>What stands for a package that cannot even be unpacked.</summary>
-    internal static PluginFolder Refused(string name, string path, KdException why)
+    /// <summary>What stands for a folder or package that cannot even be looked into.</summary>
+    internal static PluginFolder Refused(string name, string path, Finding finding)
     {
         var folder = new PluginFolder(new PreFlightReport(name, path));
-        var finding = Finding.Error(why.Code, why.Detail);
         folder.Report.Findings.Add(finding);
         folder.FailAll(PluginState.Refused, finding);
         return folder;
@@ -62,6 +66,8 @@ internal sealed class PluginFolder
     /// <summary>A new instance of a part that is active.</summary>
     internal IPluginInstance Create(LoadedPart part)
     {
+        if (_heldBecause is { } why)
+            throw new KdException(HostErrors.HeldBack, $"plugin '{part.Fact.Id}' is not run here: {why}");
         lock (_gate)
         {
             if (part.Composed is not { } composed || part.Descriptor is not { } descriptor)
@@ -127,13 +133,52 @@ internal sealed class PluginFolder
         Unload();
     }
 
-    private void LoadAccepted(LoaderOptions options, Action prepare)
+    private void FailProblematic()
     {
         foreach (var part in Parts.Where(p => p.Fact.Problem is not null))
             part.Fail(
                 PluginState.Refused,
                 Finding.Error(HostErrors.BadPart, $"class {part.Fact.TypeName} {part.Fact.Problem}.")
             );
+    }
+
+    // The types alone: looking at them runs nothing of the plugin, not even its static constructors.
+    private void LoadTypes(LoaderOptions options, string why)
+    {
+        _heldBecause = why;
+        Report.Findings.Add(Finding.Warning(HostErrors.Leaked, why));
+        FailProblematic();
+        var failure = Guard.Run(Report.Name, options.Timeout, DescribeTypes);
+        if (failure is not null)
+            FailWhole(
+                HostErrors.LoadFailed,
+                $"plugin '{Report.Name}' cannot be loaded: {failure.Message}.",
+                failure.Trace
+            );
+        if (Parts.All(p => p.State != PluginState.Active))
+            GiveUp();
+    }
+
+    private void DescribeTypes()
+    {
+        var assembly = LoadAssembly();
+        foreach (var part in Parts.Where(p => p.State == PluginState.Active))
+            if (OptionsOf(assembly.GetType(part.Fact.TypeName, throwOnError: true)!) is { } optionsType)
+                part.Descriptor = Describe(part.Fact, optionsType);
+    }
+
+    // What the bases of the SDK say without an instance; a class that does without them stays without a descriptor.
+    private static Type? OptionsOf(Type type)
+    {
+        for (var t = type; t is not null; t = t.BaseType)
+            if (t.IsGenericType && t.GetGenericTypeDefinition() == typeof(Plugin<>))
+                return t.GetGenericArguments()[0];
+        return null;
+    }
+
+    private void LoadAccepted(LoaderOptions options, Action prepare)
+    {
+        FailProblematic();
         PartComposer? composer = null;
         var failure = Guard.Run(Report.Name, options.Timeout, () => composer = LoadAndCompose());
         if (failure is null)
@@ -150,20 +195,26 @@ internal sealed class PluginFolder
             GiveUp();
     }
 
-    private PartComposer LoadAndCompose()
+    private Assembly LoadAssembly()
     {
         var entry = Report.Entry!;
         _context = new(Report.Name, Report.Folder, entry.Path);
-        var assembly = _context.LoadEntry(Report.EntryImage, entry.Path);
-        return PartComposer.Compose(assembly, entry.Facts);
+        return _context.LoadEntry(Report.EntryImage, entry.Path);
     }
+
+    private PartComposer LoadAndCompose() => PartComposer.Compose(LoadAssembly(), Report.Entry!.Facts);
 
     // Every part is made once and given back: one that throws or blocks is refused now, by name, and not in a run.
     private void Try(PartComposer composer, LoaderOptions options, Action prepare)
     {
         _composition = composer.Host;
         foreach (var rejected in composer.Rejected)
-            Fail(PartOf(rejected.Fact), CodeOf(rejected.Failure), rejected.Failure);
+            Fail(
+                PartOf(rejected.Fact),
+                CodeOf(rejected.Failure),
+                rejected.Failure,
+                CompositionRemedy.Of(rejected.Fact.Kind, rejected.Failure.Message)
+            );
         if (composer.Parts.Count > 0)
             prepare();
         foreach (var composed in composer.Parts)
@@ -193,9 +244,12 @@ internal sealed class PluginFolder
 
     private void Accept(LoadedPart part, ComposedPart composed, Type optionsType)
     {
-        var fact = part.Fact;
         part.Composed = composed;
-        part.Descriptor = new(
+        part.Descriptor = Describe(part.Fact, optionsType);
+    }
+
+    private PluginDescriptor Describe(PartFact fact, Type optionsType) =>
+        new(
             fact.Kind,
             fact.Id,
             fact.Version,
@@ -206,7 +260,6 @@ internal sealed class PluginFolder
             optionsType,
             Report.Folder
         );
-    }
 
     private void RefuseChanged(LoaderOptions options)
     {
@@ -240,9 +293,9 @@ internal sealed class PluginFolder
         FailAll(PluginState.LoadError, finding);
     }
 
-    private void Fail(LoadedPart part, ErrorCode code, Failure failure)
+    private void Fail(LoadedPart part, ErrorCode code, Failure failure, string? remedy = null)
     {
-        var finding = new Finding(Severity.Error, code, Text(part.Fact, failure), Trace: failure.Trace);
+        var finding = new Finding(Severity.Error, code, Text(part.Fact, failure), remedy, failure.Trace);
         Report.Findings.Add(finding);
         part.Fail(PluginState.LoadError, finding);
     }

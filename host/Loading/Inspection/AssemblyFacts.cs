@@ -56,6 +56,12 @@ internal sealed record AssemblyFacts
     /// <summary>Used members that are known to keep an unloaded plugin in memory.</summary>
     public IReadOnlyList<string> Holders { get; init; } = [];
 
+    /// <summary>What it was built against and this host's contracts have not.</summary>
+    public IReadOnlyList<UnmetReference> Unmet { get; init; } = [];
+
+    /// <summary>The native libraries that it imports from, as it calls them.</summary>
+    public IReadOnlyList<string> NativeImports { get; init; } = [];
+
     /// <summary>Whether it references the SDK.</summary>
     public bool UsesSdk => References.Any(r => r.Name == "KdPlugins.Sdk");
 }

@@ -1,4 +1,5 @@
 using System.Reflection.Metadata;
+using System.Reflection.Metadata.Ecma335;
 using System.Reflection.PortableExecutable;
 
 namespace KdPlugins.Host.Loading.Inspection;
@@ -56,9 +57,10 @@ internal static class AssemblyReader
         var types = new TypeScan(metadata);
         types.Run();
         var members = MemberScan.Run(metadata);
+        var name = metadata.GetString(definition.Name);
         return new()
         {
-            Name = metadata.GetString(definition.Name),
+            Name = name,
             Version = definition.Version,
             Framework = AttributeText.TargetFramework(metadata),
             ForeignMachine = Machines.Foreign(pe.PEHeaders),
@@ -73,6 +75,18 @@ internal static class AssemblyReader
             BareExports = types.BareExports,
             Exits = members.Exits,
             Holders = members.Holders,
+            // A contract that the plugin ships is never used, whatever it references.
+            Unmet = ContractAssemblies.IsContract(name) ? [] : ContractScan.Run(metadata),
+            NativeImports = NativeImports(metadata),
         };
     }
+
+    private static List<string> NativeImports(MetadataReader metadata) =>
+        [
+            .. Enumerable
+                .Range(1, metadata.GetTableRowCount(TableIndex.ModuleRef))
+                .Select(row => metadata.GetModuleReference(MetadataTokens.ModuleReferenceHandle(row)).Name)
+                .Select(metadata.GetString)
+                .Order(StringComparer.Ordinal),
+        ];
 }

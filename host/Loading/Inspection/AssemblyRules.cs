@@ -12,6 +12,8 @@ internal static class AssemblyRules
         {
             foreach (var reference in assembly.Facts.References)
                 CheckReference(report, assembly, reference, isEntry: assembly == entry);
+            ContractRules.Check(report, assembly);
+            NativeRules.CheckImports(report, assembly, isEntry: assembly == entry);
             CheckExits(report, assembly, isEntry: assembly == entry);
         }
         foreach (var part in entry.Facts.Parts.Where(p => p.Problem is not null))
@@ -61,6 +63,14 @@ internal static class AssemblyRules
                     $"Rebuild the plugin for .NET {host}, or run the host on .NET {version}."
                 )
             );
+        // It runs; but the SDK is for this framework, so that something was forced when it was built.
+        else if (version is not null && version < host)
+            report.Findings.Add(
+                Finding.Warning(
+                    HostErrors.WrongFramework,
+                    $"{entry.Path} is for .NET {version}, the SDK is for .NET {host}."
+                )
+            );
     }
 
     private static void CheckReference(
@@ -85,11 +95,14 @@ internal static class AssemblyRules
             + "nor among what the host provides.";
         if (report.Unreadable.TryGetValue($"{name}.dll", out var reason))
             detail = $"{assembly.Path} of plugin '{report.Name}' needs {name}, but {name}.dll {reason}.";
+        var remedy =
+            $"Add <PackageReference Include=\"{name}\" /> to the plugin's project where it lacks one, build with "
+            + "<EnableDynamicLoading>true</EnableDynamicLoading>, which copies private libraries, and copy the whole output folder.";
         // What only a library asks for may be a path of it that the plugin never takes.
         report.Findings.Add(
             isEntry
-                ? Finding.Error(HostErrors.MissingDependency, detail)
-                : Finding.Warning(HostErrors.MissingDependency, detail)
+                ? Finding.Error(HostErrors.MissingDependency, detail, remedy)
+                : Finding.Warning(HostErrors.MissingDependency, detail, remedy)
         );
     }
 

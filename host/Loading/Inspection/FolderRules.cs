@@ -1,4 +1,5 @@
 using System.Text.Json;
+using KdPlugins.Torch;
 
 namespace KdPlugins.Host.Loading.Inspection;
 
@@ -13,6 +14,9 @@ internal static class FolderRules
         "LibTorchSharp",
         "torch_cpu",
     ];
+
+    // A package of a thousand dependencies has one of some hundred kilobytes.
+    private const int MaxDependencyBytes = 16 << 20;
 
     internal static void Check(PreFlightReport report)
     {
@@ -29,7 +33,7 @@ internal static class FolderRules
             );
         var native = report
             .Snapshot!.Files.Select(f => f.Path)
-            .Where(p => LibTorch.Any(n => Path.GetFileName(p).StartsWith(n, StringComparison.Ordinal)))
+            .Where(IsLibTorch)
             .Where(p => !p.EndsWith(".json", StringComparison.OrdinalIgnoreCase))
             .ToList();
         if (native.Count > 0)
@@ -48,6 +52,10 @@ internal static class FolderRules
         CheckDependencyFile(report);
     }
 
+    /// <summary>Whether a file or library is one of libtorch's, which only the host brings.</summary>
+    internal static bool IsLibTorch(string path) =>
+        LibTorch.Any(n => Path.GetFileName(path).StartsWith(n, StringComparison.Ordinal));
+
     /// <summary>deps.json tells the runtime where assemblies lie: no asset of it may lie outside the folder.</summary>
     private static void CheckDependencyFile(PreFlightReport report)
     {
@@ -57,14 +65,24 @@ internal static class FolderRules
             return;
         try
         {
-            using var document = JsonDocument.Parse(File.ReadAllBytes(path));
+            using var document = JsonDocument.Parse(PlainFile.ReadBytes(path, MaxDependencyBytes));
             foreach (var asset in Assets(document.RootElement))
                 if (Manifest.ManifestPath.Problem(report.Folder, asset, "") is { } problem)
                     report.Findings.Add(
                         Finding.Error(HostErrors.PathOutside, $"{path}: the asset '{asset}' {problem}.")
                     );
+            if (DependencyShape.Problem(document.RootElement) is { } lack)
+                report.Findings.Add(
+                    Finding.Error(
+                        HostErrors.BadManifest,
+                        $"{path} cannot be used: {lack}.",
+                        "Copy the file that the plugin's build wrote, or delete it if the plugin has no libraries of its own."
+                    )
+                );
+            else
+                NativeRules.CheckAssets(report, name, document.RootElement);
         }
-        catch (Exception e) when (e is JsonException or InvalidOperationException)
+        catch (Exception e) when (e is JsonException or InvalidOperationException or IOException)
         {
             report.Findings.Add(Finding.Error(HostErrors.BadManifest, $"{path} cannot be read: {e.Message}"));
         }

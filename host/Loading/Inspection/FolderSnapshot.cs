@@ -26,70 +26,47 @@ internal sealed class FolderSnapshot
     /// <summary>The files that were hashed, ordered by path.</summary>
     internal IEnumerable<SnapshotFile> Code => Files.Where(f => f.Sha256.Length > 0);
 
-    /// <summary>Reads a folder. What is refused (links that lead out, files past the caps) is among the findings.</summary>
+    /// <summary>Reads a folder. What is refused is among the findings; then nothing was opened, and the files are not there.</summary>
     internal static FolderSnapshot Take(string folder, LoaderOptions options, List<Finding> findings)
     {
-        var files = new List<SnapshotFile>();
-        var root = RealPath.Of(folder);
-        foreach (var info in Enumerate(folder))
-        {
-            if (files.Count == options.MaxFiles)
-            {
-                findings.Add(Finding.Error(HostErrors.TooLarge, $"{folder} has more than {options.MaxFiles} files."));
-                break;
-            }
-            if (info.LinkTarget is not null && !RealPath.IsInside(root, RealPath.Of(info.FullName)))
-                findings.Add(
-                    Finding.Error(
-                        HostErrors.PathOutside,
-                        $"{info.FullName} is a link to {info.LinkTarget}, outside {folder}."
-                    )
-                );
-            else if (info is FileInfo file)
-                files.Add(Read(folder, file, options, findings));
-        }
-        return new([.. files.OrderBy(f => f.Path, StringComparer.Ordinal)]);
+        var walk = FolderWalk.Of(folder, options);
+        findings.AddRange(walk.Refusals);
+        return walk.Refusals.Count > 0
+            ? new([])
+            : new([.. walk.Entries.Where(e => e.Info is FileInfo).Select(e => Read(e, options, findings))]);
     }
 
     /// <summary>Whether nothing was added, removed or changed.</summary>
     internal bool SameAs(FolderSnapshot other) => Files.SequenceEqual(other.Files);
 
-    // Linked folders are named, but not entered: what they hold is either inside anyway, or refused as a whole.
-    private static IEnumerable<FileSystemInfo> Enumerate(string folder)
+    private static SnapshotFile Read(FolderEntry entry, LoaderOptions options, List<Finding> findings)
     {
-        var pending = new Stack<DirectoryInfo>([new(folder)]);
-        while (pending.TryPop(out var next))
-            foreach (var info in next.EnumerateFileSystemInfos())
-            {
-                if (info is DirectoryInfo { LinkTarget: null } directory)
-                    pending.Push(directory);
-                else
-                    yield return info;
-            }
-    }
-
-    private static SnapshotFile Read(string folder, FileInfo file, LoaderOptions options, List<Finding> findings)
-    {
-        var path = Path.GetRelativePath(folder, file.FullName).Replace('\\', '/');
-        if (!IsHashed(path, options.Trust))
-            return new(path, file.Length, file.LastWriteTimeUtc, "");
-        using var stream = new FileStream(
-            file.FullName,
-            FileMode.Open,
-            FileAccess.Read,
-            FileShare.ReadWrite | FileShare.Delete
-        );
-        if (stream.Length > options.MaxAssemblyBytes)
+        var file = (FileInfo)entry.Info;
+        var data = new SnapshotFile(entry.Path, file.Length, file.LastWriteTimeUtc, "");
+        if (!IsHashed(entry.Path, options.Trust))
+            return data;
+        try
         {
+            using var stream = new FileStream(
+                file.FullName,
+                FileMode.Open,
+                FileAccess.Read,
+                FileShare.ReadWrite | FileShare.Delete
+            );
+            if (stream.Length <= options.MaxAssemblyBytes)
+                return data with { Length = stream.Length, Sha256 = Convert.ToHexStringLower(SHA256.HashData(stream)) };
             findings.Add(
                 Finding.Error(
                     HostErrors.TooLarge,
                     $"{file.FullName} has {stream.Length} bytes; the loader reads at most {options.MaxAssemblyBytes}."
                 )
             );
-            return new(path, stream.Length, file.LastWriteTimeUtc, "");
         }
-        return new(path, stream.Length, file.LastWriteTimeUtc, Convert.ToHexStringLower(SHA256.HashData(stream)));
+        catch (UnauthorizedAccessException e)
+        {
+            findings.Add(FolderWalk.Unreadable(file.FullName, e));
+        }
+        return data;
     }
 
     private static bool IsHashed(string path, TrustLevel trust)

@@ -25,6 +25,9 @@ internal static class PreFlight
     {
         var snapshot = FolderSnapshot.Take(report.Folder, options, report.Findings);
         report.Snapshot = snapshot;
+        // Nothing of a folder is opened that has an entry which must not be.
+        if (!report.Findings.TrueForAll(f => f.Severity != Severity.Error))
+            return;
         if (trust.Lock?.Check(report.Name, snapshot) is { } difference)
             report.Findings.Add(difference);
         report.Manifest = PluginManifest.Read(report.Folder, report.Findings);

@@ -19,7 +19,11 @@ internal static class RealPath
 
     /// <summary>Whether a real path is the root or below it.</summary>
     internal static bool IsInside(string root, string path) =>
-        path == root || path.StartsWith(root + Path.DirectorySeparatorChar, StringComparison.Ordinal);
+        path == root
+        || path.StartsWith(
+            Path.EndsInDirectorySeparator(root) ? root : root + Path.DirectorySeparatorChar,
+            StringComparison.Ordinal
+        );
 
     private static string? FirstLink(string full)
     {

@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using KdPlugins.Host.Loading.Manifest;
+using KdPlugins.Torch;
 
 namespace KdPlugins.Host.Loading.Inspection;
 
@@ -25,11 +26,11 @@ internal static class SignatureRules
             || new FileInfo(path).Length > PluginManifest.MaxBytes
         )
             return "has a signature or a plugin.json larger than any";
-        var manifest = File.ReadAllBytes(path);
+        var manifest = PlainFile.ReadBytes(path, PluginManifest.MaxBytes);
         var seen = report.Snapshot!.Files.FirstOrDefault(f => f.Path == PluginManifest.FileName);
         if (seen?.Sha256 != Convert.ToHexStringLower(SHA256.HashData(manifest)))
             return "changed between two reads";
-        if (PluginSignature.Signer(manifest, File.ReadAllBytes(signature), keys) is null)
+        if (PluginSignature.Signer(manifest, PlainFile.ReadBytes(signature, PluginSignature.MaxBytes), keys) is null)
             return $"has a signature of none of the trusted keys ({string.Join(", ", keys.Keys.Select(k => k.Name))})";
         var listed = report.Manifest?.Files.Select(f => f.Path).ToHashSet() ?? [];
         var stray = report.Snapshot.Files.FirstOrDefault(f =>

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using KdPlugins.Host.Loading.Inspection;
+using KdPlugins.Torch;
 
 namespace KdPlugins.Host.Loading.Manifest;
 
@@ -11,6 +12,8 @@ internal sealed class HashLock
     /// <summary>The file's name in the folder of plugins.</summary>
     internal const string FileName = "plugins.lock.json";
 
+    // Five thousand files of a hundred folders.
+    private const int MaxBytes = 64 << 20;
     private readonly SortedDictionary<string, SortedDictionary<string, string>> _folders = new(StringComparer.Ordinal);
 
     /// <summary>Where it lies.</summary>
@@ -25,7 +28,7 @@ internal sealed class HashLock
             return result;
         try
         {
-            using var document = JsonDocument.Parse(File.ReadAllBytes(path));
+            using var document = JsonDocument.Parse(PlainFile.ReadBytes(path, MaxBytes));
             foreach (var folder in document.RootElement.GetProperty("plugins").EnumerateObject())
             {
                 var files = new SortedDictionary<string, string>(StringComparer.Ordinal);
@@ -36,7 +39,14 @@ internal sealed class HashLock
             return result;
         }
         catch (Exception e)
-            when (e is JsonException or KeyNotFoundException or InvalidOperationException or ArgumentException)
+            when (e
+                    is JsonException
+                        or KeyNotFoundException
+                        or InvalidOperationException
+                        or ArgumentException
+                        or IOException
+                        or UnauthorizedAccessException
+            )
         {
             throw new Torch.KdException(
                 HostErrors.NotApproved,

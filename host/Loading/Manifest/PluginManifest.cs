@@ -1,5 +1,6 @@
 using System.Text.Json;
 using KdPlugins.Core;
+using KdPlugins.Torch;
 
 namespace KdPlugins.Host.Loading.Manifest;
 
@@ -60,10 +61,10 @@ internal sealed record PluginManifest
         {
             if (new FileInfo(path).Length > MaxBytes)
                 throw new FormatException("the file is larger than 1 MiB");
-            using var document = JsonDocument.Parse(File.ReadAllBytes(path), Strict);
+            using var document = JsonDocument.Parse(PlainFile.ReadBytes(path, MaxBytes), Strict);
             return new ManifestReader(folder, path, findings).Read(document.RootElement);
         }
-        catch (Exception e) when (e is JsonException or FormatException or InvalidOperationException)
+        catch (Exception e) when (e is JsonException or FormatException or InvalidOperationException or IOException)
         {
             findings.Add(Finding.Error(HostErrors.BadManifest, $"{path} cannot be read: {e.Message}."));
             return null;

@@ -51,12 +51,13 @@ internal static class PluginSignature
         var key = ECDsa.Create();
         try
         {
-            key.ImportFromPem(File.ReadAllText(file));
+            key.ImportFromPem(PlainFile.ReadText(file, MaxBytes));
             return key.ExportParameters(false).Curve.Oid.Value == Curve
                 ? key
                 : throw Unusable(file, "its key is not on P-256", null);
         }
-        catch (Exception e) when (e is CryptographicException or ArgumentException)
+        catch (Exception e)
+            when (e is CryptographicException or ArgumentException or IOException or UnauthorizedAccessException)
         {
             key.Dispose();
             throw Unusable(file, "it holds no key in PEM", e);

@@ -63,7 +63,7 @@ internal sealed record DataSetSheet(string Folder, JsonObject Card, byte[] Png, 
             if (ImageTensor.Find(file, "images", out var problem) is not { } images)
                 return new(folder, card, [], 0, problem);
             var names = ClassNames(card);
-            var classes = Classes(file, images.Count);
+            var classes = Classes(file, images.Count, Number(card, "classes"));
             var shown = Choose(classes, images.Count);
             var captions = shown.Select(i => classes.Count == 0 ? "" : Caption(names, classes[i])).ToList();
             return new(folder, card, Images.Png.Encode(Sheet(images, shown, captions)), shown.Count, "");
@@ -81,7 +81,7 @@ internal sealed record DataSetSheet(string Folder, JsonObject Card, byte[] Png, 
         {
             return
                 File.Exists(path)
-                && JsonNode.Parse(File.ReadAllText(path)) is JsonObject card
+                && Json.Read(path) is { } card
                 && card["kind"] is JsonValue kind
                 && kind.TryGetValue(out string? text)
                 && text == "data-set"
@@ -99,15 +99,24 @@ internal sealed record DataSetSheet(string Folder, JsonObject Card, byte[] Png, 
             ? [.. names.Select(n => n is JsonValue v && v.TryGetValue(out string? text) ? text : "")]
             : [];
 
-    // Of labels, or the largest of soft ones; empty where there are neither, or not one per image.
-    private static IReadOnlyList<long> Classes(SafeTensorsFile file, int count)
+    private static long Number(JsonObject card, string name) =>
+        card[name] is JsonValue value && value.TryGetValue(out long number) ? number : 0;
+
+    // Of labels, or the likeliest where soft ones are probabilities of the data's classes (embeddings are not); empty where
+    // there are neither, or not one per image.
+    private static IReadOnlyList<long> Classes(SafeTensorsFile file, int count, long classes)
     {
         var labels = ImageTensor.Labels(file, "labels");
         if (labels.Count == count)
             return labels;
         var soft = ImageTensor.Soft(file, "soft");
-        return soft.Count == count ? [.. soft.Select(row => (long)Array.IndexOf(row, row.Max()))] : [];
+        return soft.Count == count && soft.All(row => AreProbabilities(row, classes))
+            ? [.. soft.Select(row => (long)Array.IndexOf(row, row.Max()))]
+            : [];
     }
+
+    private static bool AreProbabilities(float[] row, long classes) =>
+        row.Length == classes && row.All(p => p >= 0) && Math.Abs(row.Sum() - 1) < 1e-3;
 
     // The first of every class, then the second of every class, until the sheet is full; shown class by class.
     private static IReadOnlyList<int> Choose(IReadOnlyList<long> classes, int count) =>

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Text.Json;
+using KdPlugins.Host.Reports;
 using KdPlugins.Host.Service.Queue;
 
 namespace KdPlugins.Host.Service.Api;
@@ -65,7 +66,7 @@ internal sealed class AttemptLog(JobQueue queue, TimeProvider clock)
         try
         {
             if (File.Exists(path))
-                foreach (var line in File.ReadLines(path))
+                foreach (var line in FileLines.Of(path))
                     if (Parse(line) is { } attempt)
                     {
                         found[attempt.Number] = attempt;
@@ -99,7 +100,7 @@ internal sealed class AttemptLog(JobQueue queue, TimeProvider clock)
         {
             return JsonSerializer.Deserialize<Attempt>(line, Json);
         }
-        catch (JsonException)
+        catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
             return null;
         }

@@ -42,13 +42,16 @@ internal static partial class FailureAdvice
         .DistinctBy(c => c.Id)
         .ToDictionary(c => c.Id);
 
+    /// <summary>The catalogue entry of a code; null for none.</summary>
+    internal static ErrorCode? Entry(string? code) => code is null ? null : Catalogue.GetValueOrDefault(code);
+
     /// <summary>The failure of a run that failed, or that waits for another attempt after one; null for others.</summary>
     internal static Failure? Of(Job job)
     {
         if (job.State != JobState.Failed && (job.State != JobState.Queued || job.Failures == 0))
             return null;
         var code = Code().Match(job.Message) is { Success: true } match ? match.Groups[1].Value : null;
-        var entry = code is null ? null : Catalogue.GetValueOrDefault(code);
+        var entry = Entry(code);
         var message = job.Message[(code?.Length ?? 0)..];
         if (entry is not null)
             message = message.Replace(entry.Remedy, "").Replace("  ", " ");

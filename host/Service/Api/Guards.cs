@@ -18,6 +18,7 @@ internal sealed class Guards
         "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
     private const int ShortestToken = 16;
+    private const int LargestFile = 1 << 16;
     private readonly HashSet<string> _hosts;
     private readonly byte[]? _tokenHash;
 
@@ -25,7 +26,7 @@ internal sealed class Guards
     internal Guards(ServiceOptions options)
     {
         _tokenHash = ReadToken(options.TokenFile);
-        var named = options.Urls.Split(';').Select(u => new Uri(u.Replace("*", "any").Replace("+", "any"))).ToList();
+        var named = Addresses(options);
         foreach (var uri in named.Where(u => !IsLoopback(u.Host)))
             if (_tokenHash is null)
                 throw new KdException(
@@ -113,7 +114,7 @@ internal sealed class Guards
         string token;
         try
         {
-            token = File.ReadAllText(file).Trim();
+            token = PlainFile.ReadText(file, LargestFile).Trim();
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -129,7 +130,11 @@ internal sealed class Guards
 
     private static byte[] Hash(string token) => SHA256.HashData(Encoding.UTF8.GetBytes(token));
 
-    private static bool IsLoopback(string host) =>
+    /// <summary>Where the service listens; every address of the machine goes as "any".</summary>
+    internal static IReadOnlyList<Uri> Addresses(ServiceOptions options) =>
+        [.. options.Urls.Split(';').Select(u => new Uri(u.Replace("*", "any").Replace("+", "any")))];
+
+    internal static bool IsLoopback(string host) =>
         host == "localhost"
         || (IPAddress.TryParse(host.Trim('[', ']'), out var address) && IPAddress.IsLoopback(address));
 }

@@ -1,4 +1,5 @@
 using System.Text;
+using KdPlugins.Torch;
 
 namespace KdPlugins.Host.Service.Api;
 
@@ -17,7 +18,7 @@ internal sealed record LogPart(string Text, long Next)
     {
         if (!File.Exists(path))
             return new("", 0);
-        using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+        using var stream = PlainFile.Open(path);
         var length = stream.Length;
         var start = Math.Clamp(from ?? length - Math.Clamp(tail, 1, MostBytes), 0, length);
         stream.Seek(start, SeekOrigin.Begin);

@@ -1,4 +1,3 @@
-using System.Text.Json;
 using System.Text.Json.Nodes;
 using KdPlugins.Host.Reports;
 
@@ -30,16 +29,9 @@ internal static class RunCurves
     {
         var curves = new Dictionary<(string Stage, string Role, string Source, string Name), ThinnedCurve>();
         var begins = 0.0;
-        using var stream = new FileStream(
-            Path.Combine(folder, "events.jsonl"),
-            FileMode.Open,
-            FileAccess.Read,
-            FileShare.ReadWrite | FileShare.Delete
-        );
-        using var reader = new StreamReader(stream);
-        while (reader.ReadLine() is { } line)
+        foreach (var line in FileLines.Of(Path.Combine(folder, "events.jsonl")))
         {
-            if (Parse(line) is not { } found || Json.Number(found, "step") is not { } step)
+            if (Json.TryParse(line) is not { } found || Json.Number(found, "step") is not { } step)
                 continue;
             var kind = Json.Text(found, "kind");
             // A stage's event is written at its end, with the step of the run at which the next one begins.
@@ -87,17 +79,5 @@ internal static class RunCurves
         if (!curves.TryGetValue(key, out var curve) && curves.Count < MostCurves)
             curves[key] = curve = new(points);
         return curve;
-    }
-
-    private static JsonObject? Parse(string line)
-    {
-        try
-        {
-            return JsonNode.Parse(line) as JsonObject;
-        }
-        catch (JsonException)
-        {
-            return null;
-        }
     }
 }

@@ -1,6 +1,5 @@
 using System.Collections.Concurrent;
 using System.Text.Json;
-using System.Text.Json.Nodes;
 using KdPlugins.Host.Commands.Run;
 using KdPlugins.Host.Reports;
 using KdPlugins.Host.Service.Queue;
@@ -18,7 +17,7 @@ internal sealed record RunResult(string Role, string Metric, double Value, bool 
 internal sealed class RunResults(JobQueue queue, CurveStore curves)
 {
     private const int MostKept = 4096;
-    private const long LargestReport = 16 << 20;
+    private const int LargestReport = 16 << 20;
     private const int Points = 200;
     private static readonly string[] Metrics = ["accuracy", "miou", "perplexity", "loss"];
     private readonly ConcurrentDictionary<string, RunResult?> _done = new();
@@ -57,7 +56,7 @@ internal sealed class RunResults(JobQueue queue, CurveStore curves)
         if (
             !file.Exists
             || file.Length > LargestReport
-            || JsonNode.Parse(File.ReadAllText(path)) is not JsonObject report
+            || Json.Read(path, LargestReport) is not { } report
             || ResultTable.Roles(report) is not [.., var role]
             || Json.Object(report, role) is not { } measured
             || ResultTable.MetricOf(measured) is not { } metric

@@ -1,5 +1,4 @@
 using System.Text.Json;
-using System.Text.Json.Nodes;
 using KdPlugins.Host.Reports;
 using KdPlugins.Host.Reports.Images;
 using KdPlugins.Host.Reports.Page;
@@ -50,7 +49,7 @@ internal sealed record SampleRow(string Name, bool IsStretched, IReadOnlyList<Sa
     {
         try
         {
-            var provenance = JsonNode.Parse(File.ReadAllText(Path.Combine(folder, "provenance.json")));
+            var provenance = Json.Read(Path.Combine(folder, "provenance.json"));
             return Json.Texts(Json.Object(provenance, "data"), "class_names");
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or JsonException)

@@ -1,4 +1,6 @@
 using System.Text.Json;
+using System.Text.Json.Serialization;
+using KdPlugins.Host.Service.Connections;
 using KdPlugins.Host.Service.Queue;
 using KdPlugins.Host.Service.Workers;
 using KdPlugins.Torch;
@@ -13,11 +15,12 @@ namespace KdPlugins.Host.Service.Api;
 
 /// <summary>The body of a submission.</summary>
 /// <param name="Recipe">The recipe: an object, or its text.</param>
-/// <param name="RecipeFolder">What relative paths in it start at; null for the service's own.</param>
+/// <param name="RecipeFolder">What relative paths in it start at; null for the service's RecipeFolder or first data root.</param>
 /// <param name="Settings">Replacements such as <c>training.epochs=3</c>.</param>
 /// <param name="MaxStepsPerStage">At most so many steps per stage; 0 for no limit.</param>
 /// <param name="Priority">Higher goes first; -1000 to 1000.</param>
 /// <param name="TimeLimitSeconds">The most it may run; 0 for no limit.</param>
+[JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Disallow)]
 internal sealed record SubmissionBody(
     JsonElement Recipe,
     string? RecipeFolder,
@@ -65,7 +68,10 @@ internal static class RunsApi
         runs.MapGet("/", List).WithSummary("Lists runs, newest first, page by page.");
         runs.MapGet("/{id}", View).WithSummary("A run, with progress, result, failure and attempts.");
         runs.MapPost("/{id}/cancel", (string id, JobQueue queue) => queue.Cancel(id)).WithSummary("Takes a run back.");
-        runs.MapPost("/{id}/resubmit", (string id, JobQueue queue) => queue.Resubmit(id))
+        runs.MapPost(
+                "/{id}/resubmit",
+                (string id, Submission submission, CancellationToken gone) => submission.Resubmit(id, gone)
+            )
             .WithSummary("Queues a run's recipe once more.");
         runs.MapGet("/{id}/log", ReadLog).WithSummary("The end of a run's log, or what came after an offset.");
         runs.MapGet("/{id}/curves", Curves).WithSummary("A run's curves by seed, thinned to a number of points.");
@@ -91,7 +97,7 @@ internal static class RunsApi
             .WithSummary("Waiting runs in the order in which they will be started.");
     }
 
-    private static IResult Submit([FromBody] SubmissionBody body, Submission submission)
+    private static IResult Submit([FromBody] SubmissionBody body, Submission submission, CancellationToken gone)
     {
         var job = submission.Submit(
             new(
@@ -102,7 +108,9 @@ internal static class RunsApi
                 body.Priority,
                 body.TimeLimitSeconds,
                 "api"
-            )
+            ),
+            null,
+            gone
         );
         return TypedResults.Created($"/api/runs/{job.Id}", job);
     }
@@ -197,15 +205,23 @@ internal static class RunsApi
         HttpContext context,
         JobQueue queue,
         Hub hub,
+        ConnectionGate gate,
         IHostApplicationLifetime life
-    ) => Stream(context, hub, queue.Get(id).Id, life);
+    ) => Stream(context, hub, queue.Get(id).Id, gate, life);
 
-    private static Task FollowAll(HttpContext context, Hub hub, IHostApplicationLifetime life) =>
-        Stream(context, hub, null, life);
+    private static Task FollowAll(HttpContext context, Hub hub, ConnectionGate gate, IHostApplicationLifetime life) =>
+        Stream(context, hub, null, gate, life);
 
     // A service that is to stop must not wait for those who watch.
-    private static async Task Stream(HttpContext context, Hub hub, string? job, IHostApplicationLifetime life)
+    private static async Task Stream(
+        HttpContext context,
+        Hub hub,
+        string? job,
+        ConnectionGate gate,
+        IHostApplicationLifetime life
+    )
     {
+        using var counted = gate.Stream(context);
         using var over = CancellationTokenSource.CreateLinkedTokenSource(
             context.RequestAborted,
             life.ApplicationStopping

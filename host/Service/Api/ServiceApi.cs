@@ -5,6 +5,7 @@ using KdPlugins.Host.Service.Plugins;
 using KdPlugins.Host.Service.Queue;
 using KdPlugins.Host.Service.Workers;
 using KdPlugins.Torch;
+using KdPlugins.Torch.Weights;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Diagnostics;
 using Microsoft.AspNetCore.Http;
@@ -56,7 +57,7 @@ internal static class ServiceApi
     internal static async Task Tell(HttpContext context)
     {
         var error = context.Features.Get<IExceptionHandlerFeature>()?.Error;
-        var known = error as KdException;
+        var known = Known(error);
         context.Response.StatusCode = StatusOf(error);
         var body = new JsonObject
         {
@@ -87,14 +88,35 @@ internal static class ServiceApi
         error switch
         {
             RecipeException => StatusCodes.Status422UnprocessableEntity,
+            KdException known when known.Code == ServiceErrors.PathRefused => StatusCodes.Status422UnprocessableEntity,
             BadHttpRequestException bad => bad.StatusCode,
             KdException known when known.Code == ServiceErrors.JobMissing => StatusCodes.Status404NotFound,
             KdException known when known.Code == RecipeErrors.PluginUnknown => StatusCodes.Status404NotFound,
             KdException known when known.Code == ServiceErrors.JobState => StatusCodes.Status409Conflict,
-            KdException known when known.Code == ServiceErrors.QueueUnavailable =>
+            KdException known
+                when known.Code == ServiceErrors.QueueUnavailable || known.Code == ServiceErrors.TooManyStreams =>
                 StatusCodes.Status503ServiceUnavailable,
+            not null when IsFull(error) => StatusCodes.Status507InsufficientStorage,
+            // Nothing that a request could be blamed for.
+            KdException known when known.Code == WeightErrors.WriteFailed => StatusCodes.Status503ServiceUnavailable,
+            IOException or UnauthorizedAccessException => StatusCodes.Status503ServiceUnavailable,
             KdException => StatusCodes.Status400BadRequest,
             _ => StatusCodes.Status500InternalServerError,
+        };
+
+    // ENOSPC, EDQUOT.
+    private static bool IsFull(Exception error) =>
+        error is IOException { HResult: 28 or 122 } || (error.InnerException is { } inner && IsFull(inner));
+
+    private static KdException? Known(Exception? error) =>
+        error switch
+        {
+            not null when IsFull(error) => new(RunErrors.DiskFull, (error as KdException)?.Detail ?? error.Message),
+            KdException known => known,
+            // It is an IOException too, and none of the disk's.
+            BadHttpRequestException => null,
+            IOException or UnauthorizedAccessException => new(ServiceErrors.DataUnusable, error.Message),
+            _ => null,
         };
 
     /// <summary>Refusals without a word of their own, such as an address that does not exist, in the same form.</summary>

@@ -1,73 +1,69 @@
-using System.Diagnostics;
 using System.Text.Json.Nodes;
-using KdPlugins.Host.Service.Workers;
 
 namespace KdPlugins.Host.Service.Plugins;
 
 /// <summary>What a check of a plugin folder found.</summary>
-/// <param name="IsGood">Whether all of it can be made and unloaded.</param>
+/// <param name="IsGood">Whether all of it can be made.</param>
 /// <param name="MayBeLoaded">Whether looking at it harms nobody: false where the check itself crashed or hung.</param>
 /// <param name="Reason">What is wrong; empty for nothing.</param>
-internal sealed record CheckResult(bool IsGood, bool MayBeLoaded, string Reason);
+/// <param name="Leak">What may hold it in memory, where it does not unload; empty where it does.</param>
+internal sealed record CheckResult(bool IsGood, bool MayBeLoaded, string Reason, string Leak = "");
+
+/// <summary>What a check of several plugin folders at once found.</summary>
+/// <param name="Whole">Of all of them together.</param>
+/// <param name="Folders">Of each, as far as the check came to tell.</param>
+internal sealed record CheckReport(CheckResult Whole, IReadOnlyDictionary<string, CheckResult> Folders)
+{
+    /// <summary>What was found about one; null where it has to be checked alone.</summary>
+    internal CheckResult? Of(string folder) => Folders.GetValueOrDefault(folder) ?? (Whole.IsGood ? Whole : null);
+}
 
 /// <summary>
-/// Tries a plugin folder in a process of its own before the service loads it: a constructor that crashes, exits or hangs
+/// Tries plugin folders in a process of its own before the service loads them: a constructor that crashes, exits or hangs
 /// ends that process, not the service.
 /// </summary>
 internal sealed class IsolatedCheck(ServiceOptions options)
 {
-    private const int MaxWordBytes = 16 << 20;
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
-
     /// <summary>Checks the folders below a root.</summary>
-    internal async Task<CheckResult> Run(string root, CancellationToken stop)
+    internal async Task<CheckReport> Run(string root, CancellationToken stop)
     {
-        var start = WorkerCommand.Program(options);
-        foreach (
-            var argument in (IEnumerable<string>)
-                ["plugins", "verify", "--plugins", root, "--json", .. WorkerCommand.Trust(options)]
-        )
-            start.ArgumentList.Add(argument);
-        start.RedirectStandardOutput = start.RedirectStandardError = true;
-        using var child = ChildProcess.Start(start);
-        var process = child.Process;
-        var said = Said(child.Words);
-        // What plugins print is nobody's concern here, but a full pipe would hold the process up.
-        _ = process.StandardOutput.BaseStream.CopyToAsync(Stream.Null, stop);
-        _ = process.StandardError.BaseStream.CopyToAsync(Stream.Null, stop);
-        using var late = CancellationTokenSource.CreateLinkedTokenSource(stop);
-        late.CancelAfter(Patience);
-        try
-        {
-            await process.WaitForExitAsync(late.Token);
-        }
-        catch (OperationCanceledException)
-        {
-            ChildProcess.Kill(process);
-            stop.ThrowIfCancellationRequested();
-            return new(false, false, $"Its check did not end within {Patience.TotalSeconds:0} s.");
-        }
-        return Judge(process.ExitCode, await said.WaitAsync(Patience, stop));
+        var answer = await new PluginProcess(options).Ask(["plugins", "verify", "--plugins", root], stop);
+        return answer is null
+            ? new(new(false, false, $"Its check did not end within {PluginProcess.Patience.TotalSeconds:0} s."), None)
+            : Judge(answer);
     }
 
-    private static async Task<List<JsonObject>> Said(Stream words)
-    {
-        var lines = new BoundedLines(words, MaxWordBytes);
-        List<JsonObject> said = [];
-        while (await lines.Next() is { } line)
-            if (WorkerProgress.Parse(line) is { } word)
-                said.Add(word);
-        return said;
-    }
+    private static IReadOnlyDictionary<string, CheckResult> None { get; } = new Dictionary<string, CheckResult>();
 
-    private static CheckResult Judge(int exitCode, List<JsonObject> said)
+    private static CheckReport Judge(PluginAnswer answer)
     {
-        JsonObject? Word(string name) => said.FirstOrDefault(l => (string?)l["event"] == name);
         // A plugin that ends the process as if all were well has not been verified.
-        if (Word("verified")?["problems"] is JsonArray problems)
-            return new(exitCode == 0, true, string.Join(" ", problems.Select(p => (string?)p)));
-        return Word("error") is { } failure
-            ? new(false, true, (string?)failure["message"] ?? "")
-            : new(false, false, $"Its check ended with exit code {exitCode}: the process did not survive its plugins.");
+        if (answer.Said("verified") is { } verified)
+        {
+            var folders = verified["folders"] is JsonObject found
+                ? found.ToDictionary(f => f.Key, f => Judge(f.Value!))
+                : None;
+            var reason = Join(verified["problems"]);
+            return new(new(answer.ExitCode == 0, true, reason), folders);
+        }
+        return answer.Said("error") is { } failure
+            ? new(new(false, true, (string?)failure["message"] ?? ""), None)
+            : new(
+                new(
+                    false,
+                    false,
+                    $"Its check ended with exit code {answer.ExitCode}: the process did not survive its plugins."
+                ),
+                None
+            );
     }
+
+    private static CheckResult Judge(JsonNode folder)
+    {
+        var reason = Join(folder["problems"]);
+        return new(reason.Length == 0, true, reason, (string?)folder["leak"] ?? "");
+    }
+
+    private static string Join(JsonNode? texts) =>
+        texts is JsonArray list ? string.Join(" ", list.Select(t => (string?)t)) : "";
 }

@@ -24,7 +24,11 @@ internal sealed class PluginSets : IDisposable
     private readonly ReaderWriterLockSlim _use = new();
     private readonly Dictionary<string, int> _leases = [];
     private readonly Lock _gate = new();
-    private SortedDictionary<string, string>? _seen;
+    private SortedDictionary<string, ScannedSource>? _seen;
+
+    // Folders that stay in memory when they are unloaded: as their check says of the version in use, and as a version did here.
+    private readonly Dictionary<string, string> _leaky = [];
+    private readonly Dictionary<string, string> _leaked = [];
     private string _rules = "";
     private PluginSet? _current;
 
@@ -89,7 +93,7 @@ internal sealed class PluginSets : IDisposable
     /// <returns>Whether another set is in use now.</returns>
     internal async Task<bool> Refresh(CancellationToken stop)
     {
-        var (found, rules) = (PluginScan.Folders(_source), _staging.Rules());
+        var (found, rules) = (PluginScan.Folders(_source, stop), _staging.Rules());
         if (_seen is not null && _seen.SequenceEqual(found) && _rules == rules)
             return false;
         _staging.Begin();
@@ -121,41 +125,64 @@ internal sealed class PluginSets : IDisposable
     // For each folder the version to use: the new one where it is good, else the one in use, else none. Where the rules are
     // new, every folder is tried anew.
     private async Task<(SortedDictionary<string, (string Path, string Hash)>, List<PluginTrouble>)> Choose(
-        SortedDictionary<string, string> found,
+        SortedDictionary<string, ScannedSource> found,
         bool isNew,
         CancellationToken stop
     )
     {
         var chosen = new SortedDictionary<string, (string, string)>(StringComparer.Ordinal);
         List<PluginTrouble> troubles = [];
-        var fresh = found.Where(f => isNew || _current?.Folders.GetValueOrDefault(f.Key) != f.Value).ToList();
-        foreach (var (folder, hash) in found.Except(fresh))
-            chosen[folder] = (Path.Combine(_current!.Folder, folder), hash);
-        var unusable = new Dictionary<string, CheckResult>();
-        foreach (var (folder, hash) in fresh)
-            if (_staging.Stage(folder, hash) is { } reason)
-                unusable[folder] = new(false, false, reason);
-        // All at once first: the usual case costs one process, not one per folder.
-        var staged = fresh.Select(f => f.Key).Except(unusable.Keys).ToList();
-        var all = staged.Count > 0 ? await _staging.CheckAll(staged, stop) : null;
-        foreach (var (folder, hash) in fresh)
+        var fresh = found.Where(f => isNew || _current?.Folders.GetValueOrDefault(f.Key) != f.Value.Hash).ToList();
+        foreach (var (folder, source) in found.Except(fresh))
+            chosen[folder] = (Path.Combine(_current!.Folder, folder), source.Hash);
+        var results = await Check(fresh, stop);
+        foreach (var (folder, source) in fresh)
         {
-            var result =
-                unusable.TryGetValue(folder, out var bad) ? bad
-                : all is { IsGood: true } ? all
-                : await _staging.CheckOne(folder, stop);
+            var result = results[folder];
             var old = _current?.Folders.GetValueOrDefault(folder);
             // The version in use, under new rules: there is no older one to fall back to.
-            if (old == hash)
+            if (old == source.Hash)
                 old = null;
             if (result.IsGood || (result.MayBeLoaded && old is null))
-                chosen[folder] = (_staging.At(folder), hash);
+            {
+                chosen[folder] = (_staging.At(folder), source.Hash);
+                Remember(folder, result.Leak);
+            }
             else if (old is not null)
                 chosen[folder] = (Path.Combine(_current!.Folder, folder), old);
             if (!result.IsGood)
                 troubles.Add(Told(new(folder, result.Reason, old is not null)));
         }
         return (chosen, troubles);
+    }
+
+    private async Task<Dictionary<string, CheckResult>> Check(
+        IReadOnlyList<KeyValuePair<string, ScannedSource>> fresh,
+        CancellationToken stop
+    )
+    {
+        var results = new Dictionary<string, CheckResult>();
+        foreach (var (folder, source) in fresh)
+            if ((source.Problem ?? _staging.Stage(folder, source.Hash)) is { } reason)
+                results[folder] = new(false, false, reason);
+        // All at once: one process, not one per folder. Only where that did not survive is each tried alone.
+        var staged = fresh.Select(f => f.Key).Except(results.Keys).ToList();
+        var all = staged.Count > 0 ? await _staging.CheckAll(staged, stop) : null;
+        foreach (var folder in staged)
+            results[folder] = all!.Of(folder) ?? await _staging.CheckOne(folder, stop);
+        return results;
+    }
+
+    // A leak does no harm to runs, which are processes of their own, nor to the service, where such a plugin is not run.
+    private void Remember(string folder, string leak)
+    {
+        if (leak.Length == 0)
+            _leaky.Remove(folder);
+        else
+        {
+            _leaky[folder] = leak;
+            Log.PluginHeld(_log, folder, leak);
+        }
     }
 
     private PluginTrouble Told(PluginTrouble trouble)
@@ -184,6 +211,7 @@ internal sealed class PluginSets : IDisposable
             Trust = _options.Trust,
             TrustedKeys = _options.TrustedKeys,
             BeforeFirstInstance = () => NativeRuntime.Start(),
+            Held = _leaked.Concat(_leaky).DistinctBy(h => h.Key).ToDictionary(),
         };
         var catalog = FolderPluginCatalog.Load(folder, options);
         return new(name, folder, chosen.ToDictionary(c => c.Key, c => c.Value.Hash), catalog);
@@ -223,6 +251,9 @@ internal sealed class PluginSets : IDisposable
     {
         var results = old.Catalog.Unload();
         var leaked = results.Where(r => !r.IsUnloaded).Select(r => r.ToString()).ToList();
+        // What its check did not show, as when only its options make it leak: no later version is run here.
+        foreach (var result in results.Where(r => !r.IsUnloaded))
+            _leaked[result.Folder] = $"An earlier version stayed in memory. {result}";
         _metrics.PluginsUnloaded(results.Count - leaked.Count, leaked.Count);
         if (leaked.Count == 0)
             Log.PluginsUnloaded(_log, old.Name);

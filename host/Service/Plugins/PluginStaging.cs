@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using KdPlugins.Host.Loading;
+using KdPlugins.Host.Loading.Inspection;
 using KdPlugins.Host.Loading.Manifest;
 using KdPlugins.Host.Loading.Packages;
 using KdPlugins.Torch;
@@ -23,19 +24,19 @@ internal sealed class PluginStaging(string source, string folder, ServiceOptions
     /// <summary>Where a plugin folder lies while it is tried.</summary>
     internal string At(string name) => Path.Combine(folder, name, name);
 
-    /// <summary>Copies a folder, or unpacks a package. Why a package cannot be unpacked; null for nothing.</summary>
-    /// <exception cref="IOException">It changed meanwhile.</exception>
+    /// <summary>Copies a folder, or unpacks a package. Why it cannot be used as it is; null for nothing.</summary>
     internal string? Stage(string name, string hash)
     {
         var (from, to) = (Path.Combine(source, name), At(name));
         if (!FolderPluginCatalog.IsPackage(from))
         {
             PluginScan.Copy(from, to);
-            return PluginScan.Hash(to) == hash ? null : throw new IOException($"'{name}' changed while it was copied.");
+            // What goes on to change is looked at again after every change, and holds nobody else up.
+            return PluginScan.Look(to).Hash == hash ? null : Changed(name);
         }
         using var package = new FileStream(from, FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete);
         if (Convert.ToHexStringLower(SHA256.HashData(package)) != hash)
-            throw new IOException($"'{name}' changed while it was read.");
+            return Changed(name);
         try
         {
             PackageFile.Extract(package, name, to, new());
@@ -48,7 +49,7 @@ internal sealed class PluginStaging(string source, string folder, ServiceOptions
     }
 
     /// <summary>Tries several together.</summary>
-    internal Task<CheckResult> CheckAll(IEnumerable<string> names, CancellationToken stop)
+    internal Task<CheckReport> CheckAll(IEnumerable<string> names, CancellationToken stop)
     {
         var root = Path.Combine(folder, ".all");
         foreach (var name in names)
@@ -57,16 +58,19 @@ internal sealed class PluginStaging(string source, string folder, ServiceOptions
     }
 
     /// <summary>Tries one alone.</summary>
-    internal Task<CheckResult> CheckOne(string name, CancellationToken stop) => Check(Path.Combine(folder, name), stop);
+    internal async Task<CheckResult> CheckOne(string name, CancellationToken stop)
+    {
+        var report = await Check(Path.Combine(folder, name), stop);
+        return report.Of(name) ?? report.Whole;
+    }
 
     /// <summary>What decides, beside the plugins themselves, which of them may be used: the lock file as it is.</summary>
-    internal string Rules() =>
-        options.Trust == TrustLevel.Locked && File.Exists(LockFile) ? PluginScan.Hash(LockFile) : "";
+    internal string Rules() => HasLock ? Convert.ToHexStringLower(PluginScan.HashFile(LockFile)) : "";
 
     /// <summary>Puts the lock file into a folder of plugins, where one is needed.</summary>
     internal void CopyLock(string root)
     {
-        if (options.Trust == TrustLevel.Locked && File.Exists(LockFile))
+        if (HasLock)
             File.Copy(LockFile, Path.Combine(root, HashLock.FileName), overwrite: true);
     }
 
@@ -76,9 +80,16 @@ internal sealed class PluginStaging(string source, string folder, ServiceOptions
             Directory.Delete(folder, recursive: true);
     }
 
+    private static string Changed(string name) =>
+        Finding.Error(HostErrors.Unstable, $"'{name}' changed while it was copied.").ToString();
+
+    // What is no plain file approves nothing, and is not opened.
+    private bool HasLock =>
+        options.Trust == TrustLevel.Locked && EntryKinds.Of(new FileInfo(RealPath.Of(LockFile))) == EntryKind.File;
+
     private string LockFile => Path.Combine(source, HashLock.FileName);
 
-    private Task<CheckResult> Check(string root, CancellationToken stop)
+    private Task<CheckReport> Check(string root, CancellationToken stop)
     {
         CopyLock(root);
         return check.Run(root, stop);

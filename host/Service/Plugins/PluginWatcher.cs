@@ -16,12 +16,14 @@ internal sealed class PluginWatcher(
     ILogger<PluginWatcher> log
 ) : BackgroundService
 {
+    private const int MostRestless = 10;
     private static readonly TimeSpan Poll = TimeSpan.FromSeconds(5);
     private readonly TimeSpan _quiet = TimeSpan.FromSeconds(options.Value.QuietSeconds);
     private readonly SemaphoreSlim _changed = new(0);
     private FileSystemWatcher? _watcher;
     private string? _known;
     private bool _isTold;
+    private int _restless;
 
     /// <inheritdoc/>
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
@@ -34,7 +36,7 @@ internal sealed class PluginWatcher(
     {
         Directory.CreateDirectory(sets.Source);
         _watcher ??= TryWatch();
-        var signature = PluginScan.Signature(sets.Source);
+        var signature = PluginScan.Signature(sets.Source, stop);
         if (signature == _known)
         {
             await _changed.WaitAsync(Poll, stop);
@@ -43,10 +45,11 @@ internal sealed class PluginWatcher(
         // At rest: two looks that see the same, a quiet time apart. The first set need not wait.
         if (_known is not null)
             await Task.Delay(_quiet, clock, stop);
-        if (_known is null || PluginScan.Signature(sets.Source) == signature)
+        // A folder in which something goes on changing must not keep the others' versions out for ever.
+        if (_known is null || PluginScan.Signature(sets.Source, stop) == signature || ++_restless >= MostRestless)
         {
             await sets.Refresh(stop);
-            _known = signature;
+            (_known, _restless) = (signature, 0);
         }
     }
 

@@ -13,6 +13,9 @@ internal sealed partial record JobFolder(string Root)
 {
     private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web) { WriteIndented = true };
 
+    // Bytes: a request of two mebibytes, escaped.
+    private const int Largest = 16 << 20;
+
     internal string Id => Path.GetFileName(Root);
 
     internal string RecipePath => Path.Combine(Root, "recipe.json");
@@ -38,10 +41,31 @@ internal sealed partial record JobFolder(string Root)
     {
         var temporary = Path.Combine(Path.GetDirectoryName(Root)!, $".{Id}.tmp");
         var fresh = new JobFolder(temporary);
-        Directory.CreateDirectory(temporary);
-        AtomicFile.Write(fresh.RecipePath, s => s.Write(System.Text.Encoding.UTF8.GetBytes(request.Recipe)));
-        fresh.Write(job, request);
-        Directory.Move(temporary, Root);
+        try
+        {
+            Directory.CreateDirectory(temporary);
+            AtomicFile.Write(fresh.RecipePath, s => s.Write(System.Text.Encoding.UTF8.GetBytes(request.Recipe)));
+            fresh.Write(job, request);
+            Directory.Move(temporary, Root);
+        }
+        catch
+        {
+            fresh.Remove();
+            throw;
+        }
+    }
+
+    /// <summary>Deletes the folder, where that can be done: for a run that was refused after all.</summary>
+    internal void Remove()
+    {
+        try
+        {
+            Directory.Delete(Root, recursive: true);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // The first failure is the one to tell.
+        }
     }
 
     /// <summary>Records where the job stands.</summary>
@@ -56,12 +80,13 @@ internal sealed partial record JobFolder(string Root)
     {
         try
         {
-            var file = JsonSerializer.Deserialize<JobFile>(File.ReadAllBytes(FilePath), Json);
+            var file = JsonSerializer.Deserialize<JobFile>(PlainFile.ReadBytes(FilePath, Largest), Json);
             return file is { Job: { } job, Request: { } request } && job.Id == Id
-                ? (job, request with { Recipe = File.ReadAllText(RecipePath) })
+                ? (job, request with { Recipe = PlainFile.ReadText(RecipePath, Largest) })
                 : null;
         }
-        catch (Exception e) when (e is JsonException or IOException or UnauthorizedAccessException)
+        catch (Exception e)
+            when (e is JsonException or InvalidOperationException or IOException or UnauthorizedAccessException)
         {
             return null;
         }

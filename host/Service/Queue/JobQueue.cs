@@ -73,7 +73,16 @@ internal sealed class JobQueue
         var job = New(id, name, request, now);
         // The folder first: a run that only the database knew could not be had back if the database broke.
         Folder(id).Create(job, request);
-        job = Insert(job);
+        try
+        {
+            job = Insert(job);
+        }
+        catch
+        {
+            // Else the next start would find and run what was refused.
+            Folder(id).Remove();
+            throw;
+        }
         // With its number, by which a database that is made anew keeps the order.
         Folder(id).Write(job, request);
         return Told(job);
@@ -161,15 +170,11 @@ internal sealed class JobQueue
                 }
         );
 
-    /// <summary>Queues the recipe of a run once more, as a run of its own.</summary>
-    internal Job Resubmit(string id)
-    {
-        var job = Get(id);
-        var request =
-            Folder(id).Read()?.Request
-            ?? throw new KdException(ServiceErrors.JobState, $"The folder of run '{id}' cannot be read.");
-        return Submit(request, job.Name);
-    }
+    /// <summary>What was asked for with a run.</summary>
+    /// <exception cref="KdException"><c>KDP0903</c>: there is no such run; <c>KDP0904</c>: its folder is damaged.</exception>
+    internal JobRequest RequestOf(string id) =>
+        Folder(Get(id).Id).Read()?.Request
+        ?? throw new KdException(ServiceErrors.JobState, $"The folder of run '{id}' cannot be read.");
 
     /// <summary>A run.</summary>
     /// <exception cref="KdException"><c>KDP0903</c>: there is no such run.</exception>
@@ -238,9 +243,12 @@ internal sealed class JobQueue
 
     private void Rebuild()
     {
-        var jobs = Folders().Select(f => f.Job).ToList();
-        foreach (var job in jobs.Where(j => j.Number > 0).OrderBy(j => j.Number).Concat(jobs.Where(j => j.Number == 0)))
-            _database.Write(c => JobRows.Insert(c, job));
+        var jobs = Folders().Select(f => f.Job).OrderBy(j => j.Submitted).ToList();
+        // Where the data of two services were put together, each has its own run of a number: the earlier one keeps it.
+        HashSet<long> taken = [];
+        var numbered = jobs.Where(j => j.Number > 0 && taken.Add(j.Number)).ToHashSet();
+        foreach (var job in numbered.OrderBy(j => j.Number).Concat(jobs.Where(j => !numbered.Contains(j))))
+            _database.Write(c => JobRows.Insert(c, numbered.Contains(job) ? job : job with { Number = 0 }));
     }
 
     // A folder whose row was never written: the service died between the two.

@@ -19,6 +19,30 @@ internal sealed class QueueDatabase(string path, TimeProvider clock)
         create index if not exists job_next on job(state, priority desc, number);
         """;
 
+    // What each column holds; '?' where it may hold nothing.
+    private static readonly Dictionary<string, string> Columns = new()
+    {
+        ["number"] = "integer",
+        ["id"] = "text",
+        ["name"] = "text",
+        ["state"] = "text",
+        ["priority"] = "integer",
+        ["submitted"] = "integer",
+        ["not_before"] = "integer?",
+        ["started"] = "integer?",
+        ["ended"] = "integer?",
+        ["attempts"] = "integer",
+        ["failures"] = "integer",
+        ["ran"] = "real",
+        ["time_limit"] = "real",
+        ["device"] = "text?",
+        ["plugin_set"] = "text?",
+        ["exit_code"] = "integer?",
+        ["message"] = "text",
+        ["source"] = "text",
+        ["cancel"] = "integer",
+    };
+
     private readonly string _connection = new SqliteConnectionStringBuilder
     {
         DataSource = path,
@@ -98,7 +122,35 @@ internal sealed class QueueDatabase(string path, TimeProvider clock)
         using var command = connection.CreateCommand();
         command.CommandText = "pragma quick_check(1)";
         why = (string?)command.ExecuteScalar() ?? "";
+        if (why == "ok")
+            why = Strange(connection) ?? why;
         return why == "ok";
+    }
+
+    // Of another program or release, or changed by hand: what lies in the runs' folders is to be relied on, this is not.
+    private static string? Strange(SqliteConnection connection)
+    {
+        using var command = connection.CreateCommand();
+        command.CommandText = "select count(*) from sqlite_master where type = 'table' and name = 'job'";
+        if ((long)command.ExecuteScalar()! == 0)
+            return null;
+        command.CommandText =
+            "select group_concat(name, ' ') from (select name from pragma_table_info('job') order by name)";
+        var columns = command.ExecuteScalar() as string;
+        var own = string.Join(' ', Columns.Keys.Order(StringComparer.Ordinal));
+        if (columns != own)
+            return $"its table has the columns {columns}";
+        var wrong = Columns.Select(c =>
+            c.Value.EndsWith('?')
+                ? $"typeof({c.Key}) not in ('null', '{c.Value.TrimEnd('?')}')"
+                : $"typeof({c.Key}) <> '{c.Value}'"
+        );
+        var states = string.Join(", ", Enum.GetNames<JobState>().Select(s => $"'{s}'"));
+        command.CommandText =
+            $"select id from job where {string.Join(" or ", wrong)} or state not in ({states}) limit 1";
+        return command.ExecuteScalar() is { } row
+            ? $"the row of '{SafeText.Line($"{row}")}' holds what no run has"
+            : null;
     }
 
     private void CreateSchema() =>

@@ -41,6 +41,10 @@ internal static class WorkerCommand
             ? ["--trust", options.Trust.ToString(), "--trusted-keys", Path.GetFullPath(options.TrustedKeys)]
             : ["--trust", options.Trust.ToString()];
 
+    // What a link leads to may have changed since the recipe was taken in.
+    private static IEnumerable<string> Within(ServiceOptions options) =>
+        DataRoots.Of(options)?.Folders.SelectMany(f => (string[])["--within", f]) ?? [];
+
     private static IEnumerable<string> Arguments(
         ServiceOptions options,
         JobFolder folder,
@@ -49,7 +53,7 @@ internal static class WorkerCommand
         string plugins
     )
     {
-        string[] common = ["--json", "--supervised", "--plugins", plugins, .. Trust(options)];
+        string[] common = ["--json", "--supervised", "--plugins", plugins, .. Trust(options), .. Within(options)];
         if (File.Exists(Path.Combine(folder.RunPath, RunOrigin.FileName)))
             return ["resume", folder.RunPath, .. common];
         IEnumerable<string> settings = request.Settings;

@@ -21,53 +21,85 @@ public sealed class ColorJitterAugmentation : Augmentation<ColorJitterOptions>
     /// <inheritdoc/>
     public override Batch Apply(Batch batch, IPartContext context)
     {
-        ImageBatch.ColourSizes(batch, Id);
-        Drawn[] drawn = [.. Draws.PerSample(context.Random, batch.Indices).Select(Draw)];
+        var (count, _, _, _) = ImageBatch.ColourSizes(batch, Id);
+        var keys = Draws.PerSample(context.Random, batch.Indices);
+        var changed = GivenDraws.Flags(
+            context,
+            $"{Id}.changed",
+            [count],
+            () => [.. keys.Select(k => Draws.Unit(k.Derive("apply")) < Options.Probability)]
+        );
+        var order = GivenDraws.Integers(
+            context,
+            $"{Id}.order",
+            [count, Kinds],
+            [(0, Kinds - 1)],
+            () => [.. keys.SelectMany(Order)]
+        );
+        if (order.Chunk(Kinds).Any(row => row.Distinct().Count() < Kinds))
+            throw GivenDraws.Unfit($"{Id}.order", "has a row that does not name each of 0 to 3 once.");
+        var factors = GivenDraws.Reals(
+            context,
+            $"{Id}.factors",
+            [count, Kinds],
+            [.. Enumerable.Range(0, Kinds).Select(Range)],
+            () => [.. keys.SelectMany(Factors)]
+        );
         var images = batch.Input;
         for (var place = 0; place < Kinds; place++)
         for (var kind = 0; kind < Kinds; kind++)
-            if (IsOn(kind))
+            if (Strength(kind) > 0)
                 images = Rows.Change(
                     images,
-                    [.. drawn.Select(d => d.Changed && d.Order[place] == kind)],
-                    (some, rows) => Change(some, kind, [.. rows.Select(r => drawn[r].Factors[kind])])
+                    [.. changed.Select((on, i) => on && order[i * Kinds + place] == kind)],
+                    (some, rows) => Change(some, kind, [.. rows.Select(r => factors[r * Kinds + kind])])
                 );
-        var count = drawn.Length;
         return batch
             .WithInput(images)
-            .WithParameter($"{Id}.changed", tensor(drawn.Select(d => d.Changed).ToArray()))
-            .WithParameter($"{Id}.order", tensor(drawn.SelectMany(d => d.Order).ToArray()).view(count, Kinds))
-            .WithParameter($"{Id}.factors", tensor(drawn.SelectMany(d => d.Factors).ToArray()).view(count, Kinds));
+            .WithParameter($"{Id}.changed", tensor(changed))
+            .WithParameter($"{Id}.order", tensor(order).view(count, Kinds))
+            .WithParameter($"{Id}.factors", tensor(factors).view(count, Kinds));
     }
 
-    private Drawn Draw(RandomKey key)
+    // Which of brightness, contrast, saturation and hue comes first, second, ...
+    private static long[] Order(RandomKey key)
     {
-        double Factor(string name, double most) =>
-            Math.Max(0, 1 - most) + Draws.Unit(key.Derive(name)) * (1 + most - Math.Max(0, 1 - most));
         long[] order = [0, 1, 2, 3];
         new SeededRandom(key.Derive("order").Value).Shuffle<long>(order);
-        return new(
-            Draws.Unit(key.Derive("apply")) < Options.Probability,
-            order,
-            [
-                Factor("brightness", Options.Brightness),
-                Factor("contrast", Options.Contrast),
-                Factor("saturation", Options.Saturation),
-                Draws.Even(key.Derive("hue"), Options.Hue),
-            ]
-        );
+        return order;
     }
 
-    private bool IsOn(int kind) =>
-        (
-            kind switch
-            {
-                0 => Options.Brightness,
-                1 => Options.Contrast,
-                2 => Options.Saturation,
-                _ => Options.Hue,
-            }
-        ) > 0;
+    // Of brightness, contrast, saturation and hue.
+    private double[] Factors(RandomKey key)
+    {
+        double Factor(string name, int kind)
+        {
+            var (least, most) = Range(kind);
+            return least + Draws.Unit(key.Derive(name)) * (most - least);
+        }
+        return
+        [
+            Factor("brightness", 0),
+            Factor("contrast", 1),
+            Factor("saturation", 2),
+            Draws.Even(key.Derive("hue"), Options.Hue),
+        ];
+    }
+
+    private (double Least, double Most) Range(int kind)
+    {
+        var strength = Strength(kind);
+        return kind == Kinds - 1 ? (-strength, strength) : (Math.Max(0, 1 - strength), 1 + strength);
+    }
+
+    private double Strength(int kind) =>
+        kind switch
+        {
+            0 => Options.Brightness,
+            1 => Options.Contrast,
+            2 => Options.Saturation,
+            _ => Options.Hue,
+        };
 
     private static Tensor Change(Tensor images, int kind, double[] factors) =>
         kind switch
@@ -77,7 +109,4 @@ public sealed class ColorJitterAugmentation : Augmentation<ColorJitterOptions>
             2 => ColourOps.Saturation(images, factors),
             _ => ColourOps.Hue(images, factors),
         };
-
-    // Order: which of brightness, contrast, saturation and hue comes first, second, ...; factors in that fixed order.
-    private readonly record struct Drawn(bool Changed, long[] Order, double[] Factors);
 }

@@ -13,11 +13,11 @@ public abstract class ChanceAugmentation<TOptions> : Augmentation<TOptions>
 {
     private protected abstract string Id { get; }
 
-    /// <summary>The chosen images [N, 1 or 3, H, W] changed, each by what follows from its key.</summary>
-    private protected abstract Tensor Change(Tensor images, RandomKey[] keys);
+    /// <summary>What is drawn for an image beside the choice; null for nothing.</summary>
+    private protected virtual DrawnAmount? Amount => null;
 
-    /// <summary>The batch with what was drawn beside the choice; a key per image.</summary>
-    private protected virtual Batch Record(Batch batch, RandomKey[] keys) => batch;
+    /// <summary>The chosen images [N, 1 or 3, H, W] changed, each by its amount (0 where none is drawn).</summary>
+    private protected abstract Tensor Change(Tensor images, double[] amounts);
 
     /// <inheritdoc/>
     /// <exception cref="KdException"><c>KDP0303</c>: the images have neither one nor three channels.</exception>
@@ -28,11 +28,33 @@ public abstract class ChanceAugmentation<TOptions> : Augmentation<TOptions>
     /// <exception cref="KdException"><c>KDP0303</c>: no images of one or three channels.</exception>
     public override Batch Apply(Batch batch, IPartContext context)
     {
-        ImageBatch.ColourSizes(batch, Id);
+        var (count, _, _, _) = ImageBatch.ColourSizes(batch, Id);
         OutputShape([.. batch.Input.shape[1..]]);
         var keys = Draws.PerSample(context.Random, batch.Indices);
-        bool[] changed = [.. keys.Select(k => Draws.Unit(k.Derive("apply")) < Options.Probability)];
-        var images = Rows.Change(batch.Input, changed, (some, rows) => Change(some, Rows.Of(keys, rows)));
-        return Record(batch.WithInput(images).WithParameter($"{Id}.changed", tensor(changed)), keys);
+        var changed = GivenDraws.Flags(
+            context,
+            $"{Id}.changed",
+            [count],
+            () => [.. keys.Select(k => Draws.Unit(k.Derive("apply")) < Options.Probability)]
+        );
+        var amounts = Amount is { } amount
+            ? GivenDraws.Reals(
+                context,
+                $"{Id}.{amount.Name}",
+                [count],
+                [(amount.Least, amount.Most)],
+                () => [.. keys.Select(amount.Of)]
+            )
+            : new double[count];
+        var images = Rows.Change(batch.Input, changed, (some, rows) => Change(some, Rows.Of(amounts, rows)));
+        var result = batch.WithInput(images).WithParameter($"{Id}.changed", tensor(changed));
+        return Amount is { } drawn ? result.WithParameter($"{Id}.{drawn.Name}", tensor(amounts)) : result;
     }
 }
+
+/// <summary>A number that an augmentation draws for every image.</summary>
+/// <param name="Name">The name that it is recorded under.</param>
+/// <param name="Least">The smallest that can be drawn.</param>
+/// <param name="Most">The largest.</param>
+/// <param name="Of">Draws it.</param>
+internal readonly record struct DrawnAmount(string Name, double Least, double Most, Func<RandomKey, double> Of);

@@ -19,6 +19,9 @@ public abstract class GeometryAugmentation<TOptions> : Augmentation<TOptions>
     /// <summary>The numbers of one image.</summary>
     private protected abstract double[] Draw(RandomKey key, long height, long width);
 
+    /// <summary>What each of them can be.</summary>
+    private protected abstract (double Least, double Most)[] Ranges(long height, long width);
+
     /// <summary>The map that they mean.</summary>
     private protected abstract AffineMap Map(double[] drawn);
 
@@ -31,9 +34,17 @@ public abstract class GeometryAugmentation<TOptions> : Augmentation<TOptions>
     public override Batch Apply(Batch batch, IPartContext context)
     {
         var (count, _, height, width) = ImageBatch.Sizes(batch, Id);
-        var drawn = Draws.PerSample(context.Random, batch.Indices).Select(key => Draw(key, height, width)).ToArray();
+        var ranges = Ranges(height, width);
+        var drawn = GivenDraws.Reals(
+            context,
+            $"{Id}.{Drawn}",
+            [count, ranges.Length],
+            ranges,
+            () => [.. Draws.PerSample(context.Random, batch.Indices).SelectMany(key => Draw(key, height, width))]
+        );
+        AffineMap[] maps = [.. drawn.Chunk(ranges.Length).Select(Map)];
         return batch
-            .WithInput(GeometryOps.Affine(batch.Input, [.. drawn.Select(Map)], Options.Bilinear, Options.FillValue))
-            .WithParameter($"{Id}.{Drawn}", tensor(drawn.SelectMany(d => d).ToArray()).view(count, -1));
+            .WithInput(GeometryOps.Affine(batch.Input, maps, Options.Bilinear, Options.FillValue))
+            .WithParameter($"{Id}.{Drawn}", tensor(drawn).view(count, -1));
     }
 }

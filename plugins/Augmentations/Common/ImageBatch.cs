@@ -127,8 +127,8 @@ internal static class ImageBatch
         {
             using var scope = NewDisposeScope();
             var all = target.Boxes[i];
-            var offset = tensor(new float[] { dx[i], dy[i], dx[i], dy[i] }, device: all.device);
-            var limit = tensor(new float[] { width, height, width, height }, device: all.device);
+            var offset = tensor((double[])[dx[i], dy[i], dx[i], dy[i]], all.dtype, all.device);
+            var limit = tensor((double[])[width, height, width, height], all.dtype, all.device);
             var moved = minimum(all.add(offset).clamp_min(0), limit);
             var kept = moved[.., 2].gt(moved[.., 0]).logical_and(moved[.., 3].gt(moved[.., 1])).nonzero().flatten();
             boxes[i] = moved.index_select(0, kept).MoveToOuterDisposeScope();

@@ -32,33 +32,44 @@ public sealed class CutmixAugmentation : Augmentation<CutmixOptions>
     public override Batch Apply(Batch batch, IPartContext context)
     {
         var (count, _, height, width) = ImageBatch.Sizes(batch, Id);
-        var (top, left, bottom, right) = Rectangle(context.Random, height, width);
-        var partners = Draws.Permutation(context.Random.Derive("partners"), count);
+        var corners = GivenDraws.Integers(
+            context,
+            $"{Id}.rectangle",
+            [4],
+            [(0, height), (0, width), (0, height), (0, width)],
+            () => Rectangle(context.Random, height, width)
+        );
+        var (top, left, bottom, right) = (corners[0], corners[1], corners[2], corners[3]);
+        if (bottom < top || right < left)
+            throw GivenDraws.Unfit($"{Id}.rectangle", "ends before it begins; expected top, left, bottom, right.");
+        var partners = Mixing.Partners(context, Id, count);
         var device = batch.Input.device;
         var pasted = Range(height, top, bottom, device).unsqueeze(1).logical_and(Range(width, left, right, device));
         // The area that is left after rounding and cutting at the edges, not the drawn share (section 3.1).
         var share = 1 - (double)((bottom - top) * (right - left)) / (height * width);
+        // It follows from the rectangle; one that is given has to agree.
+        _ = GivenDraws.Reals(context, $"{Id}.share", [1], [(share - 1e-6, share + 1e-6)], () => [share]);
         var onDevice = partners.to(device);
         var target = batch.Target is ClassMapTarget map
             ? new ClassMapTarget(where(pasted, map.Labels.index_select(0, onDevice), map.Labels), map.IgnoreIndex)
-            : (Target)Mixing.Mix(batch.Target, onDevice, share, _classes, Id);
+            : (Target)Mixing.Mix(batch.Target, onDevice, share, _classes, Id, batch.Input.dtype);
         return batch
             .WithInput(where(pasted, batch.Input.index_select(0, onDevice), batch.Input))
             .WithTarget(target)
             .WithParameter($"{Id}.share", tensor(new[] { share }))
-            .WithParameter($"{Id}.rectangle", tensor(new[] { top, left, bottom, right }))
+            .WithParameter($"{Id}.rectangle", tensor(corners))
             .WithParameter($"{Id}.partners", partners);
     }
 
     // Sides in proportion to the image's, area 1 - share; the centre lies anywhere (equation 2).
-    private (long Top, long Left, long Bottom, long Right) Rectangle(RandomKey key, long height, long width)
+    private long[] Rectangle(RandomKey key, long height, long width)
     {
         if (Draws.Unit(key.Derive("apply")) >= Options.Probability)
-            return (0, 0, 0, 0);
+            return [0, 0, 0, 0];
         var side = Math.Sqrt(1 - Draws.Beta(key.Derive("share"), Options.Alpha));
         var (top, bottom) = Side(key.Derive("y"), height, side);
         var (left, right) = Side(key.Derive("x"), width, side);
-        return (top, left, bottom, right);
+        return [top, left, bottom, right];
     }
 
     private static (long From, long To) Side(RandomKey key, long length, double share)

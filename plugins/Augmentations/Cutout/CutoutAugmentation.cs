@@ -21,14 +21,13 @@ public sealed class CutoutAugmentation : Augmentation<CutoutOptions>
     public override Batch Apply(Batch batch, IPartContext context)
     {
         var (count, _, height, width) = ImageBatch.Sizes(batch, Id);
-        var centres = new long[count * Options.Holes * 2];
-        var keys = Draws.PerSample(context.Random, batch.Indices);
-        for (var i = 0; i < centres.Length; i += 2)
-        {
-            var key = keys[i / 2 / Options.Holes].Derive(i / 2 % Options.Holes);
-            centres[i] = Draws.Below(key.Derive("y"), height);
-            centres[i + 1] = Draws.Below(key.Derive("x"), width);
-        }
+        var centres = GivenDraws.Integers(
+            context,
+            $"{Id}.centres",
+            [count, Options.Holes, 2],
+            [(0, height - 1), (0, width - 1)],
+            () => Draw(Draws.PerSample(context.Random, batch.Indices), height, width)
+        );
         var drawn = tensor(centres).view(count, Options.Holes, 2);
         var device = batch.Input.device;
         // bool [B, holes, H, 1] and [B, holes, 1, W]
@@ -37,6 +36,18 @@ public sealed class CutoutAugmentation : Augmentation<CutoutOptions>
         var columns = Covered(onDevice[.., .., 1], width, device).unsqueeze(2);
         var holes = rows.logical_and(columns).any(1).unsqueeze(1);
         return batch.WithInput(batch.Input.masked_fill(holes, Options.FillValue)).WithParameter($"{Id}.centres", drawn);
+    }
+
+    private long[] Draw(RandomKey[] keys, long height, long width)
+    {
+        var centres = new long[keys.Length * Options.Holes * 2];
+        for (var i = 0; i < centres.Length; i += 2)
+        {
+            var key = keys[i / 2 / Options.Holes].Derive(i / 2 % Options.Holes);
+            centres[i] = Draws.Below(key.Derive("y"), height);
+            centres[i + 1] = Draws.Below(key.Derive("x"), width);
+        }
+        return centres;
     }
 
     // From centre - size / 2 on, size pixels.

@@ -10,5 +10,5 @@ public sealed class EqualizeAugmentation : ChanceAugmentation<EqualizeOptions>
 {
     private protected override string Id => "equalize";
 
-    private protected override Tensor Change(Tensor images, RandomKey[] keys) => ColourOps.Equalize(images);
+    private protected override Tensor Change(Tensor images, double[] amounts) => ColourOps.Equalize(images);
 }

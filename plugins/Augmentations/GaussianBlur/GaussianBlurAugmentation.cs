@@ -28,11 +28,10 @@ public sealed class GaussianBlurAugmentation : ChanceAugmentation<GaussianBlurOp
         return inputShape;
     }
 
-    private protected override Tensor Change(Tensor images, RandomKey[] keys) =>
-        FilterOps.GaussianBlur(images, Options.Size, [.. keys.Select(Sigma)]);
+    private protected override DrawnAmount? Amount => new("sigmas", Options.MinSigma, Options.MaxSigma, Sigma);
 
-    private protected override Batch Record(Batch batch, RandomKey[] keys) =>
-        batch.WithParameter($"{Id}.sigmas", tensor(keys.Select(Sigma).ToArray()));
+    private protected override Tensor Change(Tensor images, double[] amounts) =>
+        FilterOps.GaussianBlur(images, Options.Size, amounts);
 
     private double Sigma(RandomKey key) =>
         Options.MinSigma + Draws.Unit(key.Derive("sigma")) * (Options.MaxSigma - Options.MinSigma);

@@ -10,6 +10,6 @@ public sealed class GrayscaleAugmentation : ChanceAugmentation<GrayscaleOptions>
 {
     private protected override string Id => "grayscale";
 
-    private protected override Tensor Change(Tensor images, RandomKey[] keys) =>
+    private protected override Tensor Change(Tensor images, double[] amounts) =>
         ColourOps.Luma(images).expand_as(images);
 }

@@ -14,11 +14,14 @@ public sealed class HorizontalFlipAugmentation : Augmentation<HorizontalFlipOpti
     /// <inheritdoc/>
     public override Batch Apply(Batch batch, IPartContext context)
     {
-        var (_, _, _, width) = ImageBatch.Sizes(batch, Id);
-        bool[] flipped =
-        [
-            .. Draws.PerSample(context.Random, batch.Indices).Select(k => Draws.Unit(k) < Options.Probability),
-        ];
+        var (count, _, _, width) = ImageBatch.Sizes(batch, Id);
+        var keys = Draws.PerSample(context.Random, batch.Indices);
+        var flipped = GivenDraws.Flags(
+            context,
+            $"{Id}.flipped",
+            [count],
+            () => [.. keys.Select(k => Draws.Unit(k) < Options.Probability)]
+        );
         var flags = tensor(flipped);
         var onDevice = flags.to(batch.Input.device);
         return batch

@@ -32,16 +32,18 @@ public sealed class MixupAugmentation : Augmentation<MixupOptions>
     public override Batch Apply(Batch batch, IPartContext context)
     {
         var (count, _, _, _) = ImageBatch.Sizes(batch, Id);
-        var share =
-            Draws.Unit(context.Random.Derive("apply")) < Options.Probability
-                ? Draws.Beta(context.Random.Derive("share"), Options.Alpha)
-                : 1;
-        var partners = Draws.Permutation(context.Random.Derive("partners"), count);
+        var share = GivenDraws.Reals(context, $"{Id}.share", [1], [(0, 1)], () => [Share(context.Random)])[0];
+        var partners = Mixing.Partners(context, Id, count);
         var onDevice = partners.to(batch.Input.device);
         return batch
             .WithInput(LabelMath.Blend(batch.Input, onDevice, share))
-            .WithTarget(Mixing.Mix(batch.Target, onDevice, share, _classes, Id))
+            .WithTarget(Mixing.Mix(batch.Target, onDevice, share, _classes, Id, batch.Input.dtype))
             .WithParameter($"{Id}.share", tensor(new[] { share }))
             .WithParameter($"{Id}.partners", partners);
     }
+
+    private double Share(RandomKey random) =>
+        Draws.Unit(random.Derive("apply")) < Options.Probability
+            ? Draws.Beta(random.Derive("share"), Options.Alpha)
+            : 1;
 }

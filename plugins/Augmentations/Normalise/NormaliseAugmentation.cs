@@ -11,8 +11,8 @@ namespace KdPlugins.Augmentations;
 public sealed class NormaliseAugmentation : Augmentation<NormaliseOptions>
 {
     private const string Id = "normalise";
-    private float[] _mean = [];
-    private float[] _std = [];
+    private double[] _mean = [];
+    private double[] _std = [];
 
     /// <inheritdoc/>
     public override bool InEvaluation => true;
@@ -58,11 +58,11 @@ public sealed class NormaliseAugmentation : Augmentation<NormaliseOptions>
         return batch.WithInput(input.sub(mean).div_(std));
     }
 
-    private static float[] Choose(IReadOnlyList<double> given, IReadOnlyList<double> known, string name)
+    private static double[] Choose(IReadOnlyList<double> given, IReadOnlyList<double> known, string name)
     {
         var values = given.Count > 0 ? given : known;
         return values.Count > 0
-            ? [.. values.Select(v => (float)v)]
+            ? [.. values]
             : throw new KdException(
                 CoreErrors.WrongCombination,
                 $"Augmentation '{Id}' has no \"{name}\", and the data set does not know its own.",

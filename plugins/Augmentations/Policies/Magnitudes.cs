@@ -26,6 +26,19 @@ internal sealed record Magnitudes(
     /// <summary>Those of TrivialAugment (wide), the same for all sizes.</summary>
     public static Magnitudes Wide(int levels) => new(levels, 0.99, (32, 32), 135, 0.99, 6);
 
+    /// <summary>What an operation's magnitude can be.</summary>
+    public static (double Least, double Most) Range(Operation kind) =>
+        kind switch
+        {
+            Operation.ShearX or Operation.ShearY => (-1, 1),
+            Operation.TranslateX or Operation.TranslateY => (-65_536, 65_536),
+            Operation.Rotate => (-180, 180),
+            Operation.Brightness or Operation.Color or Operation.Contrast or Operation.Sharpness => (-1, 1),
+            Operation.Posterize => (0, 8),
+            Operation.Solarize => (0, 255),
+            _ => (0, 0),
+        };
+
     /// <summary>An operation at a level in 0..Levels-1, with the magnitude's sign turned where it has one.</summary>
     public Move At(Operation kind, int level, bool negative)
     {

@@ -33,11 +33,27 @@ public abstract class PolicyAugmentation<TOptions> : Augmentation<TOptions>
         var (count, _, height, width) = ImageBatch.ColourSizes(batch, _id);
         Move[][] moves = [.. Draws.PerSample(context.Random, batch.Indices).Select(key => Draw(key, height, width))];
         var length = moves.Length == 0 ? 0 : moves[0].Length;
+        var kinds = GivenDraws.Integers(
+            context,
+            $"{_id}.operations",
+            [count, length],
+            [(0, (long)Operation.Invert)],
+            () => [.. moves.SelectMany(m => m.Select(one => (long)one.Kind))]
+        );
+        var magnitudes = GivenDraws.Reals(
+            context,
+            $"{_id}.magnitudes",
+            [count, length],
+            [.. kinds.Select(kind => Magnitudes.Range((Operation)kind))],
+            () => [.. moves.SelectMany(m => m.Select(one => one.Magnitude))]
+        );
         var images = batch.Input;
         for (var i = 0; i < length; i++)
-            images = Operations.Apply(images, [.. moves.Select(m => m[i])], Options.Bilinear, Options.FillValue);
-        var kinds = moves.SelectMany(m => m.Select(one => (long)one.Kind)).ToArray();
-        var magnitudes = moves.SelectMany(m => m.Select(one => one.Magnitude)).ToArray();
+        {
+            Move Of(int sample) => new((Operation)kinds[sample * length + i], magnitudes[sample * length + i]);
+            Move[] all = [.. Enumerable.Range(0, (int)count).Select(Of)];
+            images = Operations.Apply(images, all, Options.Bilinear, Options.FillValue);
+        }
         return batch
             .WithInput(images)
             .WithParameter($"{_id}.operations", tensor(kinds).view(count, length))

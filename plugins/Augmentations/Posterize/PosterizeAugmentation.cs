@@ -10,6 +10,6 @@ public sealed class PosterizeAugmentation : ChanceAugmentation<PosterizeOptions>
 {
     private protected override string Id => "posterize";
 
-    private protected override Tensor Change(Tensor images, RandomKey[] keys) =>
-        ColourOps.Posterize(images, [.. keys.Select(_ => Options.Bits)]);
+    private protected override Tensor Change(Tensor images, double[] amounts) =>
+        ColourOps.Posterize(images, [.. amounts.Select(_ => Options.Bits)]);
 }

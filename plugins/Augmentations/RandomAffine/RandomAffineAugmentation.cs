@@ -25,6 +25,20 @@ public sealed class RandomAffineAugmentation : GeometryAugmentation<RandomAffine
             Draws.Even(key.Derive("shear-y"), Options.ShearY),
         ];
 
+    private protected override (double Least, double Most)[] Ranges(long height, long width)
+    {
+        static (double, double) Even(double most) => (-most, most);
+        return
+        [
+            Even(Options.Degrees),
+            Even(Math.Round(Options.TranslateX * width)),
+            Even(Math.Round(Options.TranslateY * height)),
+            (Options.MinScale, Options.MaxScale),
+            Even(Options.ShearX),
+            Even(Options.ShearY),
+        ];
+    }
+
     private protected override AffineMap Map(double[] drawn) =>
         AffineMap.Of(drawn[0], drawn[1], drawn[2], drawn[3], drawn[4], drawn[5]);
 }

@@ -31,14 +31,20 @@ public sealed class RandomCropAugmentation : Augmentation<RandomCropOptions>
         var (count, _, height, width) = ImageBatch.Sizes(batch, Id);
         var (pieceHeight, pieceWidth) = Piece(height, width);
         var (roomY, roomX) = (height + 2 * Options.Padding - pieceHeight, width + 2 * Options.Padding - pieceWidth);
-        var (tops, lefts) = (new long[count], new long[count]);
-        var keys = Draws.PerSample(context.Random, batch.Indices);
-        for (var i = 0; i < count; i++)
-        {
-            tops[i] = context.IsEvaluation ? roomY / 2 : Draws.Below(keys[i].Derive("y"), roomY + 1);
-            lefts[i] = context.IsEvaluation ? roomX / 2 : Draws.Below(keys[i].Derive("x"), roomX + 1);
-            (tops[i], lefts[i]) = (tops[i] - Options.Padding, lefts[i] - Options.Padding);
-        }
+        var around = Options.Padding;
+        long[] Draw(RandomKey key) =>
+            [Draws.Below(key.Derive("y"), roomY + 1) - around, Draws.Below(key.Derive("x"), roomX + 1) - around];
+        var offsets = context.IsEvaluation
+            ? [.. Enumerable.Repeat((long[])[roomY / 2 - around, roomX / 2 - around], (int)count).SelectMany(o => o)]
+            : GivenDraws.Integers(
+                context,
+                $"{Id}.offsets",
+                [count, 2],
+                [(-around, roomY - around), (-around, roomX - around)],
+                () => [.. Draws.PerSample(context.Random, batch.Indices).SelectMany(Draw)]
+            );
+        long[] tops = [.. offsets.Where((_, i) => i % 2 == 0)];
+        long[] lefts = [.. offsets.Where((_, i) => i % 2 == 1)];
         var device = batch.Input.device;
         Tensor Rows() => Places(tops, pieceHeight, height, device);
         Tensor Columns() => Places(lefts, pieceWidth, width, device);

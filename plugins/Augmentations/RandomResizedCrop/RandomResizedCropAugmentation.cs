@@ -31,11 +31,21 @@ public sealed class RandomResizedCropAugmentation : Augmentation<RandomResizedCr
     public override Batch Apply(Batch batch, IPartContext context)
     {
         var (count, _, height, width) = ImageBatch.Sizes(batch, Id);
-        var parts = context.IsEvaluation
-            ? [.. Enumerable.Repeat(new Part(0, 0, height, width), (int)count)]
-            : Draws.PerSample(context.Random, batch.Indices).Select(k => Draw(k, height, width)).ToArray();
+        static long[] Numbers(Part p) => [p.Top, p.Left, p.Height, p.Width];
+        var drawn = context.IsEvaluation
+            ? [.. Enumerable.Repeat(Numbers(new(0, 0, height, width)), (int)count).SelectMany(n => n)]
+            : GivenDraws.Integers(
+                context,
+                $"{Id}.parts",
+                [count, 4],
+                [(0, height - 1), (0, width - 1), (1, height), (1, width)],
+                () =>
+                    [.. Draws.PerSample(context.Random, batch.Indices).SelectMany(k => Numbers(Draw(k, height, width)))]
+            );
+        Part[] parts = [.. drawn.Chunk(4).Select(n => new Part(n[0], n[1], n[2], n[3]))];
+        if (parts.Any(p => p.Top + p.Height > height || p.Left + p.Width > width))
+            throw GivenDraws.Unfit($"{Id}.parts", $"has a part that reaches beyond {height}x{width} pixels.");
         var (newHeight, newWidth) = Options.Size > 0 ? (Options.Size, Options.Size) : (height, width);
-        var drawn = parts.SelectMany(p => new[] { p.Top, p.Left, p.Height, p.Width }).ToArray();
         return batch
             .WithInput(GeometryOps.Resized(batch.Input, parts, newHeight, newWidth, bilinear: true))
             .WithTarget(Follow(batch.Target, parts, newHeight, newWidth))
@@ -94,11 +104,11 @@ public sealed class RandomResizedCropAugmentation : Augmentation<RandomResizedCr
                 .. parts.Select(
                     (p, i) =>
                     {
-                        var (x, y) = ((float)width / p.Width, (float)height / p.Height);
-                        float[] starts = [p.Left, p.Top, p.Left, p.Top];
+                        var (x, y) = ((double)width / p.Width, (double)height / p.Height);
+                        double[] starts = [p.Left, p.Top, p.Left, p.Top];
                         var all = target.Boxes[i];
-                        return all.sub(tensor(starts, device: all.device))
-                            .mul_(tensor(new[] { x, y, x, y }, device: all.device));
+                        return all.sub(tensor(starts, all.dtype, all.device))
+                            .mul_(tensor([x, y, x, y], all.dtype, all.device));
                     }
                 ),
             ],

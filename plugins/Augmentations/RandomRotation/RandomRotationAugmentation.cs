@@ -14,6 +14,9 @@ public sealed class RandomRotationAugmentation : GeometryAugmentation<RandomRota
     private protected override double[] Draw(RandomKey key, long height, long width) =>
         [Draws.Even(key.Derive("angle"), Options.Degrees)];
 
+    private protected override (double Least, double Most)[] Ranges(long height, long width) =>
+        [(-Options.Degrees, Options.Degrees)];
+
     private protected override AffineMap Map(double[] drawn) => Turn(drawn[0]);
 
     /// <summary>Anticlockwise by degrees; maps turn clockwise.</summary>

@@ -10,6 +10,6 @@ public sealed class SolarizeAugmentation : ChanceAugmentation<SolarizeOptions>
 {
     private protected override string Id => "solarize";
 
-    private protected override Tensor Change(Tensor images, RandomKey[] keys) =>
-        ColourOps.Solarize(images, [.. keys.Select(_ => Options.Threshold)]);
+    private protected override Tensor Change(Tensor images, double[] amounts) =>
+        ColourOps.Solarize(images, [.. amounts.Select(_ => Options.Threshold)]);
 }

@@ -57,7 +57,10 @@ internal sealed class CifarDataset : IDataset
         var file = Path.Combine(_folder, _format.NamesFile);
         if (!File.Exists(file))
             return [];
-        string[] names = [.. File.ReadLines(file).Take(1000).Select(l => l.Trim()).Where(l => l.Length > 0)];
+        string[] names =
+        [
+            .. DataFile.Text(file, 1 << 20).Split('\n').Take(1000).Select(l => l.Trim()).Where(l => l.Length > 0),
+        ];
         return names.Length == _format.Classes ? names : [];
     }
 

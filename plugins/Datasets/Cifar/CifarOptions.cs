@@ -1,4 +1,5 @@
 using System.ComponentModel.DataAnnotations;
+using KdPlugins.Core;
 
 namespace KdPlugins.Datasets;
 
@@ -9,7 +10,7 @@ public sealed record CifarOptions
     /// The folder of the binary version: it, or its folder <c>cifar-10-batches-bin</c> or <c>cifar-100-binary</c>, holds
     /// the .bin files. Relative paths start at the recipe's folder.
     /// </summary>
-    [Required, MinLength(1)]
+    [Required, MinLength(1), RecipePath]
     public string Path { get; init; } = "";
 
     /// <summary>Which of the two: CIFAR-10, or CIFAR-100.</summary>

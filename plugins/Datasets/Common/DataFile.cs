@@ -16,20 +16,19 @@ internal static class DataFile
             : throw new KdException(DataErrors.NotFound, $"There is no folder '{full}'.");
     }
 
-    /// <summary>Opens a file for one pass from start to end.</summary>
+    /// <summary>Opens a plain file.</summary>
     /// <exception cref="KdException"><c>KDP0401</c>: missing; <c>KDP0411</c>: not readable.</exception>
-    public static FileStream Open(string path)
+    public static FileStream Open(string path) => Read(path, () => PlainFile.Open(path, 1 << 16));
+
+    /// <summary>The text of a file of at most so many bytes.</summary>
+    /// <exception cref="KdException"><c>KDP0401</c>: missing; <c>KDP0411</c>: not readable.</exception>
+    public static string Text(string path, int most) => Read(path, () => PlainFile.ReadText(path, most));
+
+    private static T Read<T>(string path, Func<T> read)
     {
         try
         {
-            return new FileStream(
-                path,
-                FileMode.Open,
-                FileAccess.Read,
-                FileShare.Read,
-                1 << 16,
-                FileOptions.SequentialScan
-            );
+            return read();
         }
         catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
         {

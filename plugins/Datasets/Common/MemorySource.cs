@@ -8,9 +8,11 @@ namespace KdPlugins.Datasets;
 /// <param name="labels">One class per image.</param>
 /// <param name="shape">Channels, height, width.</param>
 /// <param name="where">For messages, such as <c>split 'train' of data set 'cifar'</c>.</param>
-internal sealed class MemorySource(byte[][] planes, long[] labels, long[] shape, string where) : IDataSource
+internal sealed class MemorySource(byte[][] planes, long[] labels, long[] shape, string where) : ILabelledSource
 {
     public long Count => labels.Length;
+
+    public long ClassOf(long index) => labels[index];
 
     public Batch Read(ReadOnlyMemory<long> indices)
     {

@@ -1,4 +1,5 @@
 using System.ComponentModel.DataAnnotations;
+using KdPlugins.Core;
 
 namespace KdPlugins.Datasets;
 
@@ -7,7 +8,7 @@ public sealed record DistilledSetOptions
 {
     /// <summary>The folder with <c>card.json</c> and <c>data.safetensors</c>, such as <c>outputs/distilled</c> of a run.</summary>
     /// <value>Relative to the recipe's folder; required.</value>
-    [Required, MinLength(1), RegularExpression(@"[^\0]*")]
+    [Required, MinLength(1), RegularExpression(@"[^\0]*"), RecipePath]
     public string Path { get; init; } = "";
 
     /// <summary>What the images are answered with: one class each, a value per class, or nothing.</summary>

@@ -4,9 +4,13 @@ using static TorchSharp.torch;
 namespace KdPlugins.Datasets;
 
 /// <summary>The samples of a distilled set.</summary>
-internal sealed class DistilledSource(DistilledSet set, TargetKind target) : IDataSource
+internal sealed class DistilledSource(DistilledSet set, TargetKind target) : ILabelledSource
 {
+    private readonly long[] _labels = set.Labels is { } labels ? labels.data<long>().ToArray() : [];
+
     public long Count => set.Card.Count;
+
+    public long ClassOf(long index) => _labels.Length > 0 ? _labels[index] : 0;
 
     public Batch Read(ReadOnlyMemory<long> indices)
     {

@@ -33,7 +33,10 @@ internal sealed class ImageFolderDataset : IDataset
         foreach (var (split, files) in lists)
             _sources[split] = new ImageFolderSource(files, shape, decoder, options, $"split '{split}' of '{root}'");
         var (mean, std) = Statistics(_sources["train"], shape);
-        Info = new DataInfo(InputKind.Image, shape, TargetKind.ClassIndex, classes.Length, classes, mean, std, []);
+        Info = new DataInfo(InputKind.Image, shape, TargetKind.ClassIndex, classes.Length, classes, mean, std, [])
+        {
+            Resize = options.Size > 0 ? options.Resize : "",
+        };
     }
 
     public DataInfo Info { get; }
@@ -71,7 +74,8 @@ internal sealed class ImageFolderDataset : IDataset
         if (missing.Length > 0)
             throw new KdException(
                 DataErrors.LabelOutOfRange,
-                $"'{folder}' has no class {string.Join(", ", missing)}; it has: {string.Join(", ", all)}.",
+                // Not which there are: whoever wrote the recipe may have no right to look.
+                $"'{folder}' has no class {string.Join(", ", missing)} among its {all.Length} folders.",
                 "Correct 'include'."
             );
         return include.Count == 0 ? all : [.. all.Where(include.Contains)];

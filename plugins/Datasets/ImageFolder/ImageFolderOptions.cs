@@ -1,4 +1,5 @@
 using System.ComponentModel.DataAnnotations;
+using KdPlugins.Core;
 
 namespace KdPlugins.Datasets;
 
@@ -9,7 +10,7 @@ public sealed record ImageFolderOptions
     /// The folder. It holds one folder per class, or folders <c>train</c>, <c>val</c> and <c>test</c> that do. Relative
     /// paths start at the recipe's folder.
     /// </summary>
-    [Required, MinLength(1)]
+    [Required, MinLength(1), RecipePath]
     public string Path { get; init; } = "";
 
     /// <summary>Height and width that images are brought to, in pixels; 0 leaves them, then all have to agree.</summary>

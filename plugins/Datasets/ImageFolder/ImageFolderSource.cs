@@ -10,7 +10,7 @@ internal sealed class ImageFolderSource(
     ImageDecoder decoder,
     ImageFolderOptions options,
     string where
-) : IDataSource
+) : ILabelledSource
 {
     // Filled by whoever comes first; two readers of one image write the same bytes.
     private readonly byte[]?[]? _kept =
@@ -19,6 +19,8 @@ internal sealed class ImageFolderSource(
             : null;
 
     public long Count => files.Count;
+
+    public long ClassOf(long index) => files[(int)index].Label;
 
     internal IEnumerable<string> Files => files.Select(f => f.Path);
 

@@ -1,4 +1,5 @@
 using System.ComponentModel.DataAnnotations;
+using KdPlugins.Core;
 
 namespace KdPlugins.Datasets;
 
@@ -9,7 +10,7 @@ public sealed record MnistOptions
     /// The folder that holds <c>train-images-idx3-ubyte</c>, <c>train-labels-idx1-ubyte</c> and the same with
     /// <c>t10k</c>, each plain or with <c>.gz</c>. Relative paths start at the recipe's folder.
     /// </summary>
-    [Required, MinLength(1)]
+    [Required, MinLength(1), RecipePath]
     public string Path { get; init; } = "";
 
     /// <summary>The number of classes; labels are below it (10 of MNIST and Fashion-MNIST, 47 of balanced EMNIST).</summary>

@@ -4,11 +4,14 @@ using static TorchSharp.torch;
 namespace KdPlugins.Datasets;
 
 /// <summary>A split of the shapes. Every sample is a function of (seed, split, number); classes come in turn.</summary>
-internal sealed class ShapesSource(ShapesOptions options, string split, long count) : IDataSource
+internal sealed class ShapesSource(ShapesOptions options, string split, long count) : ILabelledSource
 {
     private readonly RandomKey _key = new RandomKey((ulong)options.Seed).Derive(split);
 
     public long Count => count;
+
+    // Of the first object, where there are several.
+    public long ClassOf(long index) => index % options.Classes;
 
     public Batch Read(ReadOnlyMemory<long> indices)
     {
@@ -29,7 +32,7 @@ internal sealed class ShapesSource(ShapesOptions options, string split, long cou
     private ShapeScene Draw(long index, ref SceneRandom random)
     {
         var objects = options.Target == "class" ? 1 : 1 + random.Below(options.Objects);
-        return ShapeScene.Draw(options, (int)(index % options.Classes), objects, ref random);
+        return ShapeScene.Draw(options, (int)ClassOf(index), objects, ref random);
     }
 
     private Target Targets(ReadOnlySpan<long> indices) =>
@@ -44,7 +47,7 @@ internal sealed class ShapesSource(ShapesOptions options, string split, long cou
     {
         var labels = new long[indices.Length];
         for (var i = 0; i < labels.Length; i++)
-            labels[i] = indices[i] % options.Classes;
+            labels[i] = ClassOf(indices[i]);
         return new ClassIndexTarget(tensor(labels, ScalarType.Int64));
     }
 

@@ -64,9 +64,19 @@ public sealed class UpsampleGenerator : Generator<UpsampleGeneratorOptions>, ILa
     {
         if (labels is not null)
             throw new KdException(CoreErrors.WrongCombination, $"Generator '{Id}' cannot be asked for classes.");
+        var z = GivenDraws.Values(context, $"{Id}.latent", [count, Options.Latent], () => Draw(count, context));
+        // Drawn in one dtype whatever the network's own is, so that both say the same.
+        var images = Decode(z.to(Net.Dtype));
+        return new Batch(images, new NoTarget(count), full([count], -1L, ScalarType.Int64)).WithParameter(
+            $"{Id}.latent",
+            z
+        );
+    }
+
+    private Tensor Draw(long count, IPartContext context)
+    {
         using var random = context.Random.Derive("latent").NewGenerator(context.Device);
-        var z = randn([count, Options.Latent], device: context.Device, generator: random);
-        return new Batch(Decode(z), new NoTarget(count), full([count], -1L, ScalarType.Int64));
+        return randn([count, Options.Latent], device: context.Device, generator: random);
     }
 
     /// <inheritdoc/>

@@ -12,14 +12,12 @@ namespace KdPlugins.Generators;
 /// </summary>
 public sealed class UpsampleGeneratorNet : nn.Module<Tensor, Tensor>
 {
-    // Containers for the names; the layers between those with parameters are plain functions.
+    // Containers for the names; the layers between those with parameters are plain functions. A layer in a field of its
+    // own would be registered under the field's name too.
     private readonly Sequential embed;
     private readonly Sequential decoder;
 
-    private readonly Linear _linear;
-    private readonly BatchNorm2d _norm;
     private readonly (Conv2d Convolution, BatchNorm2d Norm)[] _stages;
-    private readonly Conv2d _last;
     private readonly long[] _start;
 
     /// <summary>Makes the network with weights from TorchSharp's global generator.</summary>
@@ -32,30 +30,30 @@ public sealed class UpsampleGeneratorNet : nn.Module<Tensor, Tensor>
         : base(nameof(UpsampleGeneratorNet))
     {
         _start = [width, height / 4, imageWidth / 4];
-        _linear = nn.Linear(latent, width * _start[1] * _start[2]);
-        _norm = nn.BatchNorm2d(width);
-        embed = nn.Sequential(("0", _linear), ("2", _norm));
+        embed = nn.Sequential(("0", nn.Linear(latent, width * _start[1] * _start[2])), ("2", nn.BatchNorm2d(width)));
         _stages = [Stage(width, width / 2), Stage(width / 2, width / 4)];
-        _last = nn.Conv2d(width / 4, channels, 3, padding: 1);
         decoder = nn.Sequential(
             ("1", _stages[0].Convolution),
             ("2", _stages[0].Norm),
             ("5", _stages[1].Convolution),
             ("6", _stages[1].Norm),
-            ("8", _last)
+            ("8", nn.Conv2d(width / 4, channels, 3, padding: 1))
         );
         RegisterComponents();
         this.ToChannelsLast();
     }
 
+    /// <summary>What it computes in.</summary>
+    internal ScalarType Dtype => parameters().First().dtype;
+
     /// <summary>Images <c>[batch, channels, height, width]</c> in [0, 1].</summary>
     /// <param name="z">Latent vectors <c>[batch, latent]</c>.</param>
     public override Tensor forward(Tensor z)
     {
-        var x = _norm.call(_linear.call(z).view([-1, .. _start]).ToChannelsLast());
+        var x = embed[1].call(embed[0].call(z).view([-1, .. _start]).ToChannelsLast());
         foreach (var (convolution, norm) in _stages)
             x = nn.functional.leaky_relu(norm.call(convolution.call(Twice(x))), 0.2);
-        return _last.call(x).sigmoid();
+        return decoder[^1].call(x).sigmoid();
     }
 
     private static Tensor Twice(Tensor x) =>

@@ -46,17 +46,25 @@ internal static class CutMix
             .logical_and(Range(width, box.Left, box.Right, input.device));
         return batch
             .WithInput(where(inside, input.index_select(0, others), input))
-            .WithTarget(Mix(batch.Target, inside, others, box.Share(height, width), classes, asker));
+            .WithTarget(Mix(batch.Target, inside, others, box.Share(height, width), classes, asker, input.dtype));
     }
 
-    private static Target Mix(Target target, Tensor inside, Tensor others, double share, long classes, string asker)
+    private static Target Mix(
+        Target target,
+        Tensor inside,
+        Tensor others,
+        double share,
+        long classes,
+        string asker,
+        ScalarType dtype
+    )
     {
         if (target is NoTarget)
             return target;
         if (target is ClassMapTarget map)
             return new ClassMapTarget(where(inside, map.Labels.index_select(0, others), map.Labels), map.IgnoreIndex);
         var values = target is ClassIndexTarget index
-            ? nn.functional.one_hot(index.Labels, classes).to(ScalarType.Float32)
+            ? nn.functional.one_hot(index.Labels, classes).to(dtype == ScalarType.Float64 ? dtype : ScalarType.Float32)
             : TargetReader.As<SoftTarget>(target, asker).Values;
         return new SoftTarget(values.mul(share).add(values.index_select(0, others).mul(1 - share)));
     }

@@ -57,22 +57,55 @@ public sealed class CutMixPickAugmentation : Augmentation<CutMixPickOptions>
         if (batch.Count < 2)
             return batch;
         var (height, width) = (batch.Input.shape[2], batch.Input.shape[3]);
-        var (boxes, partners) = (new CutMixBox[Options.Rounds], new Tensor[Options.Rounds]);
-        for (var r = 0; r < Options.Rounds; r++)
-        {
-            var random = new SeededRandom(context.Random.Derive(r).Value);
-            boxes[r] = CutMix.Draw(random, height, width);
-            partners[r] = CutMix.Partners(random, batch.Count);
-        }
+        var (boxes, partners) = Draw(context, batch.Count, height, width);
         var pool = Pool.Join(
             [.. boxes.Zip(partners, (box, other) => CutMix.Apply(batch, box, other, _classes, Asker))],
             Asker
         );
-        var rows = Picker.Rows(Options, pool, batch, context);
+        long kept = Math.Min(Options.Keep > 0 ? Options.Keep : batch.Count, pool.Count);
+        var rows = tensor(
+            GivenDraws.Integers(
+                context,
+                $"{Id}.picked",
+                [kept],
+                [(0, pool.Count - 1)],
+                () => Picker.Rows(Options, pool, batch, context).cpu().data<long>().ToArray()
+            )
+        );
         long[] corners = [.. boxes.SelectMany(b => new[] { b.Top, b.Left, b.Bottom, b.Right })];
         return pool.Select(rows)
             .WithParameter($"{Id}.rectangles", tensor(corners).view(-1, 4))
             .WithParameter($"{Id}.partners", stack(partners))
-            .WithParameter($"{Id}.picked", rows.cpu());
+            .WithParameter($"{Id}.picked", rows);
+    }
+
+    // Rectangles and partners of every round; both come from one stream per round.
+    private (CutMixBox[] Boxes, Tensor[] Partners) Draw(IPartContext context, long count, long height, long width)
+    {
+        var (boxes, partners) = (new CutMixBox[Options.Rounds], new long[Options.Rounds][]);
+        for (var r = 0; r < Options.Rounds; r++)
+        {
+            var random = new SeededRandom(context.Random.Derive(r).Value);
+            boxes[r] = CutMix.Draw(random, height, width);
+            partners[r] = CutMix.Partners(random, count).data<long>().ToArray();
+        }
+        var corners = GivenDraws.Integers(
+            context,
+            $"{Id}.rectangles",
+            [Options.Rounds, 4],
+            [(0, height), (0, width), (0, height), (0, width)],
+            () => [.. boxes.SelectMany(b => new[] { b.Top, b.Left, b.Bottom, b.Right })]
+        );
+        var others = GivenDraws.Integers(
+            context,
+            $"{Id}.partners",
+            [Options.Rounds, count],
+            [(0, count - 1)],
+            () => [.. partners.SelectMany(p => p)]
+        );
+        CutMixBox[] given = [.. corners.Chunk(4).Select(c => new CutMixBox(c[1], c[0], c[3], c[2]))];
+        if (given.Any(b => b.Right < b.Left || b.Bottom < b.Top))
+            throw GivenDraws.Unfit($"{Id}.rectangles", "ends before it begins; expected top, left, bottom, right.");
+        return (given, [.. others.Chunk((int)count).Select(p => tensor(p))]);
     }
 }

@@ -11,6 +11,7 @@ public static class PickScores
 {
     /// <summary>ent_i = -sum_c p_ic log p_ic, p = softmax(z_i) at temperature 1 (CutMixPick, section 4.2).</summary>
     /// <param name="logits">The network's answers to the pool.</param>
+    [Formula("entropy", Description = "entropy of each row's softmax")]
     public static Tensor Entropy(Tensor logits)
     {
         var log = Log(logits, 1);
@@ -22,6 +23,7 @@ public static class PickScores
     /// <param name="student">The student's, of the same shape.</param>
     /// <param name="temperature">Above 0; 4 in the official code.</param>
     /// <exception cref="KdException"><c>KDP0303</c>: the shapes differ.</exception>
+    [Formula("divergence", Description = "KL(p_T || p_S) of each row, without t^2")]
     public static Tensor Divergence(Tensor teacher, Tensor student, double temperature) =>
         KdMath
             .KlDivergences(student.to(ScalarType.Float64), teacher.to(ScalarType.Float64), temperature)
@@ -30,6 +32,7 @@ public static class PickScores
     /// <summary>min_j sum_c (p_ic - o_jc)^2: the distance to the nearest original, of probabilities at temperature 1.</summary>
     /// <param name="logits">The teacher's answers to the pool.</param>
     /// <param name="originals">The teacher's answers to the batch that the pool was made of, <c>[B, C]</c>.</param>
+    [Formula("dissimilarity", Description = "squared distance to the nearest original answer")]
     public static Tensor Dissimilarity(Tensor logits, Tensor originals)
     {
         var (p, o) = (Log(logits, 1).exp(), Log(originals, 1).exp());
@@ -42,6 +45,7 @@ public static class PickScores
     /// </summary>
     /// <param name="scores">float <c>[N]</c>.</param>
     /// <param name="count">How many to keep, at least 1.</param>
+    [Formula("keep", Description = "the rows of the highest scores")]
     public static Tensor Keep(Tensor scores, long count)
     {
         var (_, order) = scores.sort(dim: 0, descending: false, stable: true);

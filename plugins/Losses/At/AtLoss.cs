@@ -16,6 +16,8 @@ public sealed class AtLoss : FeatureLoss<AtOptions>
 {
     private protected override string Id => "at";
 
+    private protected override bool ComparesPositions => true;
+
     private protected override Tensor Compare(IReadOnlyList<(Tensor Student, Tensor Teacher)> pairs) =>
         pairs.Select(p => Distance(p.Student, p.Teacher)).Aggregate((a, b) => a.add(b));
 

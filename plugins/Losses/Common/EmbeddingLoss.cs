@@ -13,6 +13,9 @@ public abstract class EmbeddingLoss<TOptions> : DistillationLoss<TOptions>
 {
     private protected abstract string Id { get; }
 
+    /// <summary>The fewest samples of which something can be compared.</summary>
+    private protected virtual long Fewest => 2;
+
     /// <summary>A scalar with graph to the student's embeddings; [B, D] and [B, D'], in float32 at least.</summary>
     private protected abstract Tensor Compare(Tensor student, Tensor teacher, ILossContext context);
 
@@ -33,17 +36,18 @@ public abstract class EmbeddingLoss<TOptions> : DistillationLoss<TOptions>
 
     /// <inheritdoc/>
     /// <exception cref="KdException">
-    /// <c>KDP0303</c>: the embeddings are no rows, are of different samples in number, or of a single one.
+    /// <c>KDP0303</c>: the embeddings are no rows, are of different samples in number, or too few.
     /// </exception>
     public sealed override Tensor Compute(ILossContext context)
     {
         var (student, teacher) = (context.Student.Embedding, context.Teacher.Embedding);
-        if (student?.dim() != 2 || teacher?.dim() != 2 || student.shape[0] != teacher.shape[0] || student.shape[0] < 2)
+        if (student?.dim() != 2 || teacher?.dim() != 2 || student.shape[0] != teacher.shape[0])
             throw new KdException(
                 CoreErrors.ShapesDiffer,
-                $"Loss '{Id}' needs embeddings [samples, features] of the same samples, at least 2, got "
+                $"Loss '{Id}' needs embeddings [samples, features] of the same samples, got "
                     + $"{Text(student)} of '{Options.Student}' and {Text(teacher)} of '{Options.Teacher}'."
             );
+        LossChecks.RequireSamples(Id, student, Fewest);
         // Sums of many products: bfloat16 would lose what they differ by.
         using var exact = Autocast.Disabled();
         return Compare(Logits.Wide(student), Logits.Wide(teacher).detach(), context);

@@ -19,6 +19,12 @@ public abstract class FeatureLoss<TOptions> : DistillationLoss<TOptions>
     /// <summary>Whether both networks have to have as many channels.</summary>
     private protected virtual bool NeedsSameChannels => false;
 
+    /// <summary>Whether positions within a map are compared, of which there have to be several.</summary>
+    private protected virtual bool ComparesPositions => false;
+
+    /// <summary>Whether the samples of a batch are compared with each other.</summary>
+    private protected virtual bool ComparesSamples => false;
+
     /// <summary>A scalar with graph to the student's values, from one pair per tap; [B, ...], in float32 at least.</summary>
     private protected abstract Tensor Compare(IReadOnlyList<(Tensor Student, Tensor Teacher)> pairs);
 
@@ -43,7 +49,7 @@ public abstract class FeatureLoss<TOptions> : DistillationLoss<TOptions>
     /// <inheritdoc/>
     /// <exception cref="KdException">
     /// <c>KDP0302</c>: a network did not answer with a tap; <c>KDP0303</c>: the answers are to different numbers of
-    /// samples.
+    /// samples, or too few to be compared.
     /// </exception>
     public sealed override Tensor Compute(ILossContext context)
     {
@@ -57,14 +63,18 @@ public abstract class FeatureLoss<TOptions> : DistillationLoss<TOptions>
         ]);
     }
 
-    private (Tensor, Tensor) Pair(Tensor student, Tensor teacher) =>
-        student.shape[0] == teacher.shape[0]
-            ? (Logits.Wide(student), Logits.Wide(teacher).detach())
-            : throw new KdException(
+    private (Tensor, Tensor) Pair(Tensor student, Tensor teacher)
+    {
+        if (student.shape[0] != teacher.shape[0])
+            throw new KdException(
                 CoreErrors.ShapesDiffer,
                 $"Loss '{Id}' compares samples one by one, got {TensorText.Shape(student.shape)} of "
                     + $"'{Options.Student}' and {TensorText.Shape(teacher.shape)} of '{Options.Teacher}'."
             );
+        if (ComparesSamples)
+            LossChecks.RequireSamples(Id, student);
+        return (Logits.Wide(student), Logits.Wide(teacher).detach());
+    }
 
     private void Require(Tap student, Tap teacher)
     {
@@ -79,5 +89,7 @@ public abstract class FeatureLoss<TOptions> : DistillationLoss<TOptions>
                 $"Loss '{Id}' needs {what}, got {student} of '{Options.Student}' and {teacher} of '{Options.Teacher}'.",
                 "Name other taps in the options taps and teacherTaps."
             );
+        if (ComparesPositions)
+            LossChecks.RequirePositions(Id, (Options.Student, student), (Options.Teacher, teacher));
     }
 }

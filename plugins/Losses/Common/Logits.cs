@@ -1,4 +1,5 @@
 using KdPlugins.Core;
+using KdPlugins.Sdk;
 using KdPlugins.Torch;
 using static TorchSharp.torch;
 
@@ -26,7 +27,9 @@ internal static class Logits
     }
 
     /// <summary>Student's and teacher's logits [B, C], in float32 at least; no gradient goes to the teacher.</summary>
-    /// <exception cref="KdException"><c>KDP0303</c>: they are no rows of classes, or differ in shape.</exception>
+    /// <exception cref="KdException">
+    /// <c>KDP0303</c>: they are no rows of two classes at least, or differ in shape.
+    /// </exception>
     public static (Tensor Student, Tensor Teacher) Rows(string id, ILossContext context)
     {
         var (student, teacher) = (context.Student.Logits, context.Teacher.Logits);
@@ -36,17 +39,19 @@ internal static class Logits
                 $"Loss '{id}' needs logits [batch, classes] of one shape: the student's are "
                     + $"{TensorText.Shape(student.shape)}, the teacher's {TensorText.Shape(teacher.shape)}."
             );
+        LossChecks.RequireClasses(id, student);
         return (Wide(student), Wide(teacher).detach());
     }
 
     /// <summary>The mean over positions of a value per sample, pixel or token; hidden tokens do not count.</summary>
+    /// <param name="id">The loss's id.</param>
     /// <param name="each">A value per position: the logits' shape without the classes.</param>
     /// <param name="context">Whose mask hides tokens.</param>
-    public static Tensor Mean(Tensor each, ILossContext context)
+    /// <exception cref="KdException"><c>KDP0303</c>: the mask is of another shape than the tokens.</exception>
+    public static Tensor Mean(string id, Tensor each, ILossContext context)
     {
-        var mask = context.Batch.Mask;
-        return context.Student.Logits.dim() != 3 || mask is null
-            ? each.mean()
-            : each.masked_fill(mask.logical_not(), 0).sum().div(mask.sum().clamp_min(1));
+        var mask = context.Student.Logits.dim() == 3 ? context.Batch.Mask : null;
+        LossChecks.RequireMask(id, mask, each.shape);
+        return mask is null ? each.mean() : each.masked_fill(mask.logical_not(), 0).sum().div(mask.sum().clamp_min(1));
     }
 }

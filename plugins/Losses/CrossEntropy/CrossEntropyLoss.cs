@@ -16,6 +16,8 @@ namespace KdPlugins.Losses;
 )]
 public sealed class CrossEntropyLoss : DistillationLoss<CrossEntropyOptions>
 {
+    private const string Id = "cross-entropy";
+
     // libtorch's own mark for "does not count".
     private const long Ignored = -100;
 
@@ -24,11 +26,13 @@ public sealed class CrossEntropyLoss : DistillationLoss<CrossEntropyOptions>
 
     /// <inheritdoc/>
     /// <exception cref="KdException">
-    /// <c>KDP0303</c>: logits and target have shapes that do not fit; <c>KDP0304</c>: the target is of another kind.
+    /// <c>KDP0303</c>: logits, target and mask have shapes that do not fit, or there is a single class; <c>KDP0304</c>: the
+    /// target is of another kind.
     /// </exception>
     public override Tensor Compute(ILossContext context)
     {
         var logits = Logits.Wide(context.Student.Logits);
+        LossChecks.RequireClasses(Id, logits);
         return context.Batch.Target switch
         {
             ClassIndexTarget target => Classes(logits, target.Labels),
@@ -37,7 +41,7 @@ public sealed class CrossEntropyLoss : DistillationLoss<CrossEntropyOptions>
             TokenTarget target => Tokens(logits, target),
             var other => throw new KdException(
                 CoreErrors.TargetKind,
-                "Loss 'cross-entropy' needs class, soft, class-map or token targets, the data set gives "
+                $"Loss '{Id}' needs class, soft, class-map or token targets, the data set gives "
                     + $"{other?.Kind.ToString() ?? "no target"}."
             ),
         };
@@ -71,6 +75,7 @@ public sealed class CrossEntropyLoss : DistillationLoss<CrossEntropyOptions>
     {
         var shape = logits.shape;
         RequireShape(logits, "token targets", target.Ids, shape.Length == 3 ? [shape[0], shape[1]] : []);
+        LossChecks.RequireMask(Id, target.Mask, target.Ids.shape);
         var labels = target.Ids.masked_fill(target.Mask.logical_not(), Ignored);
         return Nll(logits.flatten(0, 1), labels.flatten());
     }
@@ -93,7 +98,7 @@ public sealed class CrossEntropyLoss : DistillationLoss<CrossEntropyOptions>
         if (!target.shape.AsSpan().SequenceEqual(expected) || expected.IsEmpty)
             throw new KdException(
                 CoreErrors.ShapesDiffer,
-                $"Loss 'cross-entropy' got logits {TensorText.Shape(logits.shape)} and {name} "
+                $"Loss '{Id}' got logits {TensorText.Shape(logits.shape)} and {name} "
                     + $"{TensorText.Shape(target.shape)}, which do not belong together."
             );
     }

@@ -28,11 +28,14 @@ public sealed class DistLoss : DistillationLoss<DistOptions>
 
     /// <inheritdoc/>
     /// <exception cref="KdException">
-    /// <c>KDP0303</c>: the logits differ in shape, or are not <c>[batch, classes]</c>.
+    /// <c>KDP0303</c>: the logits differ in shape, or are not <c>[batch, classes]</c> of two classes at least; a batch of one
+    /// sample where <see cref="DistOptions.Intra"/> counts.
     /// </exception>
     public override Tensor Compute(ILossContext context)
     {
         var (student, teacher) = Logits.Rows(Id, context);
+        if (Options.Intra > 0)
+            LossChecks.RequireSamples(Id, student);
         var q = KdMath.LogProbabilities(student, Options.Temperature).exp();
         var p = KdMath.LogProbabilities(teacher, Options.Temperature).exp();
         var squared = Options.Temperature * Options.Temperature;
@@ -43,12 +46,18 @@ public sealed class DistLoss : DistillationLoss<DistOptions>
     }
 
     // 1 - the mean correlation along a dimension
-    private static Tensor Distance(Tensor first, Tensor second, int dimension)
+    private Tensor Distance(Tensor first, Tensor second, int dimension)
     {
         var (a, b) = (Centred(first, dimension), Centred(second, dimension));
-        var norms = a.norm(dimension, keepdim: false, p: 2f).mul(b.norm(dimension, keepdim: false, p: 2f));
-        return a.mul(b).sum(dimension).div(norms.add(Epsilon)).mean().neg().add(1);
+        var norms =
+            Options.Smoothing > 0
+                ? Smooth(a, dimension).mul(Smooth(b, dimension))
+                : a.norm(dimension, keepdim: false, p: 2f).mul(b.norm(dimension, keepdim: false, p: 2f)).add(Epsilon);
+        return a.mul(b).sum(dimension).div(norms).mean().neg().add(1);
     }
+
+    private Tensor Smooth(Tensor centred, int dimension) =>
+        Lengths.Smooth(centred.square().sum(dimension), Options.Smoothing);
 
     private static Tensor Centred(Tensor values, int dimension) => values.sub(values.mean([dimension], keepdim: true));
 }

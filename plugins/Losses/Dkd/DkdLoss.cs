@@ -34,10 +34,10 @@ public sealed class DkdLoss : DistillationLoss<DkdOptions>
         var (student, teacher) = Logits.Rows(Id, context);
         var (count, classes) = (student.shape[0], student.shape[1]);
         var labels = TargetReader.As<ClassIndexTarget>(context.Batch.Target, $"Loss '{Id}'").Labels;
-        if (classes < 2 || labels.shape[0] != count)
+        if (labels.shape[0] != count)
             throw new KdException(
                 CoreErrors.ShapesDiffer,
-                $"Loss '{Id}' needs two classes at least and a label per sample, got logits "
+                $"Loss '{Id}' needs a label per sample, got logits "
                     + $"{TensorText.Shape(student.shape)} and labels {TensorText.Shape(labels.shape)}."
             );
         var truth = labels.unsqueeze(1);

@@ -17,16 +17,21 @@ namespace KdPlugins.Losses;
 )]
 public sealed class KdLoss : DistillationLoss<KdOptions>
 {
-    /// <inheritdoc/>
-    /// <exception cref="KdException"><c>KDP0303</c>: teacher and student have different numbers of classes.</exception>
-    public override void Bind(LossBinding binding) => Logits.RequireSameClasses("kd", binding);
+    private const string Id = "kd";
 
     /// <inheritdoc/>
-    /// <exception cref="KdException"><c>KDP0303</c>: the logits differ in shape.</exception>
+    /// <exception cref="KdException"><c>KDP0303</c>: teacher and student have different numbers of classes.</exception>
+    public override void Bind(LossBinding binding) => Logits.RequireSameClasses(Id, binding);
+
+    /// <inheritdoc/>
+    /// <exception cref="KdException">
+    /// <c>KDP0303</c>: the logits differ in shape or are of a single class, or the mask is of another shape.
+    /// </exception>
     public override Tensor Compute(ILossContext context)
     {
         var (student, teacher) = (context.Student.Logits, context.Teacher.Logits);
-        var mean = Logits.Mean(KdMath.KlDivergences(student, teacher, Options.Temperature), context);
+        LossChecks.RequireClasses(Id, student);
+        var mean = Logits.Mean(Id, KdMath.KlDivergences(student, teacher, Options.Temperature), context);
         return Options.Scaled ? mean : mean.div(Options.Temperature * Options.Temperature);
     }
 }

@@ -27,29 +27,35 @@ public sealed class LskdLoss : DistillationLoss<LskdOptions>
     public override void Bind(LossBinding binding) => Logits.RequireSameClasses(Id, binding);
 
     /// <inheritdoc/>
-    /// <exception cref="KdException"><c>KDP0303</c>: the logits differ in shape, or have a single class.</exception>
+    /// <exception cref="KdException"><c>KDP0303</c>: the logits differ in shape, or have a single class; the mask is of another
+    /// shape.</exception>
     public override Tensor Compute(ILossContext context)
     {
         var (student, teacher) = (context.Student.Logits, context.Teacher.Logits);
         var along = KdMath.ClassDimension(student);
-        if (student.shape[along] < 2 || !student.shape.AsSpan().SequenceEqual(teacher.shape))
+        if (!student.shape.AsSpan().SequenceEqual(teacher.shape))
             throw new KdException(
                 CoreErrors.ShapesDiffer,
-                $"Loss '{Id}' needs logits of one shape with two classes at least: the student's are "
+                $"Loss '{Id}' needs logits of one shape: the student's are "
                     + $"{TensorText.Shape(student.shape)}, the teacher's {TensorText.Shape(teacher.shape)}."
             );
+        LossChecks.RequireClasses(Id, student);
         var each = KdMath.KlDivergences(
             Standardised(student, along),
             Standardised(teacher.detach(), along),
             Options.Temperature
         );
-        return Logits.Mean(each, context);
+        return Logits.Mean(Id, each, context);
     }
 
-    private static Tensor Standardised(Tensor logits, long along)
+    private Tensor Standardised(Tensor logits, long along)
     {
         var wide = Logits.Wide(logits);
-        var deviation = wide.std([along], unbiased: true, keepdim: true);
-        return wide.sub(wide.mean([along], keepdim: true)).div(deviation.add(Epsilon));
+        var centred = wide.sub(wide.mean([along], keepdim: true));
+        var deviation =
+            Options.Smoothing > 0
+                ? Lengths.Smooth(wide.var([along], unbiased: true, keepdim: true), Options.Smoothing)
+                : wide.std([along], unbiased: true, keepdim: true).add(Epsilon);
+        return centred.div(deviation);
     }
 }

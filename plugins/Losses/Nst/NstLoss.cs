@@ -17,6 +17,8 @@ public sealed class NstLoss : FeatureLoss<NstOptions>
 {
     private protected override string Id => "nst";
 
+    private protected override bool ComparesPositions => true;
+
     private protected override Tensor Compare(IReadOnlyList<(Tensor Student, Tensor Teacher)> pairs) =>
         pairs.Select(p => Discrepancy(p.Student, p.Teacher)).Aggregate((a, b) => a.add(b));
 

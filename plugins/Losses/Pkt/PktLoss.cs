@@ -28,9 +28,13 @@ public sealed class PktLoss : EmbeddingLoss<PktOptions>
     }
 
     // [B, B], rows that sum to 1
-    private static Tensor Choices(Tensor rows)
+    private Tensor Choices(Tensor rows)
     {
-        var directions = rows.div(rows.norm(1, keepdim: true, p: 2f).add(Epsilon));
+        var lengths =
+            Options.Smoothing > 0
+                ? Lengths.Smooth(rows.square().sum(1, keepdim: true), Options.Smoothing)
+                : rows.norm(1, keepdim: true, p: 2f).add(Epsilon);
+        var directions = rows.div(lengths);
         var similar = directions.matmul(directions.t()).add(1).div(2);
         return similar.div(similar.sum(1, keepdim: true));
     }

@@ -22,6 +22,9 @@ public sealed class RkdLoss : EmbeddingLoss<RkdOptions>
 
     private protected override string Id => "rkd";
 
+    // Two samples have one distance, its own mean, and no angle.
+    private protected override long Fewest => 3;
+
     private protected override Tensor Compare(Tensor student, Tensor teacher, ILossContext context)
     {
         var (own, other) = (Differences(student), Differences(teacher));

@@ -16,6 +16,8 @@ public sealed class SpLoss : FeatureLoss<SpOptions>
 {
     private protected override string Id => "sp";
 
+    private protected override bool ComparesSamples => true;
+
     private protected override bool NeedsMaps => false;
 
     private protected override Tensor Compare(IReadOnlyList<(Tensor Student, Tensor Teacher)> pairs) =>

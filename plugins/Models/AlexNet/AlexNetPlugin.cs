@@ -28,9 +28,9 @@ public sealed class AlexNetPlugin : ImageModelPlugin<AlexNetOptions>
 
     private protected override long SmallestSide => 8;
 
-    private protected override StagedNet Build(ImageShape image)
+    private protected override StagedNet Build(ImageShape image, FrozenLayers? frozen)
     {
-        var net = new StagedNet("alexnet");
+        var net = new StagedNet("alexnet", frozen);
         var inputs = image.Channels;
         var operation = 0;
         for (var i = 0; i < Layers.Length; i++)
@@ -55,8 +55,7 @@ public sealed class AlexNetPlugin : ImageModelPlugin<AlexNetOptions>
 
     private static Tensor Layer(ConvUnit unit, string name, bool pools, Tensor x, TapCollector taps)
     {
-        var before = taps.Add($"{name}.preact", unit.Run(x), signed: true);
-        var after = taps.Rectify(before);
+        var after = Steps.Activated(taps, name, relu => unit.Run(x, relu));
         if (!pools)
             return after;
         var pooled = nn.functional.max_pool2d(after, 2, 2);

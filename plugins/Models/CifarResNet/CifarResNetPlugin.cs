@@ -1,6 +1,4 @@
-using KdPlugins.Core;
 using KdPlugins.Sdk;
-using KdPlugins.Torch;
 
 namespace KdPlugins.Models;
 
@@ -10,36 +8,13 @@ namespace KdPlugins.Models;
     Description = "CIFAR ResNets of depth 6n+2, narrow or x4 wide, with the parameter names of published checkpoints",
     Paper = "He, Zhang, Ren, Sun: Deep Residual Learning for Image Recognition, 2016"
 )]
-public sealed class CifarResNetPlugin : ModelPlugin<CifarResNetOptions>
+public sealed class CifarResNetPlugin : ImageModelPlugin<CifarResNetOptions>
 {
-    /// <summary>The smallest height and width: the last stage still sees 2x2 positions.</summary>
-    internal const long SmallestSide = 8;
+    private protected override string Member => $"'cifar-resnet' ({Options.ToSpec().Name})";
 
-    /// <inheritdoc/>
-    /// <exception cref="KdException"><c>KDP0303</c>: the input is no image of at least 8x8, or there are no classes.</exception>
-    public override INetwork Create(ModelRequest request)
-    {
-        var spec = Options.ToSpec();
-        var shape = request.InputShape.ToArray();
-        if (shape.Length != 3)
-            throw Unfit(
-                spec,
-                $"needs images [channels, height, width], the data have the shape {TensorText.Shape(shape)}"
-            );
-        if (shape[0] < 1 || shape[0] > int.MaxValue || shape[1] < SmallestSide || shape[2] < SmallestSide)
-            throw Unfit(
-                spec,
-                $"needs at least 1 channel and {SmallestSide}x{SmallestSide} pixels, the data have the shape {TensorText.Shape(shape)}"
-            );
-        if (request.Classes is < 1 or > int.MaxValue)
-            throw Unfit(spec, $"needs at least 1 class, the data have {request.Classes}");
-        return new CifarResNetNetwork(new CifarResNet(spec, (int)request.Classes, (int)shape[0]), shape);
-    }
+    // The last stage still sees 2x2 positions.
+    private protected override long SmallestSide => 8;
 
-    private static KdException Unfit(CifarResNetSpec spec, string reason) =>
-        new(
-            CoreErrors.ShapesDiffer,
-            $"Model 'cifar-resnet' ({spec.Name}) {reason}.",
-            "Choose another model or data set."
-        );
+    private protected override StagedNet Build(ImageShape image, FrozenLayers? frozen) =>
+        CifarResNet.Build(Options.ToSpec(), image.Classes, image.Channels, frozen);
 }

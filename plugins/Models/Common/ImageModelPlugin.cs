@@ -22,7 +22,9 @@ public abstract class ImageModelPlugin<TOptions> : ModelPlugin<TOptions>
     /// <summary>The smallest height and width.</summary>
     private protected abstract long SmallestSide { get; }
 
-    private protected abstract StagedNet Build(ImageShape image);
+    /// <param name="image">What it is made for.</param>
+    /// <param name="frozen">The layers it is made of where it is a frozen form; null for new ones.</param>
+    private protected abstract StagedNet Build(ImageShape image, FrozenLayers? frozen);
 
     /// <inheritdoc/>
     /// <exception cref="KdException"><c>KDP0303</c>: the input is no image of the least size, or there are no classes.</exception>
@@ -38,7 +40,7 @@ public abstract class ImageModelPlugin<TOptions> : ModelPlugin<TOptions>
         if (request.Classes is < 1 or > int.MaxValue)
             throw Unfit($"needs at least 1 class, the data have {request.Classes}");
         var image = new ImageShape((int)shape[0], shape[1], shape[2], (int)request.Classes);
-        return new StagedNetwork(() => Build(image), shape, image.Classes);
+        return new StagedNetwork(frozen => Build(image, frozen), shape, image.Classes);
     }
 
     private KdException Unfit(string reason) =>

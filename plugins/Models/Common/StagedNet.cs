@@ -16,17 +16,21 @@ internal sealed record Part(string Name, IReadOnlyList<string> Modules, Stretch 
 /// </summary>
 /// <remarks>
 /// Intermediate results are changed in place and released at once: a hook that wants to keep one must clone it.
+/// A frozen form of a network is built by the same code from other layers, see <see cref="FrozenLayers"/>.
 /// </remarks>
 public sealed class StagedNet : nn.Module<Tensor, Tensor>
 {
     private readonly List<Part> _parts = [];
     private readonly HashSet<string> _signed = [];
+    private readonly FrozenLayers? _frozen;
     private Part? _embed;
-    private Linear? _classifier;
+    private nn.Module<Tensor, Tensor>? _classifier;
     private double _dropout;
 
-    internal StagedNet(string name)
-        : base(name) { }
+    /// <param name="name">The network's name.</param>
+    /// <param name="frozen">Where its layers come from, where it is the frozen form of another; null where they are new.</param>
+    internal StagedNet(string name, FrozenLayers? frozen)
+        : base(name) => _frozen = frozen;
 
     internal IReadOnlyList<Part> Parts => _parts;
 
@@ -42,7 +46,7 @@ public sealed class StagedNet : nn.Module<Tensor, Tensor>
     /// <param name="classes">Length of the logits.</param>
     internal void End(Func<ModuleTree, Stretch> embed, string path, long size, int classes)
     {
-        _classifier = nn.Linear(size, classes);
+        _classifier = _frozen is null ? nn.Linear(size, classes) : _frozen.Classifier(path);
         _embed = Build(
             "pooled",
             tree =>
@@ -74,7 +78,8 @@ public sealed class StagedNet : nn.Module<Tensor, Tensor>
     internal FeatureOutput Run(Tensor input, int first, TapCollector taps)
     {
         var last = RunParts(input, first, _parts.Count, taps);
-        var pooled = taps.Add("pooled", _embed!.Run(last, taps));
+        var embedding = _embed!.Run(last, taps);
+        var pooled = taps.Add("pooled", _frozen?.Widen(embedding) ?? embedding);
         if (!ReferenceEquals(last, input))
             taps.Release(last);
         return new FeatureOutput(Classify(pooled), pooled, taps.Features);
@@ -114,7 +119,7 @@ public sealed class StagedNet : nn.Module<Tensor, Tensor>
 
     private Part Build(string name, Func<ModuleTree, Stretch> build)
     {
-        var tree = new ModuleTree(this);
+        var tree = new ModuleTree(this, _frozen);
         var run = build(tree);
         return new Part(name, tree.Added, run);
     }

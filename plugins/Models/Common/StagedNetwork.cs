@@ -7,17 +7,17 @@ using static TorchSharp.torch;
 namespace KdPlugins.Models;
 
 /// <summary>A <see cref="StagedNet"/> in a role: taps as its parts give them, cuts between its parts.</summary>
-public sealed class StagedNetwork : ISplittableNetwork
+public sealed class StagedNetwork : ISplittableNetwork, IFreezableNetwork
 {
-    private readonly Func<StagedNet> _make;
+    private readonly Func<FrozenLayers?, StagedNet> _make;
     private readonly StagedNet _net;
 
-    /// <param name="make">Makes a network of this form with fresh weights.</param>
+    /// <param name="make">Makes a network of this form: with fresh weights, or with the frozen layers of another.</param>
     /// <param name="input">The input without the batch dimension.</param>
     /// <param name="classes">Length of the logits.</param>
-    internal StagedNetwork(Func<StagedNet> make, IReadOnlyList<long> input, int classes)
+    internal StagedNetwork(Func<FrozenLayers?, StagedNet> make, IReadOnlyList<long> input, int classes)
     {
-        (_make, _net) = (make, make());
+        (_make, _net) = (make, make(null));
         Shape = Describe(input, classes);
         Cuts = [.. _net.Parts.SkipLast(1).Select(part => part.Name)];
     }
@@ -61,7 +61,7 @@ public sealed class StagedNetwork : ISplittableNetwork
         StagedNet copy;
         // The fresh weights are overwritten at once: nobody else's draws shall move for them.
         using (RandomScope.Use(0))
-            copy = _make();
+            copy = _make(null);
         var at = _net.parameters().First();
         copy.to(at.dtype).to(at.device);
         using (no_grad())
@@ -72,6 +72,15 @@ public sealed class StagedNetwork : ISplittableNetwork
         }
         copy.train(_net.training);
         return new TailNetwork(copy, first, TailShape(cut));
+    }
+
+    /// <inheritdoc/>
+    /// <remarks>It answers as this network does in evaluation mode.</remarks>
+    public INetwork Freeze(ScalarType dtype)
+    {
+        var net = _make(new FrozenLayers(_net, dtype));
+        net.eval();
+        return new FrozenNetwork(net, dtype, Shape);
     }
 
     internal static ModelOutput Output(FeatureOutput output) => new(output.Logits, output.Pooled, output.Features);

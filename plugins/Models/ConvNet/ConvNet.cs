@@ -7,9 +7,9 @@ namespace KdPlugins.Models;
 /// <summary>Builds ConvNets: blocks of [3x3 convolution with bias, norm, ReLU, 2x2 pooling], flattened, and a classifier.</summary>
 internal static class ConvNet
 {
-    internal static StagedNet Build(ConvNetOptions options, ImageShape image)
+    internal static StagedNet Build(ConvNetOptions options, ImageShape image, FrozenLayers? frozen)
     {
-        var net = new StagedNet($"convnet-{string.Join('-', options.Widths)}");
+        var net = new StagedNet($"convnet-{string.Join('-', options.Widths)}", frozen);
         var channels = image.Channels;
         for (var i = 0; i < options.Widths.Length; i++)
         {
@@ -25,21 +25,21 @@ internal static class ConvNet
     private static Stretch Block(ModuleTree tree, ConvNetOptions options, int block, int inputs, int outputs)
     {
         var (conv, norm) = Paths(options, block);
-        var unit = new ConvUnit(
-            tree.Add(conv, nn.Conv2d(inputs, outputs, 3, padding: 1)),
-            options.Norm switch
-            {
-                BlockNorm.Batch => tree.Add(norm, nn.BatchNorm2d(outputs)),
-                // A group for each channel is the instance norm, and takes maps of one position too.
-                BlockNorm.Instance => tree.Add(norm, InstanceNorm(outputs)),
-                _ => null,
-            }
+        // A group for each channel is the instance norm, and takes maps of one position too.
+        var unit = ConvUnit.Add(
+            tree,
+            conv,
+            options.Norm == BlockNorm.None ? null : norm,
+            inputs,
+            outputs,
+            3,
+            bias: true,
+            makeNorm: options.Norm == BlockNorm.Instance ? InstanceNorm : null
         );
         var name = $"layer{block + 1}";
         return (x, taps) =>
         {
-            var before = taps.Add($"{name}.preact", unit.Run(x), signed: true);
-            var after = taps.Rectify(before);
+            var after = Steps.Activated(taps, name, relu => unit.Run(x, relu));
             var pooled =
                 options.Pooling == BlockPooling.Average
                     ? nn.functional.avg_pool2d(after, 2, 2)
@@ -50,7 +50,7 @@ internal static class ConvNet
     }
 
     // TorchSharp 0.107 leaves the scale and shift of a GroupNorm as the memory was.
-    private static GroupNorm InstanceNorm(int channels)
+    private static nn.Module<Tensor, Tensor> InstanceNorm(int channels)
     {
         var norm = nn.GroupNorm(channels, channels);
         nn.init.ones_(norm.weight);

@@ -15,5 +15,6 @@ public sealed class ConvNetPlugin : ImageModelPlugin<ConvNetOptions>
     // Every block halves the map; the last one still gives a position.
     private protected override long SmallestSide => 1L << Options.Widths.Length;
 
-    private protected override StagedNet Build(ImageShape image) => ConvNet.Build(Options, image);
+    private protected override StagedNet Build(ImageShape image, FrozenLayers? frozen) =>
+        ConvNet.Build(Options, image, frozen);
 }

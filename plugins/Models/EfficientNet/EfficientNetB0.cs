@@ -29,9 +29,9 @@ internal static class EfficientNetB0
         [5, 6],
     ];
 
-    internal static StagedNet Build(EfficientNetB0Options options, ImageShape image)
+    internal static StagedNet Build(EfficientNetB0Options options, ImageShape image, FrozenLayers? frozen)
     {
-        var net = new StagedNet("efficientnet-b0");
+        var net = new StagedNet("efficientnet-b0", frozen);
         net.Append(
             "stem",
             tree =>
@@ -62,7 +62,7 @@ internal static class EfficientNetB0
     )
     {
         var total = Groups.Sum(group => group.Blocks);
-        var blocks = new List<Func<Tensor, Tensor>>();
+        var blocks = new List<Block>();
         foreach (var (expansion, outputs, count, kernel, firstStride) in groups.Select(g => Groups[g]))
             for (var i = 0; i < count; i++)
             {

@@ -14,5 +14,6 @@ public sealed class EfficientNetB0Plugin : ImageModelPlugin<EfficientNetB0Option
 
     private protected override long SmallestSide => 32;
 
-    private protected override StagedNet Build(ImageShape image) => EfficientNetB0.Build(Options, image);
+    private protected override StagedNet Build(ImageShape image, FrozenLayers? frozen) =>
+        EfficientNetB0.Build(Options, image, frozen);
 }

@@ -40,24 +40,25 @@ internal sealed class EfficientNetBlock
         _expand = expansion == 1 ? null : expand;
         _each = ConvUnit.Add(tree, $"{path}.conv2", $"{path}.bn2", inner, inner, kernel, stride, groups: inner);
         // A quarter of the block's input, not of its inner width.
-        _squeeze = new ConvUnit(tree.Add($"{path}.se.se1", nn.Conv2d(inner, inputs / 4, 1)), null);
-        _excite = new ConvUnit(tree.Add($"{path}.se.se2", nn.Conv2d(inputs / 4, inner, 1)), null);
+        _squeeze = ConvUnit.Add(tree, $"{path}.se.se1", null, inner, inputs / 4, 1, bias: true);
+        _excite = ConvUnit.Add(tree, $"{path}.se.se2", null, inputs / 4, inner, 1, bias: true);
         _project = ConvUnit.Add(tree, $"{path}.conv3", $"{path}.bn3", inner, outputs, 1);
         _skips = stride == 1 && inputs == outputs;
         _drop = drop;
     }
 
-    internal Tensor Run(Tensor x)
+    internal Tensor Run(Tensor x, bool relu, bool overwrite)
     {
         using var wide = _expand is null ? x.alias() : EfficientNetB0.Swish(_expand.Run(x));
         using var filtered = EfficientNetB0.Swish(_each.Run(wide));
         using var gated = Gate(filtered);
-        var result = _project.Run(gated);
         if (!_skips)
-            return result;
-        if (_drop > 0 && _squeeze.Conv.training)
-            DropSamples(result);
-        return result.add_(x);
+            return _project.Run(gated, relu);
+        if (_drop == 0 || !_project.IsTraining)
+            return _project.RunAdd(gated, x, relu, overwrite);
+        var result = _project.Run(gated);
+        DropSamples(result);
+        return relu ? result.add_(x).relu_() : result.add_(x);
     }
 
     private Tensor Gate(Tensor x)

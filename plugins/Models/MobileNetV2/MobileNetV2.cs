@@ -29,10 +29,10 @@ internal static class MobileNetV2
 
     private const int Features = 1280;
 
-    internal static StagedNet Build(MobileNetV2Options options, ImageShape image)
+    internal static StagedNet Build(MobileNetV2Options options, ImageShape image, FrozenLayers? frozen)
     {
         var cifar = options.Form == MobileNetV2Form.Cifar;
-        var net = new StagedNet("mobilenet-v2");
+        var net = new StagedNet("mobilenet-v2", frozen);
         var channels = options.Scaled(32);
         net.Append("stem", tree => Ends(tree, cifar, 1, image.Channels, channels, 3, cifar ? 1 : 2));
         var blocks = 0;
@@ -70,7 +70,7 @@ internal static class MobileNetV2
         ref int number
     )
     {
-        var blocks = new List<Func<Tensor, Tensor>>();
+        var blocks = new List<Block>();
         foreach (var group in groups)
         {
             var outputs = options.Scaled(Groups[group].Channels);
@@ -90,62 +90,62 @@ internal static class MobileNetV2
         return Steps.Chain(blocks);
     }
 
-    private static Func<Tensor, Tensor> Distiller(
-        ModuleTree tree,
-        string path,
-        int inputs,
-        int outputs,
-        int expansion,
-        int stride
-    )
+    private static Block Distiller(ModuleTree tree, string path, int inputs, int outputs, int expansion, int stride)
     {
         string[] names = ["0", "1", "3", "4", "6", "7"];
-        var branch = Branch(tree, [.. names.Select(n => $"{path}.{n}")], inputs, outputs, expansion, stride);
-        return stride == 1 && inputs == outputs ? x => branch(x).add_(x) : branch;
+        var branch = Branch.Of(tree, [.. names.Select(n => $"{path}.{n}")], inputs, outputs, expansion, stride);
+        if (stride == 1 && inputs == outputs)
+            return branch.AddToInput;
+        return branch.Run;
     }
 
-    private static Func<Tensor, Tensor> Cifar(
-        ModuleTree tree,
-        string path,
-        int inputs,
-        int outputs,
-        int expansion,
-        int stride
-    )
+    private static Block Cifar(ModuleTree tree, string path, int inputs, int outputs, int expansion, int stride)
     {
         string[] names = ["conv1", "bn1", "conv2", "bn2", "conv3", "bn3"];
-        var branch = Branch(tree, [.. names.Select(n => $"{path}.{n}")], inputs, outputs, expansion, stride);
+        var branch = Branch.Of(tree, [.. names.Select(n => $"{path}.{n}")], inputs, outputs, expansion, stride);
         if (stride != 1)
-            return branch;
+            return branch.Run;
         if (inputs == outputs)
-            return x => branch(x).add_(x);
+            return branch.AddToInput;
         var shortcut = ConvUnit.Add(tree, $"{path}.shortcut.0", $"{path}.shortcut.1", inputs, outputs, 1);
-        return x =>
+        return (x, relu, _) =>
         {
             using var other = shortcut.Run(x);
-            return branch(x).add_(other);
+            return branch.Add(x, other, relu, overwrite: true);
         };
     }
 
     // 1x1 wider, 3x3 for each channel, 1x1 narrow again without an activation.
-    private static Func<Tensor, Tensor> Branch(
-        ModuleTree tree,
-        string[] paths,
-        int inputs,
-        int outputs,
-        int expansion,
-        int stride
-    )
+    private sealed class Branch(ConvUnit wider, ConvUnit each, ConvUnit narrow)
     {
-        var inner = inputs * expansion;
-        var wider = ConvUnit.Add(tree, paths[0], paths[1], inputs, inner, 1);
-        var each = ConvUnit.Add(tree, paths[2], paths[3], inner, inner, 3, stride, groups: inner);
-        var narrow = ConvUnit.Add(tree, paths[4], paths[5], inner, outputs, 1);
-        return x =>
+        internal static Branch Of(ModuleTree tree, string[] paths, int inputs, int outputs, int expansion, int stride)
+        {
+            var inner = inputs * expansion;
+            return new(
+                ConvUnit.Add(tree, paths[0], paths[1], inputs, inner, 1),
+                ConvUnit.Add(tree, paths[2], paths[3], inner, inner, 3, stride, groups: inner),
+                ConvUnit.Add(tree, paths[4], paths[5], inner, outputs, 1)
+            );
+        }
+
+        internal Tensor Run(Tensor x, bool relu, bool overwrite)
+        {
+            using var filtered = Filtered(x);
+            return narrow.Run(filtered, relu);
+        }
+
+        internal Tensor AddToInput(Tensor x, bool relu, bool overwrite) => Add(x, x, relu, overwrite);
+
+        internal Tensor Add(Tensor x, Tensor residual, bool relu, bool overwrite)
+        {
+            using var filtered = Filtered(x);
+            return narrow.RunAdd(filtered, residual, relu, overwrite);
+        }
+
+        private Tensor Filtered(Tensor x)
         {
             using var wide = wider.RunRelu(x);
-            using var filtered = each.RunRelu(wide);
-            return narrow.Run(filtered);
-        };
+            return each.RunRelu(wide);
+        }
     }
 }

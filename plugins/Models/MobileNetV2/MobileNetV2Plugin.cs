@@ -14,5 +14,6 @@ public sealed class MobileNetV2Plugin : ImageModelPlugin<MobileNetV2Options>
 
     private protected override long SmallestSide => 16;
 
-    private protected override StagedNet Build(ImageShape image) => MobileNetV2.Build(Options, image);
+    private protected override StagedNet Build(ImageShape image, FrozenLayers? frozen) =>
+        MobileNetV2.Build(Options, image, frozen);
 }

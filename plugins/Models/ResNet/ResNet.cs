@@ -6,9 +6,9 @@ namespace KdPlugins.Models;
 /// <summary>Builds ResNets: a stem and four stages of residual blocks (He et al. 2016, table 1).</summary>
 internal static class ResNet
 {
-    internal static StagedNet Build(ResNetOptions options, ImageShape image)
+    internal static StagedNet Build(ResNetOptions options, ImageShape image, FrozenLayers? frozen)
     {
-        var net = new StagedNet($"resnet{options.Depth}");
+        var net = new StagedNet($"resnet{options.Depth}", frozen);
         net.Append("stem", tree => Stem(tree, options, image.Channels));
         var channels = options.Width;
         for (var stage = 1; stage <= 4; stage++)
@@ -49,7 +49,7 @@ internal static class ResNet
     private static Stretch Stage(ModuleTree tree, ResNetOptions options, int stage, int inputs, int width)
     {
         var outputs = options.Bottlenecks ? 4 * width : width;
-        var blocks = new List<Func<Tensor, Tensor>>();
+        var blocks = new List<Block>();
         for (var i = 0; i < options.Blocks[stage - 1]; i++)
         {
             var path = $"layer{stage}.{i}";
@@ -58,35 +58,33 @@ internal static class ResNet
                 ? Bottleneck(tree, path, inputs, width, stride)
                 : BasicBlock(tree, path, inputs, width, stride);
             var shortcut = Shortcut(tree, $"{path}.{(Distiller(options) ? "shortcut" : "downsample")}");
-            blocks.Add(Residual(branch, shortcut(inputs, outputs, stride)));
+            blocks.Add(Steps.Residual(branch.Inner, branch.Last, shortcut(inputs, outputs, stride)));
             inputs = outputs;
         }
         return Steps.Blocks($"layer{stage}", blocks);
     }
 
-    private static Func<Tensor, Tensor> BasicBlock(ModuleTree tree, string path, int inputs, int width, int stride)
+    private static Branch BasicBlock(ModuleTree tree, string path, int inputs, int width, int stride)
     {
         var first = ConvUnit.Add(tree, $"{path}.conv1", $"{path}.bn1", inputs, width, 3, stride);
         var second = ConvUnit.Add(tree, $"{path}.conv2", $"{path}.bn2", width, width, 3);
-        return x =>
-        {
-            using var hidden = first.RunRelu(x);
-            return second.Run(hidden);
-        };
+        return new(first.RunRelu, second);
     }
 
     // The stride stands at the 3x3 convolution, as in torchvision; the paper has it at the first 1x1.
-    private static Func<Tensor, Tensor> Bottleneck(ModuleTree tree, string path, int inputs, int width, int stride)
+    private static Branch Bottleneck(ModuleTree tree, string path, int inputs, int width, int stride)
     {
         var first = ConvUnit.Add(tree, $"{path}.conv1", $"{path}.bn1", inputs, width, 1);
         var second = ConvUnit.Add(tree, $"{path}.conv2", $"{path}.bn2", width, width, 3, stride);
         var third = ConvUnit.Add(tree, $"{path}.conv3", $"{path}.bn3", width, 4 * width, 1);
-        return x =>
-        {
-            using var narrow = first.RunRelu(x);
-            using var hidden = second.RunRelu(narrow);
-            return third.Run(hidden);
-        };
+        return new(
+            x =>
+            {
+                using var narrow = first.RunRelu(x);
+                return second.RunRelu(narrow);
+            },
+            third
+        );
     }
 
     private static Func<int, int, int, ConvUnit?> Shortcut(ModuleTree tree, string path) =>
@@ -95,13 +93,6 @@ internal static class ResNet
                 ? null
                 : ConvUnit.Add(tree, $"{path}.0", $"{path}.1", inputs, outputs, 1, stride);
 
-    private static Func<Tensor, Tensor> Residual(Func<Tensor, Tensor> branch, ConvUnit? shortcut) =>
-        x =>
-        {
-            var sum = branch(x);
-            if (shortcut is null)
-                return sum.add_(x);
-            using var other = shortcut.Run(x);
-            return sum.add_(other);
-        };
+    // The convolutions of a block; the last one takes the sum.
+    private sealed record Branch(Func<Tensor, Tensor> Inner, ConvUnit Last);
 }

@@ -14,5 +14,6 @@ public sealed class ResNetPlugin : ImageModelPlugin<ResNetOptions>
 
     private protected override long SmallestSide => Options.Stem == ResNetStem.Small ? 8 : 32;
 
-    private protected override StagedNet Build(ImageShape image) => ResNet.Build(Options, image);
+    private protected override StagedNet Build(ImageShape image, FrozenLayers? frozen) =>
+        ResNet.Build(Options, image, frozen);
 }

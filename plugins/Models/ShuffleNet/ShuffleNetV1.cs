@@ -10,9 +10,9 @@ internal static class ShuffleNetV1
     private const int StemChannels = 24;
     private static readonly int[] Blocks = [4, 8, 4];
 
-    internal static StagedNet Build(ShuffleNetV1Options options, ImageShape image)
+    internal static StagedNet Build(ShuffleNetV1Options options, ImageShape image, FrozenLayers? frozen)
     {
-        var net = new StagedNet($"shufflenet-v1-g{options.Groups}");
+        var net = new StagedNet($"shufflenet-v1-g{options.Groups}", frozen);
         net.Append(
             "stem",
             tree =>
@@ -34,21 +34,14 @@ internal static class ShuffleNetV1
 
     private static Stretch Stage(ModuleTree tree, int groups, int stage, int inputs, int outputs)
     {
-        var blocks = new List<Func<Tensor, Tensor>>();
+        var blocks = new List<Block>();
         for (var i = 0; i < Blocks[stage - 1]; i++)
-            blocks.Add(Block(tree, groups, $"layer{stage}.{i}", i == 0 ? inputs : outputs, outputs, i == 0));
+            blocks.Add(Unit(tree, groups, $"layer{stage}.{i}", i == 0 ? inputs : outputs, outputs, i == 0));
         return Steps.Blocks($"layer{stage}", blocks);
     }
 
     // The first unit of a stage halves the map and appends its averaged input; the others add theirs.
-    private static Func<Tensor, Tensor> Block(
-        ModuleTree tree,
-        int groups,
-        string path,
-        int inputs,
-        int outputs,
-        bool halves
-    )
+    private static Block Unit(ModuleTree tree, int groups, string path, int inputs, int outputs, bool halves)
     {
         var made = halves ? outputs - inputs : outputs;
         var middle = made / 4;
@@ -65,17 +58,17 @@ internal static class ShuffleNetV1
             groups: middle
         );
         var third = ConvUnit.Add(tree, $"{path}.conv3", $"{path}.bn3", middle, made, 1, groups: groups);
-        return x =>
+        return (x, relu, overwrite) =>
         {
             using var reduced = first.RunRelu(x);
             using var shuffled = Shuffle(reduced, firstGroups);
             using var filtered = second.RunRelu(shuffled);
-            var result = third.Run(filtered);
             if (!halves)
-                return result.add_(x);
-            using (result)
-            using (var averaged = nn.functional.avg_pool2d(x, 3, 2, 1))
-                return cat([result, averaged], 1);
+                return third.RunAdd(filtered, x, relu, overwrite);
+            using var result = third.Run(filtered);
+            using var averaged = nn.functional.avg_pool2d(x, 3, 2, 1);
+            var both = cat([result, averaged], 1);
+            return relu ? both.relu_() : both;
         };
     }
 

@@ -14,5 +14,6 @@ public sealed class ShuffleNetV1Plugin : ImageModelPlugin<ShuffleNetV1Options>
 
     private protected override long SmallestSide => 16;
 
-    private protected override StagedNet Build(ImageShape image) => ShuffleNetV1.Build(Options, image);
+    private protected override StagedNet Build(ImageShape image, FrozenLayers? frozen) =>
+        ShuffleNetV1.Build(Options, image, frozen);
 }

@@ -9,9 +9,9 @@ internal static class Vgg
     // The published form pools a fourth time for images of exactly this height; smaller ones keep 4x4 positions.
     private const long PoolsAgainFrom = 64;
 
-    internal static StagedNet Build(VggOptions options, ImageShape image)
+    internal static StagedNet Build(VggOptions options, ImageShape image, FrozenLayers? frozen)
     {
-        var net = new StagedNet($"vgg{options.Depth}");
+        var net = new StagedNet($"vgg{options.Depth}", frozen);
         var channels = image.Channels;
         var operation = 0;
         for (var i = 0; i < 5; i++)
@@ -57,16 +57,21 @@ internal static class Vgg
         foreach (var outputs in options.Stages[stage])
         {
             units.Add(
-                new ConvUnit(
-                    tree.Add($"{prefix}.{operation}", nn.Conv2d(inputs, outputs, 3, padding: 1)),
-                    options.BatchNorm ? tree.Add($"{prefix}.{operation + 1}", nn.BatchNorm2d(outputs)) : null
+                ConvUnit.Add(
+                    tree,
+                    $"{prefix}.{operation}",
+                    options.BatchNorm ? $"{prefix}.{operation + 1}" : null,
+                    inputs,
+                    outputs,
+                    3,
+                    bias: true
                 )
             );
             operation += options.BatchNorm ? 3 : 2;
             inputs = outputs;
         }
         operation++; // the pooling has a number of its own
-        var convolutions = Steps.Blocks(name, [.. units.Select(unit => (Func<Tensor, Tensor>)unit.Run)]);
+        var convolutions = Steps.Blocks(name, [.. units.Select(unit => (Block)((x, relu, _) => unit.Run(x, relu)))]);
         if (!pools)
             return convolutions;
         return (x, taps) =>

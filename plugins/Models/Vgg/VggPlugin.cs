@@ -14,5 +14,6 @@ public sealed class VggPlugin : ImageModelPlugin<VggOptions>
 
     private protected override long SmallestSide => Options.Form == VggForm.Features ? 32 : 8;
 
-    private protected override StagedNet Build(ImageShape image) => Vgg.Build(Options, image);
+    private protected override StagedNet Build(ImageShape image, FrozenLayers? frozen) =>
+        Vgg.Build(Options, image, frozen);
 }

@@ -9,15 +9,15 @@ namespace KdPlugins.Models;
 /// </summary>
 internal static class WideResNet
 {
-    internal static StagedNet Build(WideResNetOptions options, ImageShape image)
+    internal static StagedNet Build(WideResNetOptions options, ImageShape image, FrozenLayers? frozen)
     {
-        var net = new StagedNet($"wrn_{options.Depth}_{options.Width}");
+        var net = new StagedNet($"wrn_{options.Depth}_{options.Width}", frozen);
         net.Append(
             "stem",
             tree =>
             {
-                var conv = tree.Add("conv1", nn.Conv2d(image.Channels, 16, 3, padding: 1, bias: false));
-                return (x, _) => conv.call(x);
+                var conv = ConvUnit.Add(tree, "conv1", null, image.Channels, 16, 3);
+                return (x, _) => conv.Run(x);
             }
         );
         net.EndsSigned("stem");
@@ -35,7 +35,7 @@ internal static class WideResNet
 
     private static Stretch Embed(ModuleTree tree, int channels)
     {
-        var norm = tree.Add("bn1", nn.BatchNorm2d(channels));
+        var norm = tree.Norm("bn1", channels);
         return (x, taps) =>
         {
             var before = taps.Add("layer3.preact", norm.call(x), signed: true);
@@ -80,16 +80,11 @@ internal static class WideResNet
         string? normed
     )
     {
-        var norm1 = tree.Add($"{path}.bn1", nn.BatchNorm2d(inputs));
+        var norm1 = tree.Norm($"{path}.bn1", inputs);
         var first = ConvUnit.Add(tree, $"{path}.conv1", $"{path}.bn2", inputs, outputs, 3, stride);
-        var second = tree.Add($"{path}.conv2", nn.Conv2d(outputs, outputs, 3, padding: 1, bias: false));
+        var second = ConvUnit.Add(tree, $"{path}.conv2", null, outputs, outputs, 3);
         var shortcut =
-            inputs == outputs
-                ? null
-                : new ConvUnit(
-                    tree.Add($"{path}.convShortcut", nn.Conv2d(inputs, outputs, 1, stride, bias: false)),
-                    null
-                );
+            inputs == outputs ? null : ConvUnit.Add(tree, $"{path}.convShortcut", null, inputs, outputs, 1, stride);
         return (x, taps) =>
         {
             var before = norm1.call(x);
@@ -97,14 +92,10 @@ internal static class WideResNet
                 taps.Add(normed, before, signed: true);
             var active = taps.Rectify(before);
             using var hidden = first.RunRelu(active);
-            using var thinned = dropout > 0 ? nn.functional.dropout(hidden, dropout, norm1.training) : hidden.alias();
-            var sum = second.call(thinned);
+            using var thinned = dropout > 0 ? nn.functional.dropout(hidden, dropout, first.IsTraining) : hidden.alias();
             // Where the width changes, the shortcut takes the rectified value; else the raw one.
-            if (shortcut is null)
-                sum.add_(x);
-            else
-                using (var other = shortcut.Run(active))
-                    sum.add_(other);
+            using var other = shortcut?.Run(active);
+            var sum = second.RunAdd(thinned, other ?? x, overwrite: other is not null);
             taps.Release(active);
             return sum;
         };

@@ -14,5 +14,6 @@ public sealed class WideResNetPlugin : ImageModelPlugin<WideResNetOptions>
 
     private protected override long SmallestSide => 8;
 
-    private protected override StagedNet Build(ImageShape image) => WideResNet.Build(Options, image);
+    private protected override StagedNet Build(ImageShape image, FrozenLayers? frozen) =>
+        WideResNet.Build(Options, image, frozen);
 }

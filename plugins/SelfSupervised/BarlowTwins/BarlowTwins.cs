@@ -16,9 +16,10 @@ public static class BarlowTwins
     /// <param name="redundancy">lambda, at least 0.</param>
     /// <returns>A scalar, at least 0, with graph to both.</returns>
     /// <exception cref="KdException"><c>KDP0303</c>: other shapes.</exception>
+    [Formula("barlow-twins", Description = "the objective of Barlow Twins on two projections")]
     public static Tensor Loss(Tensor first, Tensor second, double redundancy)
     {
-        Pairs.Require("Loss 'barlow-twins'", first, second);
+        Pairs.Require("barlow-twins", first, second);
         // Equation 2: C = Z1n^T Z2n / n, the columns standardised over the batch.
         var correlation = Standardise(first).t().mm(Standardise(second)).div(first.shape[0]);
         var invariance = correlation.diagonal().sub(1).square().sum();

@@ -1,4 +1,5 @@
 using KdPlugins.Core;
+using KdPlugins.Sdk;
 using KdPlugins.Torch;
 using static TorchSharp.torch;
 
@@ -8,13 +9,14 @@ namespace KdPlugins.SelfSupervised;
 internal static class Pairs
 {
     /// <exception cref="KdException"><c>KDP0303</c>: not two matrices of one shape with at least two rows.</exception>
-    public static void Require(string asker, Tensor first, Tensor second)
+    public static void Require(string loss, Tensor first, Tensor second)
     {
-        if (first.dim() != 2 || !first.shape.SequenceEqual(second.shape) || first.shape[0] < 2)
+        if (first.dim() != 2 || !first.shape.SequenceEqual(second.shape))
             throw new KdException(
                 CoreErrors.ShapesDiffer,
-                $"{asker} needs two views [samples, width] of one shape and at least 2 samples, got "
+                $"Loss '{loss}' needs two views [samples, width] of one shape, got "
                     + $"{TensorText.Describe(first)} and {TensorText.Describe(second)}."
             );
+        LossChecks.RequireSamples(loss, first);
     }
 }

@@ -44,15 +44,29 @@ public abstract class TwoViewLoss<TOptions> : DistillationLoss<TOptions>
 
     /// <inheritdoc/>
     /// <exception cref="KdException">
-    /// <c>KDP0301</c>: the strategy gives no second view; <c>KDP0303</c>: fewer than two samples.
+    /// <c>KDP0301</c>: the strategy gives no second view; <c>KDP0303</c>: a view has no embedding, or fewer than two
+    /// samples.
     /// </exception>
     public sealed override Tensor Compute(ILossContext context)
     {
         var projector = _projector ?? throw new KdException(CoreErrors.NotConfigured, $"Loss '{Id}' was not bound.");
-        var first = projector.call(context.Student.Embedding);
-        var second = projector.call(context.Output(Views.Second).Embedding);
+        var first = projector.call(Embedding(context.Student, Role));
+        var second = projector.call(Embedding(context.Output(Views.Second), Views.Second));
         // Sums over a batch of products: bfloat16 would lose what the objective is about.
         using var exact = Autocast.Disabled();
         return Compare(first, second);
+    }
+
+    private Tensor Embedding(ModelOutput output, string role)
+    {
+        if (output.Embedding is not { } embedding || embedding.dim() != 2)
+            throw new KdException(
+                CoreErrors.ShapesDiffer,
+                $"Loss '{Id}' needs an embedding [samples, features] of '{role}', got "
+                    + $"{(output.Embedding is { } other ? TensorText.Describe(other) : "none")}."
+            );
+        // Before the projector, whose batch norms cannot take a single sample either.
+        LossChecks.RequireSamples(Id, embedding);
+        return embedding;
     }
 }

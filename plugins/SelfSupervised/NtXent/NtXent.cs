@@ -16,9 +16,10 @@ public static class NtXent
     /// <param name="temperature">tau, above 0.</param>
     /// <returns>A scalar, at least 0, with graph to both.</returns>
     /// <exception cref="KdException"><c>KDP0303</c>: other shapes; <c>KDP0004</c>: the temperature is not above 0.</exception>
+    [Formula("nt-xent", Description = "the objective of SimCLR on two projections")]
     public static Tensor Loss(Tensor first, Tensor second, double temperature)
     {
-        Pairs.Require("Loss 'nt-xent'", first, second);
+        Pairs.Require("nt-xent", first, second);
         if (!(temperature > 0))
             throw new KdException(TorchErrors.BadArgument, $"A temperature has to be above 0, got {temperature}.");
         var n = first.shape[0];

@@ -55,6 +55,6 @@ public sealed class TensorTests
     {
         var readme = File.ReadAllText(Path.Combine(EndToEnd.Commands.Repository, "core", "Sdk", "README.md"));
         Assert.All(Analysis.Rules, r => Assert.Contains($"| `{r.Id}` |", readme));
-        Assert.Equal(13, Analysis.Rules.Select(r => r.Id).Distinct().Count());
+        Assert.Equal(14, Analysis.Rules.Select(r => r.Id).Distinct().Count());
     }
 }

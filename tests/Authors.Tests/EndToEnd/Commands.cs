@@ -15,10 +15,8 @@ internal static class Commands
     /// <summary>Debug or Release, as the tests were built.</summary>
     internal static string Configuration { get; } = new DirectoryInfo(AppContext.BaseDirectory).Parent!.Name;
 
-    /// <summary>The machine's package folder.</summary>
-    internal static string Packages { get; } =
-        Environment.GetEnvironmentVariable("NUGET_PACKAGES")
-        ?? Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".nuget", "packages");
+    /// <summary>The package folder that the tests were built from, wherever the machine has it.</summary>
+    internal static string Packages { get; } = ((string)AppContext.GetData("KdPlugins.PackageRoot")!).Split(';')[0];
 
     /// <summary>The command line <c>kd</c>, with its output folder's plugins beside it.</summary>
     internal static string Kd { get; } =

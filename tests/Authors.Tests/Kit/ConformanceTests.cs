@@ -15,6 +15,21 @@ public sealed class ConformanceTests
         Conformance.Augmentation<GoodNoise>().Verify();
         Conformance.Generator<GoodGenerator>().Verify();
         Conformance.Strategy<GoodStrategy>().Verify();
+        Conformance.Strategy<DrawingStrategy>().Verify();
+    }
+
+    [Fact]
+    public void A_network_that_draws_when_it_is_frozen_is_caught()
+    {
+        var recipe = KitParts
+            .Recipe("""{ "id": "good-strategy" }""")
+            .Replace(
+                "\"teacher\": { \"id\": \"kit-net\", \"options\": { \"width\": 8 } }",
+                "\"teacher\": { \"id\": \"drawing-net\" }"
+            );
+        var settings = new StrategySettings { Recipe = recipe, Plugins = [typeof(DrawingNet)] };
+        var check = Conformance.Strategy<GoodStrategy>(settings).Checks.Single(c => c.Name == "resume");
+        Assert.Contains("KDP0720", Assert.Throws<ConformanceException>(() => check.Run()).Message);
     }
 
     [Fact]
@@ -42,6 +57,7 @@ public sealed class ConformanceTests
     [InlineData(typeof(InPlaceLoss), "inputs unchanged")]
     [InlineData(typeof(CountingLoss), "hidden state")]
     [InlineData(typeof(CountingLoss), "resume")]
+    [InlineData(typeof(TwiceNamedLoss), "names")]
     [InlineData(typeof(LeakingLoss), "memory")]
     [InlineData(typeof(OverflowingLoss), "extreme values")]
     [InlineData(typeof(BroadcastingLoss), "wrong shapes")]
@@ -64,6 +80,7 @@ public sealed class ConformanceTests
     [InlineData(typeof(DetachedGenerator), "gradient")]
     [InlineData(typeof(BrightGenerator), "samples")]
     [InlineData(typeof(DeafGenerator), "classes")]
+    [InlineData(typeof(TwiceNamedGenerator), "names")]
     public void A_broken_generator_is_caught(Type generator, string check) =>
         Caught(nameof(Conformance.Generator), generator, check);
 
@@ -71,7 +88,12 @@ public sealed class ConformanceTests
     [InlineData(typeof(IdleStrategy), "learning")]
     [InlineData(typeof(DiceStrategy), "determinism")]
     [InlineData(typeof(ForgetfulStrategy), "resume")]
+    [InlineData(typeof(LateHeadStrategy), "resume")]
+    [InlineData(typeof(StaticHeadStrategy), "resume")]
+    [InlineData(typeof(LateDrawStrategy), "resume")]
     [InlineData(typeof(HoardingStrategy), "memory")]
+    [InlineData(typeof(TwiceNamedStrategy), "names")]
+    [InlineData(typeof(TwiceNamedRoleStrategy), "names")]
     public void A_broken_strategy_is_caught(Type strategy, string check) =>
         Caught(nameof(Conformance.Strategy), strategy, check);
 

@@ -1,4 +1,6 @@
+using KdPlugins.Core;
 using KdPlugins.Models;
+using KdPlugins.Sdk;
 using KdPlugins.Torch;
 using KdPlugins.Torch.Optim;
 using TorchSharp;
@@ -18,9 +20,12 @@ internal sealed class DistillationStep : IDisposable
     private const double Temperature = 4;
 
     private readonly Variant _variant;
-    private readonly CifarResNet _student = CifarResNet.Create("resnet20", Classes);
-    private readonly CifarResNet _teacher = CifarResNet.Create("resnet56", Classes);
-    private readonly nn.Module<Tensor, Tensor> _teach;
+    private const int StudentBlocks = 3;
+    private const int TeacherBlocks = 9;
+
+    private readonly INetwork _student = Create(StudentBlocks);
+    private readonly INetwork _teacher = Create(TeacherBlocks);
+    private readonly INetwork _teach;
     private readonly optim.Optimizer _optimizer;
     private readonly Tensor _images;
     private readonly Tensor _labels;
@@ -30,16 +35,16 @@ internal sealed class DistillationStep : IDisposable
     internal DistillationStep(Variant variant)
     {
         _variant = variant;
-        _teacher.eval();
+        _teacher.Module.eval();
         if (variant.ChannelsLast)
         {
-            _student.ToChannelsLast();
-            _teacher.ToChannelsLast();
+            _student.Module.ToChannelsLast();
+            _teacher.Module.ToChannelsLast();
         }
-        _teach = variant.Frozen ? _teacher.Freeze(TeacherDtype(variant)) : _teacher;
+        _teach = variant.Frozen ? ((IFreezableNetwork)_teacher).Freeze(TeacherDtype(variant)) : _teacher;
         _optimizer = variant.FusedOptimizer
-            ? new FusedSgd(_student.named_parameters(), 0.05, momentum: 0.9, weightDecay: 5e-4)
-            : optim.SGD(_student.parameters(), 0.05, momentum: 0.9, weight_decay: 5e-4);
+            ? new FusedSgd(_student.Module.named_parameters(), 0.05, momentum: 0.9, weightDecay: 5e-4)
+            : optim.SGD(_student.Module.parameters(), 0.05, momentum: 0.9, weight_decay: 5e-4);
         // More than one batch: a student that knows its batch by heart computes with ever smaller numbers, which are slow.
         _images = randn(Batches * Batch, 3, 32, 32);
         _labels = randint(0, Classes, Batches * Batch);
@@ -49,8 +54,7 @@ internal sealed class DistillationStep : IDisposable
     internal IReadOnlyDictionary<string, double> Parts => _lap.Totals;
 
     /// <summary>Two ReLUs and a sum per block and the stem's ReLU; a frozen teacher has none.</summary>
-    internal int InPlaceCalls =>
-        3 * 3 * (_student.Spec.BlocksPerStage + (_variant.Frozen ? 0 : _teacher.Spec.BlocksPerStage)) + 2;
+    internal int InPlaceCalls => 3 * 3 * (StudentBlocks + (_variant.Frozen ? 0 : TeacherBlocks)) + 2;
 
     /// <summary>One step.</summary>
     /// <returns>The loss.</returns>
@@ -68,7 +72,7 @@ internal sealed class DistillationStep : IDisposable
         Tensor loss;
         using (Precision())
         {
-            var logits = _student.call(images);
+            var logits = _student.Forward(images, null, null).Logits;
             _lap.Note("student forward");
             loss = Objective(logits.to(ScalarType.Float32), target, labels);
         }
@@ -84,11 +88,21 @@ internal sealed class DistillationStep : IDisposable
     public void Dispose()
     {
         _optimizer.Dispose();
-        _teach.Dispose();
-        _teacher.Dispose();
-        _student.Dispose();
+        _teach.Module.Dispose();
+        _teacher.Module.Dispose();
+        _student.Module.Dispose();
         _images.Dispose();
         _labels.Dispose();
+    }
+
+    // A CIFAR ResNet of so many blocks in each of its three stages.
+    private static INetwork Create(int blocks)
+    {
+        var plugin = new CifarResNetPlugin();
+        ((IPlugin)plugin).Configure(new CifarResNetOptions { Depth = 6 * blocks + 2 });
+        long[] input = [3, 32, 32];
+        var data = new DataInfo(InputKind.Image, input, TargetKind.ClassIndex, Classes, [], [], [], []);
+        return plugin.Create(new ModelRequest(input, Classes, data));
     }
 
     // As the engine does it: where bfloat16 is emulated, float32 is faster and more exact.
@@ -99,7 +113,7 @@ internal sealed class DistillationStep : IDisposable
     {
         using var noGrad = no_grad();
         using var precision = _variant.Frozen ? null : Precision();
-        return (_teach.call(images).to(ScalarType.Float32) / Temperature).softmax(1);
+        return (_teach.Forward(images, null, null).Logits.to(ScalarType.Float32) / Temperature).softmax(1);
     }
 
     private static Tensor Objective(Tensor logits, Tensor target, Tensor labels)

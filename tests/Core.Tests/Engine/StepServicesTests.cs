@@ -83,10 +83,14 @@ public sealed class StepServicesTests : IDisposable
     {
         internal static Action<IStepContext, Trainable> Step { get; set; } = (_, _) => { };
 
+        /// <summary>A role's network of the latest run.</summary>
+        internal static Func<string, INetwork> Network { get; private set; } = null!;
+
         public override IReadOnlyCollection<string> Needs => ["student"];
 
         public override IReadOnlyList<Stage> Plan(IPlanContext context)
         {
+            Network = context.Network;
             var w = new Parameter(zeros(1));
             context.State.Register("w", w);
             var adam = new OptimiserSettings { Name = "adam", LearningRate = 0.1 };

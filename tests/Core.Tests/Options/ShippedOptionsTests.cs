@@ -1,3 +1,4 @@
+using System.Reflection;
 using System.Text.Json.Nodes;
 using KdPlugins.Core.Tests.Support;
 using KdPlugins.Testing;
@@ -44,4 +45,25 @@ public sealed class ShippedOptionsTests
             p => Assert.True(p.Value!["description"]?.GetValue<string>().Length > 0, p.Key)
         );
     }
+
+    // Without it a service lets a recipe read whatever the option names.
+    [Theory]
+    [MemberData(nameof(Plugins))]
+    public void Every_option_that_names_a_file_or_folder_says_so(string name)
+    {
+        string[] endings = ["Path", "File", "Folder", "Directory", "Weights", "Checkpoint"];
+        var paths = Properties(Find(name).OptionsType, 0)
+            .Where(p => endings.Any(e => p.Name.EndsWith(e, StringComparison.Ordinal)));
+        Assert.All(paths, p => Assert.NotNull(p.GetCustomAttribute<RecipePathAttribute>()));
+        if (name.StartsWith("dataset.", StringComparison.Ordinal) && name != "dataset.shapes")
+            Assert.NotEmpty(paths);
+    }
+
+    private static IEnumerable<PropertyInfo> Properties(Type type, int depth) =>
+        type.GetProperties()
+            .SelectMany(p =>
+                p.PropertyType == typeof(string) || depth == 5
+                    ? [p]
+                    : Properties(p.PropertyType, depth + 1).Where(q => q.PropertyType == typeof(string))
+            );
 }

@@ -21,6 +21,12 @@ public sealed class ExitCodeTests
             { RunErrors.Contradiction, ExitCodes.Damaged },
             { OptimErrors.State, ExitCodes.Damaged },
             { TrainingErrors.NotFinite, ExitCodes.Diverged },
+            { TrainingErrors.GradientNotFinite, ExitCodes.Diverged },
+            { TrainingErrors.StateNotFinite, ExitCodes.Diverged },
+            { TrainingErrors.EvaluationNotFinite, ExitCodes.Diverged },
+            { TrainingErrors.OneValue, ExitCodes.BadRecipe },
+            { RunErrors.CheckpointNotFinite, ExitCodes.Damaged },
+            { RunErrors.FinishedChanged, ExitCodes.Damaged },
             { TrainingErrors.NoGradient, ExitCodes.BadRecipe },
             { CommandErrors.Usage, ExitCodes.Failed },
         };

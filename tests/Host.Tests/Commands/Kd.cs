@@ -103,6 +103,16 @@ public sealed class Kd : IDisposable
         return Process.Start(start)!;
     }
 
+    /// <summary>Starts a command in a process that may open so many files.</summary>
+    internal static Process StartWithin(int descriptors, params string[] args)
+    {
+        var start = new ProcessStartInfo("sh") { RedirectStandardOutput = true, RedirectStandardError = true };
+        string[] all = ["-c", $"ulimit -n {descriptors}; exec dotnet \"$@\"", "sh", Program, .. args];
+        foreach (var arg in all)
+            start.ArgumentList.Add(arg);
+        return Process.Start(start)!;
+    }
+
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
     private static string HostOutput()

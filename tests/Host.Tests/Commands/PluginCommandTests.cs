@@ -126,5 +126,32 @@ public sealed class PluginCommandTests : IDisposable
         Assert.NotEqual(0, lost.ExitCode);
     }
 
+    [Fact]
+    public void A_plugin_that_another_one_replaces_is_named_before_anything_is_done()
+    {
+        var plugins = _kd.CopyPlugins();
+        Directory.CreateDirectory(Path.Combine(plugins, "Mine"));
+        File.WriteAllBytes(
+            Path.Combine(plugins, "Mine", "Mine.dll"),
+            PluginCompiler.Compile("Mine", PluginCompiler.Loss("pkt", arguments: ", Version = \"99.0.0\""))
+        );
+        const string expected = "is not used: 'Mine' has 99.0.0.";
+        string[][] commands =
+        [
+            ["plugins", "verify"],
+            ["check", _kd.TinyRecipe(), "--out", _kd.At("out")],
+            ["run", _kd.TinyRecipe(), "--out", _kd.At("run"), "--max-steps-per-stage", "1"],
+        ];
+        foreach (var command in commands)
+        {
+            var said = Kd.Call([.. command, "--plugins", plugins]).Output;
+            Assert.Contains("KDP0112 loss 'pkt' ", said);
+            Assert.Contains(expected, said);
+            Assert.Single(said.Split(expected)[1..]);
+        }
+        var line = Kd.Call("plugins", "verify", "--plugins", plugins, "--json").Lines.Single();
+        Assert.Contains(expected, (string)Assert.Single(line["warnings"]!.AsArray())!);
+    }
+
     private static string Text(JsonNode node, string name) => node[name]!.GetValue<string>();
 }

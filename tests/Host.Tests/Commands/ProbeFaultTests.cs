@@ -88,6 +88,99 @@ public sealed class ProbeFaultTests : IDisposable
         Assert.Contains(part, failure["message"]!.GetValue<string>());
     }
 
+    [Theory]
+    [InlineData("cross-entropy", "target.labels", 3, "'target.labels' has 3 at [1]; expected 0 to 2, of 3 classes")]
+    [InlineData("cross-entropy", "target.labels", -1, "'target.labels' has -1 at [1]; expected 0 to 2")]
+    [InlineData("cross-entropy", "target.labels", -100, "has -100 at [1]")]
+    [InlineData("dkd", "target.labels", 7, "has 7 at [1]; expected 0 to 2, of 3 classes")]
+    [InlineData("mixup", "target.labels", 3, "has 3 at [1]; expected 0 to 2, of 3 classes")]
+    [InlineData("cut-mix-pick", "target.labels", -2, "has -2 at [1]")]
+    public void A_label_that_is_no_class_is_named_with_its_place_and_the_range(
+        string id,
+        string name,
+        long label,
+        string part
+    )
+    {
+        var tensors = id is "mixup" or "cut-mix-pick" ? Input() : Pair();
+        if (id == "cross-entropy")
+            tensors.Remove("teacher.logits");
+        tensors[name] = tensor([0L, label]);
+        var failure = _probe.Call(id, tensors).Failure;
+        Assert.Equal("KDP0806", failure["code"]!.GetValue<string>());
+        Assert.Contains(part, failure["message"]!.GetValue<string>());
+    }
+
+    [Fact]
+    public void Labels_of_pixels_and_tokens_are_looked_at_where_they_count()
+    {
+        var map = zeros([2, 4, 4], ScalarType.Int64);
+        map[0, 1, 2] = 255;
+        map[1, 3, 0] = 9;
+        var maps = new Dictionary<string, Tensor> { ["student.logits"] = Ones(2, 3, 4, 4), ["target.map"] = map };
+        var message = _probe.Call("cross-entropy", maps).Failure["message"]!.GetValue<string>();
+        Assert.Contains("'target.map' has 9 at [1, 3, 0]; expected 0 to 2, of 3 classes", message);
+        var tokens = new Dictionary<string, Tensor>
+        {
+            ["student.logits"] = Ones(1, 3, 4),
+            ["target.tokens"] = tensor(
+                new[,]
+                {
+                    { 0L, -1, 5 },
+                }
+            ),
+            ["target.token-mask"] = tensor(
+                new[,]
+                {
+                    { true, false, true },
+                }
+            ),
+        };
+        message = _probe.Call("cross-entropy", tokens).Failure["message"]!.GetValue<string>();
+        Assert.Contains("'target.tokens' has 5 at [0, 2]; expected 0 to 3, of 4 classes", message);
+        tokens["target.tokens"] = tensor(
+            new[,]
+            {
+                { 0L, -1, 3 },
+            }
+        );
+        Assert.Equal(Math.Log(4), _probe.Run("cross-entropy", tokens)["loss"].item<double>(), 1e-12);
+    }
+
+    [Fact]
+    public void What_is_missing_of_a_second_view_is_called_what_it_is()
+    {
+        string Message(Dictionary<string, Tensor> tensors) =>
+            _probe.Call("nt-xent", tensors, "--options", """{ "projector": [3] }""").Failure[
+                "message"
+            ]!.GetValue<string>();
+        var message = Message(new() { ["student.embedding"] = Ones(2, 3) });
+        Assert.Contains("'second-view.embedding'", message);
+        Assert.DoesNotContain("logits", message);
+        message = Message(new() { ["student.embedding"] = Ones(2, 3), ["second-view.logits"] = Ones(2, 3) });
+        Assert.Contains("embedding [samples, features] of 'second-view', got none", message);
+    }
+
+    [Fact]
+    public void Strict_leaves_no_parameter_and_no_buffer_to_the_seed()
+    {
+        var given = Input();
+        string[] options = ["--options", """{ "depth": 8 }""", "--strict"];
+        var failure = _probe.Call("cifar-resnet", given, options).Failure;
+        Assert.Equal("KDP0806", failure["code"]!.GetValue<string>());
+        Assert.Contains("'parameters.fc.bias' Float64[3]", failure["message"]!.GetValue<string>());
+        foreach (var (name, value) in _probe.Run("cifar-resnet", given, options[..2]))
+            if (name.StartsWith("parameters.") || name.StartsWith("buffers."))
+                given[name] = value;
+        Assert.Equal(0, _probe.Call("cifar-resnet", given, options).ExitCode);
+        given.Remove("buffers.bn1.running_var");
+        var message = _probe.Call("cifar-resnet", given, options).Failure["message"]!.GetValue<string>();
+        Assert.Contains("leaves out 1 of the", message);
+        Assert.Contains("'buffers.bn1.running_var' Float64[16]", message);
+        // A plugin without any has nothing to leave out.
+        Assert.Equal(0, _probe.Call("kd", Pair(), "--strict").ExitCode);
+    }
+
     [Fact]
     public void Wrong_ids_options_and_files_are_told_apart()
     {

@@ -18,7 +18,11 @@ internal sealed class ProbeFiles(Kd kd, string plugins)
 
     /// <summary>What the command says to tensors.</summary>
     internal KdResult Call(string id, IReadOnlyDictionary<string, Tensor> tensors, params string[] more) =>
-        Kd.Call(["probe", id, "--input", Write(tensors), "--plugins", plugins, "--json", .. more]);
+        Kd.Call(["probe", id, .. Input(tensors), "--plugins", plugins, "--json", .. more]);
+
+    // A formula of numbers alone takes no tensors.
+    private string[] Input(IReadOnlyDictionary<string, Tensor> tensors) =>
+        tensors.Count == 0 ? [] : ["--input", Write(tensors)];
 
     /// <summary>What a probe gives; it has to succeed.</summary>
     internal Dictionary<string, Tensor> Run(
@@ -30,7 +34,13 @@ internal sealed class ProbeFiles(Kd kd, string plugins)
         var output = kd.At($"out-{++_count}.safetensors");
         var result = Call(id, tensors, [.. more, "--output", output]);
         Assert.True(result.ExitCode == 0, result.Error);
-        using var source = WeightFile.Open(output);
+        return Read(output);
+    }
+
+    /// <summary>The tensors of a file.</summary>
+    internal static Dictionary<string, Tensor> Read(string path)
+    {
+        using var source = WeightFile.Open(path);
         return source.ToTensors();
     }
 }

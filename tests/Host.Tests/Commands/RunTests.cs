@@ -150,6 +150,25 @@ public sealed class RunTests(RunTests.TinyRun tiny) : IClassFixture<RunTests.Tin
     }
 
     [Fact]
+    public void Runs_of_a_service_are_told_apart_by_their_jobs()
+    {
+        foreach (var job in (string[])["20260101-000000-aaaaaa-tiny", "20260101-000000-bbbbbb-tiny"])
+        {
+            Directory.CreateDirectory(_kd.At($"{job}/run"));
+            File.Copy(Path.Combine(tiny.Folder, "report.json"), _kd.At($"{job}/run/report.json"));
+        }
+
+        var text = Kd.Call(
+            "compare",
+            _kd.At("20260101-000000-aaaaaa-tiny/run/"),
+            _kd.At("20260101-000000-bbbbbb-tiny/run/report.json")
+        ).Output;
+
+        Assert.Contains("20260101-000000-aaaaaa-tiny", text);
+        Assert.Contains("20260101-000000-bbbbbb-tiny", text);
+    }
+
+    [Fact]
     public void Several_seeds_give_means_and_go_on_where_they_stopped()
     {
         var folder = _kd.At("seeds");

@@ -46,6 +46,8 @@ public sealed class DependencyTests : IDisposable
             $"KDP0106 One.dll of plugin 'One' needs Shared 1.0.0.0, which is neither in {_root.At("One")} nor among",
             message
         );
+        Assert.Contains("Add <PackageReference Include=\"Shared\" /> to the plugin's project", message);
+        Assert.Contains("<EnableDynamicLoading>true</EnableDynamicLoading>", message);
         var resolution = _root.Load().Explain("one").Assemblies.Single(a => a.Name == "Shared");
         Assert.Equal((Tier.Missing, null), (resolution.Tier, resolution.Path));
         Assert.Equal(3, resolution.Rejected.Count);
@@ -88,6 +90,28 @@ public sealed class DependencyTests : IDisposable
             "KDP0109",
             _root.Add("One", PluginCompiler.Loss("one")).Write("One/One.deps.json", "{").Refusal("One")
         );
+
+    /// <summary>The runtime's reader of such a file ends the process.</summary>
+    [Theory]
+    [InlineData("{}", "it has no 'runtimeTarget' with a 'name'")]
+    [InlineData("""{"runtimeTarget":{"name":"T"}}""", "it has no 'T' under 'targets'")]
+    [InlineData("""{"runtimeTarget":{"name":"T"},"targets":{"T":{}}}""", "it has no 'libraries'")]
+    [InlineData("""{"runtimeTarget":"T","targets":{"T":{}},"libraries":{"A/1":{"type":"package"}}}""", "lacks one of")]
+    [InlineData(
+        """{"runtimeTarget":"T","targets":{"T":{"A/1":{"runtimeTargets":{"a.so":{"rid":"any"}}}}},"libraries":{}}""",
+        "the asset 'a.so'"
+    )]
+    [InlineData(
+        """{"runtimeTarget":"T","targets":{"T":{"A/1":{"dependencies":[]}}},"libraries":{}}""",
+        "'dependencies' of 'A/1'"
+    )]
+    public void A_deps_json_that_lacks_what_the_runtime_takes_for_granted_is_refused(string json, string lack)
+    {
+        var message = _root.Add("One", PluginCompiler.Loss("one")).Write("One/One.deps.json", json).Refusal("One");
+        Assert.StartsWith("KDP0109", message);
+        Assert.Contains(lack, message);
+        Assert.NotEmpty(_root.Load().Explain("one").Assemblies);
+    }
 
     [Fact]
     public void Satellite_assemblies_are_found_by_culture()

@@ -83,7 +83,7 @@ public sealed class HostileFileTests : IDisposable
     }
 
     [Fact]
-    public void An_older_framework_passes_and_one_that_is_not_named_is_a_warning()
+    public void An_older_framework_and_one_that_is_not_named_are_warnings()
     {
         _root
             .Add(
@@ -93,8 +93,14 @@ public sealed class HostileFileTests : IDisposable
             .Add("None", PluginCompiler.Compile("None", PluginCompiler.Loss("none"), framework: null));
         var catalog = _root.Load();
         Assert.Equal(["none", "old", "sound"], catalog.Plugins.Select(p => p.Id));
-        var finding = Assert.Single(catalog.Folders.Single(f => f.Name == "None").Findings);
-        Assert.Equal((Severity.Warning, HostErrors.WrongFramework), (finding.Severity, finding.Code));
+        foreach (
+            var (folder, said) in new[] { ("None", "does not say"), ("Old", "is for .NET 8.0, the SDK is for .NET") }
+        )
+        {
+            var finding = Assert.Single(catalog.Folders.Single(f => f.Name == folder).Findings);
+            Assert.Equal((Severity.Warning, HostErrors.WrongFramework), (finding.Severity, finding.Code));
+            Assert.Contains(said, finding.Detail);
+        }
     }
 
     [Fact]

@@ -1,5 +1,6 @@
 using KdPlugins.Core;
 using KdPlugins.Host.Loading;
+using KdPlugins.Torch;
 
 namespace KdPlugins.Host.Tests.Loading;
 
@@ -38,6 +39,19 @@ public sealed class PartTests : IDisposable
     }
 
     [Fact]
+    public void What_is_held_back_is_active_and_none_of_its_code_runs()
+    {
+        _root.Add("Held", PluginCompiler.Loss("held", "public MyLoss() { throw new InvalidOperationException(); }"));
+        var catalog = _root.Load(new() { Held = new Dictionary<string, string> { ["Held"] = "it leaked." } });
+
+        Assert.Equal(["held", "sound"], catalog.Plugins.Select(p => p.Id));
+        var failure = Assert.Throws<KdException>(() => catalog.Create(PluginKind.Loss, "held"));
+        Assert.Equal("KDP0128", failure.Code.Id);
+        Assert.Contains("plugin 'held' is not run here: it leaked.", failure.Message);
+        catalog.Create(PluginKind.Loss, "sound").Dispose();
+    }
+
+    [Fact]
     public void One_bad_part_of_an_assembly_leaves_its_neighbours_in_use()
     {
         _root.Add(
@@ -65,6 +79,7 @@ public sealed class PartTests : IDisposable
         var reason = catalog.Status("bad").Reason!;
         Assert.Equal("KDP0114", reason.Code.Id);
         Assert.Contains("No export was found for the contract 'INeeded'", reason.Detail);
+        Assert.Contains("[<Export(typeof<INeeded>)>] in F#", reason.ToString());
     }
 
     [Fact]
@@ -74,6 +89,7 @@ public sealed class PartTests : IDisposable
         var catalog = _root.Load();
         Assert.Equal(["good", "sound"], catalog.Plugins.Select(p => p.Id));
         Assert.Equal("KDP0114", catalog.Status("liar").Reason!.Code.Id);
+        Assert.Contains("'inherit DistillationStrategy<Options>()' in F#", catalog.Status("liar").Reason!.ToString());
     }
 
     [Fact]

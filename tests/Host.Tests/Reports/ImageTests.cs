@@ -90,6 +90,28 @@ public sealed class ImageTests : IDisposable
         Assert.Equal("", Assert.Single(DataSetSheet.Of(_kit.At("run"))).Problem);
     }
 
+    // A line of captions is 11 pixels high.
+    [Theory]
+    [InlineData("probabilities", true)]
+    [InlineData("embeddings", false)]
+    [InlineData("as many embeddings", false)]
+    public void Soft_targets_are_captioned_where_they_are_probabilities_of_the_datas_classes(string kind, bool captions)
+    {
+        var soft = kind switch
+        {
+            "probabilities" => torch.eye(3),
+            "embeddings" => torch.eye(3, 7),
+            _ => torch.eye(3) * 4,
+        };
+        _kit.Save(
+            "run/outputs/set/data.safetensors",
+            new() { ["images"] = torch.zeros(3, 1, 8, 8), ["soft"] = soft.contiguous() }
+        );
+        _kit.Write("run/outputs/set/card.json", Card.Replace("\"name\"", "\"classes\": 3, \"name\""));
+        var sheet = Decode(Assert.Single(DataSetSheet.Of(_kit.At("run"))).Png);
+        Assert.Equal(64 + 16 + (captions ? 11 : 0), sheet.Height);
+    }
+
     [Theory]
     [InlineData(null, "data.safetensors")]
     [InlineData("labels", "there is no tensor 'images'")]

@@ -1,3 +1,5 @@
+using System.Security.Cryptography;
+using System.Text;
 using System.Text.RegularExpressions;
 using System.Xml.Linq;
 using KdPlugins.Host.Reports;
@@ -31,7 +33,8 @@ public sealed class RunFolderKit : IDisposable
     internal void Complete(string className = "cat")
     {
         var name = System.Text.Json.JsonSerializer.Serialize(className);
-        Write("run/recipe.json", """{ "name": "demo" }""");
+        const string recipe = """{ "name": "demo" }""";
+        Write("run/recipe.json", recipe);
         Write(
             "run/status.json",
             """{ "state": "done", "exitCode": 0, "message": "", "updated": "2026-01-02T03:04:05+00:00", "processId": 1, "host": "h" }"""
@@ -42,7 +45,9 @@ public sealed class RunFolderKit : IDisposable
             { "format": "1.0", "name": "demo", "method": "offline", "seed": 1, "result": "student",
               "data": { "classes": 3, "class_names": [{{name}}, "dog", "owl"], "samples": { "train": 90 } },
               "plugins": [ { "kind": "loss", "id": "kd", "version": "1.2.3", "assembly": "A", "sha256": "ab" } ],
-              "hashes": { "recipe": "aa", "plugins": { "loss/kd": "ab" }, "networks": {}, "data": { "dataset": "dd" } },
+              "hashes": { "recipe": "{{Sha(
+                recipe
+            )}}", "plugins": { "loss/kd": "ab" }, "networks": {}, "data": { "dataset": "dd" } },
               "teacher": { "test_accuracy": { "last": 0.9, "best": 0.91 }, "parameters": 1000, "sha256": "tt", "best_epoch": 2 },
               "baseline": { "test_accuracy": { "last": 0.6, "best": 0.7 }, "parameters": 100, "sha256": "bb" },
               "student": { "test_accuracy": { "last": 0.75, "best": 0.8 }, "parameters": 100, "sha256": "ss", "bytes": 2048,
@@ -107,6 +112,8 @@ public sealed class RunFolderKit : IDisposable
         Assert.DoesNotContain("NaN", string.Concat(page.Descendants("path").Attributes("d").Select(d => d.Value)));
         return page;
     }
+
+    internal static string Sha(string text) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text)));
 
     public void Dispose() => Directory.Delete(_root, recursive: true);
 }

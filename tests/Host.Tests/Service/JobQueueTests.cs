@@ -154,9 +154,71 @@ public sealed class JobQueueTests : IDisposable
         var id = queue.Submit(Jobs.Request(3), "tiny").Id;
         queue.Cancel(id);
         Assert.Equal(ServiceErrors.JobState, Assert.Throws<KdException>(() => queue.Cancel(id)).Code);
-        var again = queue.Resubmit(id);
+        var again = queue.Submit(queue.RequestOf(id), "tiny");
         Assert.NotEqual(id, again.Id);
         Assert.Equal((JobState.Queued, 3), (again.State, again.Priority));
+    }
+
+    [Theory]
+    [InlineData("drop table job; create table job (number integer primary key, title text)", "columns number title")]
+    [InlineData("alter table job add column colour text", "columns attempts")]
+    [InlineData("update job set state = 'Paused'", "holds what no run has")]
+    [InlineData("update job set priority = 'high'", "holds what no run has")]
+    [InlineData("update job set device = x'00'", "holds what no run has")]
+    public void A_database_of_another_program_or_release_is_put_aside_and_no_run_is_lost(string change, string why)
+    {
+        var ids = Enumerable.Range(0, 3).Select(_ => Open().Submit(Jobs.Request(), "tiny").Id).ToArray();
+        using (var other = new SqliteConnection($"Data Source={Path.Combine(_data, "queue.db")};Pooling=false"))
+        {
+            other.Open();
+            using var command = other.CreateCommand();
+            command.CommandText = change;
+            command.ExecuteNonQuery();
+        }
+
+        var queue = Open();
+
+        Assert.Contains(why, queue.Repaired);
+        Assert.Equal(ids, queue.Waiting(0, 10).Items.Select(j => j.Id));
+        Assert.Null(Open().Repaired);
+    }
+
+    [Fact]
+    public void Data_of_two_services_put_together_are_one_queue()
+    {
+        var ids = Enumerable.Range(0, 2).Select(_ => Open().Submit(Jobs.Request(), "tiny").Id).ToList();
+        var others = Path.Combine(_data, "others");
+        var other = JobQueue.Open(others, TimeProvider.System, TimeSpan.FromSeconds(10));
+        ids.AddRange([other.Submit(Jobs.Request(), "tiny").Id, other.Submit(Jobs.Request(), "tiny").Id]);
+        SqliteConnection.ClearAllPools();
+        foreach (var folder in Directory.GetDirectories(Path.Combine(others, "runs")))
+            Directory.Move(folder, Path.Combine(_data, "runs", Path.GetFileName(folder)));
+
+        // Beside a database that knows the half of them, and without one.
+        Assert.Equal(ids.Order(), Open().Waiting(0, 10).Items.Select(j => j.Id).Order());
+        SqliteConnection.ClearAllPools();
+        foreach (var file in Directory.GetFiles(_data, "queue.db*"))
+            File.Delete(file);
+        Assert.Equal(ids.Order(), Open().Waiting(0, 10).Items.Select(j => j.Id).Order());
+    }
+
+    [Fact]
+    public void A_run_that_the_database_does_not_take_is_not_there_at_the_next_start()
+    {
+        var queue = Open();
+        using (var other = new SqliteConnection($"Data Source={Path.Combine(_data, "queue.db")};Pooling=false"))
+        {
+            other.Open();
+            using var command = other.CreateCommand();
+            command.CommandText = "create trigger full before insert on job begin select raise(abort, 'full'); end";
+            command.ExecuteNonQuery();
+            Assert.Throws<KdException>(() => queue.Submit(Jobs.Request(), "tiny"));
+            command.CommandText = "drop trigger full";
+            command.ExecuteNonQuery();
+        }
+
+        Assert.Empty(Directory.GetDirectories(Path.Combine(_data, "runs")));
+        Assert.Empty(Open().Waiting(0, 10).Items);
     }
 
     [Fact]

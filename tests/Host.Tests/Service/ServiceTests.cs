@@ -77,6 +77,44 @@ public sealed class ServiceTests : IDisposable
     }
 
     [SkippableFact]
+    public void What_kd_run_accepts_submit_and_inbox_accept_with_the_same_meaning()
+    {
+        using var service = Start();
+        var first = Submit(service, 1);
+        service.WaitFor(first, "Done");
+        var recipe = JsonNode.Parse(Kd.Recipe)!.AsObject();
+        recipe["name"] = "relative";
+        recipe["prepare"] = new JsonArray();
+        recipe["training"]!["epochs"] = 1;
+        recipe["models"]!["teacher"]!["weights"] = "weights/teacher.safetensors";
+        void Put(string folder)
+        {
+            Directory.CreateDirectory(Path.Combine(folder, "weights"));
+            var teacher = Path.Combine(_data, "runs", first, "run", "teacher.safetensors");
+            File.Copy(teacher, Path.Combine(folder, "weights", "teacher.safetensors"));
+            File.WriteAllText(Path.Combine(folder, "relative.json"), recipe.ToJsonString());
+        }
+        Put(_kd.At("mine"));
+        Put(Path.Combine(_data, "inbox"));
+
+        var submitted = service.Submit(_kd.At("mine/relative.json"));
+        service.Until(() => (int)service.Get("/api/runs")["total"]! == 3);
+        var dropped = service.Get("/api/runs")["items"]!
+            .AsArray()
+            .Select(j => (string)j!["id"]!)
+            .Single(id => id != first && id != submitted);
+
+        Assert.Equal("Done", service.WaitFor(submitted, "Done", "Failed"));
+        Assert.Equal("Done", service.WaitFor(dropped, "Done", "Failed"));
+        Assert.Equal(Student(submitted), Student(dropped));
+        // Two runs of a service are told apart by their jobs.
+        string Run(string id) => Path.Combine(_data, "runs", id, "run");
+        var compared = Kd.Call("compare", Run(submitted), Path.Combine(Run(dropped), "report.json")).Output;
+        Assert.Contains(submitted, compared);
+        Assert.Contains(dropped, compared);
+    }
+
+    [SkippableFact]
     public void Runs_are_cancelled_limited_and_taken_from_the_inbox()
     {
         using var service = Start();

@@ -369,4 +369,26 @@ public sealed class ImageFolderTests : IDisposable
         }
         return ~crc;
     }
+
+    [Fact]
+    public async Task A_pipe_among_the_images_is_refused_and_not_waited_for()
+    {
+        PutTwoClasses();
+        File.Delete(_folder["cat/b.png"]);
+        System.Diagnostics.Process.Start("mkfifo", [_folder["cat/b.png"]]).WaitForExit();
+
+        var open = Task.Run(() => Record.Exception(() => Open().Open("train").Read(new long[] { 0, 1, 2 })));
+
+        Assert.Same(open, await Task.WhenAny(open, Task.Delay(TimeSpan.FromSeconds(30))));
+        Assert.Equal("KDP0411", Assert.IsType<KdException>(await open).Code.Id);
+    }
+
+    [Fact]
+    public void What_else_lies_in_a_folder_is_not_told()
+    {
+        PutTwoClasses();
+        var error = Assert.Throws<KdException>(() => Open(new() { Include = ["bird"] }));
+        Assert.DoesNotContain("cat", error.Message);
+        Assert.Contains("no class bird among its 2 folders", error.Message);
+    }
 }

@@ -67,11 +67,12 @@ internal static class LossUnderTest
     }
 
     private static ModelOutput Answer(string id, IReadOnlyList<Tensor> tensors) =>
-        OfLogits.Contains(id) ? Stubs.Output(tensors[0])
-        : OfEmbeddings.Contains(id) ? Stubs.Output(zeros(tensors[0].shape[0], 2), tensors[0])
-        : Stubs.Output(
-            zeros(tensors[0].shape[0], 2),
-            null,
-            tensors.Select((t, n) => (t, n)).ToDictionary(p => $"tap{p.n}", p => p.t)
-        );
+        OfEmbeddings.Contains(id) ? Stubs.Output(zeros(tensors[0].shape[0], 2), tensors[0])
+        : OfFeatures.Contains(id)
+            ? Stubs.Output(
+                zeros(tensors[0].shape[0], 2),
+                null,
+                tensors.Select((t, n) => (t, n)).ToDictionary(p => $"tap{p.n}", p => p.t)
+            )
+        : Stubs.Output(tensors[0]);
 }

@@ -82,7 +82,8 @@ public class ProcessStartTests
             "start",
             ("NUGET_PACKAGES", empty.File("nuget")),
             ("HOME", empty.Path),
-            ("PROBE_PACKAGE_ROOT", empty.File("root")),
+            // The folder of the build, and one that it fell back to.
+            ("PROBE_PACKAGE_ROOT", $"{empty.File("root")}/;{empty.File("fallback")}"),
             ("KD_LIBTORCH", empty.Path)
         );
         Assert.Equal(3, result.ExitCode);
@@ -93,6 +94,7 @@ public class ProcessStartTests
                 [
                     $"{empty.File("nuget")}/libtorch",
                     $"{empty.File("root")}/libtorch",
+                    $"{empty.File("fallback")}/libtorch",
                     $"{empty.Path}/.nuget/packages/libtorch",
                 ]
         )

@@ -17,6 +17,9 @@ internal sealed record ProbeGolden(
     /// <summary>The largest difference: one of the last digit that is published.</summary>
     internal const double Tolerance = 1e-7;
 
+    /// <summary>The formula of the plugin's that is probed; null for the plugin itself.</summary>
+    internal string? Formula { get; init; }
+
     /// <summary>Sum and 2-norm of whole tensors of the output.</summary>
     internal Dictionary<string, (double Sum, double Norm)> Sums { get; init; } = [];
 
@@ -35,6 +38,14 @@ internal sealed record ProbeGolden(
             new() { ["loss"] = [loss] },
             options
         );
+
+    /// <summary>A formula of a method on tensors and numbers.</summary>
+    internal static ProbeGolden Of(
+        string plugin,
+        string formula,
+        Dictionary<string, Tensor> given,
+        string numbers = "{}"
+    ) => new(plugin, given, [], numbers) { Formula = formula };
 
     /// <summary>A matrix, row by row.</summary>
     internal static Tensor Rows(int columns, params double[] values) => tensor(values).view(-1, columns);

@@ -8,11 +8,9 @@ namespace KdPlugins.Host.Tests.Commands;
 /// implementation would compare.
 /// </summary>
 /// <remarks>
-/// What a probe cannot run is tested beside its method: parts of strategies that are no plugins (AuG-KD's schedule, mask,
-/// anchor and generator losses and networks, examples 1 to 6 and 8 to 14; KRR-ST's ridge regression, 1 to 5 and 7 to 10;
-/// INFER's budget, schedule, ensembles and synthesis, 1 to 4, 7 and 8), the deviation of a teacher over groups of steps
-/// (Good-DA 1), whole recipes (ICDA 8, Good-DA 5), augmentations at given draws, which a probe draws itself (Good-DA 3,
-/// KRR-ST 12), and a temperature beyond the option's bounds (the limit of ICDA 7).
+/// What a probe cannot run is tested beside its method: networks of strategies that are no plugins and steps of them
+/// (AuG-KD 9 to 14, INFER 8), the deviation of a teacher over groups of steps (Good-DA 1), whole recipes (ICDA 8,
+/// Good-DA 5), and a temperature beyond the option's bounds (the limit of ICDA 7).
 /// </remarks>
 [Collection("commands")]
 public sealed class ProbeGoldenTests : IDisposable
@@ -36,6 +34,7 @@ public sealed class ProbeGoldenTests : IDisposable
         .. IcdaGoldens.All,
         .. GoodDaKdGoldens.All,
         .. DistilledDataGoldens.All,
+        .. FormulaGoldens.All,
     ]);
 
     public static TheoryData<string> Names => [.. All.Keys];
@@ -45,7 +44,10 @@ public sealed class ProbeGoldenTests : IDisposable
     public void A_published_example_comes_out_of_the_probe(string name)
     {
         var golden = All[name]();
-        string[] mode = golden.Plugin == "convnet" ? ["--mode", "eval"] : [];
+        string[] mode =
+            golden.Formula is { } formula ? ["--formula", formula]
+            : golden.Plugin == "convnet" ? ["--mode", "eval"]
+            : [];
         var found = new ProbeFiles(_kd, Kd.Plugins).Run(
             golden.Plugin,
             golden.Given,

@@ -48,13 +48,31 @@ internal static class PluginCompiler
         var compilation = CSharpCompilation.Create(
             name,
             [CSharpSyntaxTree.ParseText(Usings + "\n" + attributes + source)],
-            [.. Platform.Value, .. references.Select(r => MetadataReference.CreateFromImage(r))],
+            [.. References(references), .. references.Select(r => MetadataReference.CreateFromImage(r))],
             new(OutputKind.DynamicallyLinkedLibrary, optimizationLevel: OptimizationLevel.Release, deterministic: true)
         );
         using var stream = new MemoryStream();
         var result = compilation.Emit(stream);
         Assert.True(result.Success, string.Join("\n", result.Diagnostics));
         return stream.ToArray();
+    }
+
+    /// <summary>Everything that a plugin may see, but the named assembly.</summary>
+    internal static IEnumerable<MetadataReference> References(string without) =>
+        Platform.Value.Where(r => Path.GetFileNameWithoutExtension(r.Display) != without);
+
+    // A reference that is given stands for the platform's of its name.
+    private static IEnumerable<MetadataReference> References(byte[][] given)
+    {
+        var names = given.Select(NameOf).ToHashSet();
+        return Platform.Value.Where(r => !names.Contains(Path.GetFileNameWithoutExtension(r.Display!)));
+    }
+
+    private static string NameOf(byte[] image)
+    {
+        using var pe = new PEReader(new MemoryStream(image));
+        var metadata = pe.GetMetadataReader();
+        return metadata.GetString(metadata.GetAssemblyDefinition().Name);
     }
 
     /// <summary>The same assembly, built against another version of a reference.</summary>

@@ -74,7 +74,6 @@ public sealed class BodyTests(HostileService hostile) : IClassFixture<HostileSer
     [InlineData("timeLimitSeconds", "1e400", 400)]
     [InlineData("maxStepsPerStage", "-1", 400)]
     [InlineData("maxStepsPerStage", "9223372036854775808", 400)]
-    [InlineData("recipeFolder", "\"/no/such/folder\"", 400)]
     [InlineData("recipeFolder", "\"a\\u0000b\"", 400)]
     [InlineData("recipeFolder", "\"\\ud800\"", 400)]
     [InlineData("recipeFolder", "7", 400)]
@@ -85,6 +84,10 @@ public sealed class BodyTests(HostileService hostile) : IClassFixture<HostileSer
     [InlineData("settings", "[\"training.epochs=many\"]", 422)]
     [InlineData("settings", "[\"a\\u0000=1\"]", 422)]
     [InlineData("settings", "[\"training.epochs=\\ud800\"]", 400)]
+    [InlineData("settings", "[\"name.first=x\"]", 422)]
+    [InlineData("recipeFoldr", "\"/\"", 400)]
+    [InlineData("Priorities", "1", 400)]
+    [InlineData("\\u001b[2J", "1", 400)]
     [InlineData("recipe", "null", 422)]
     [InlineData("recipe", "\"\"", 400)]
     [InlineData("recipe", "\"\\ud800\"", 400)]
@@ -98,6 +101,30 @@ public sealed class BodyTests(HostileService hostile) : IClassFixture<HostileSer
                 b["priority"] = 0;
         });
         await Refused(status, $"{body[..^1]},\"{name}\":{value}}}");
+    }
+
+    [Fact]
+    public async Task A_key_that_nothing_reads_is_named()
+    {
+        var answer = await _service.Send("POST", "/api/runs", Body(b => b["recipeFoldr"] = "/"));
+        Assert.Contains("recipeFoldr", answer.Body);
+    }
+
+    // Each of these has ended the service, or kept a processor busy long after its client had gone.
+    [Theory]
+    [InlineData("dataset.options.", "a.", 20_000, "a=1")]
+    [InlineData("seeds", "[0]", 20_000, "=1")]
+    [InlineData("name.", "a.", 200_000, "a=1")]
+    [InlineData("models=", "{\"a\":", 30_000, "")]
+    [InlineData("seeds=", "[", 500_000, "")]
+    [InlineData("", "a__", 300_000, "")]
+    public async Task Settings_are_bounded_in_depth_and_length(string start, string middle, int count, string end)
+    {
+        var setting = start + string.Concat(Enumerable.Repeat(middle, count)) + end;
+        var watch = System.Diagnostics.Stopwatch.StartNew();
+        await Refused(422, Body(b => b["settings"] = new JsonArray(setting)));
+        Assert.True(watch.Elapsed < TimeSpan.FromSeconds(10), $"{watch.Elapsed}");
+        Assert.Equal(200, (await _service.Send("GET", "/health/live")).Status);
     }
 
     [Fact]

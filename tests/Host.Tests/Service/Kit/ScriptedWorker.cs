@@ -23,6 +23,7 @@ internal static class ScriptedWorker
         name=$(grep -o '"name": *"[^"]*"' "$2" | head -n 1 | cut -d '"' -f 4)
         step 1 10
         case "$name" in
+          escapes) printf '\033[2J\033]0;owned\007 shown\n' ;;
           crashes) kill -SEGV $$ ;;
           exits) exit 42 ;;
           exits-as-if-done) exit 0 ;;

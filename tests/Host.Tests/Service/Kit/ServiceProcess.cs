@@ -22,6 +22,13 @@ internal sealed class ServiceProcess : IDisposable
         IReadOnlyDictionary<string, string> environment,
         params string[] more
     )
+        : this(data, plugins, args => Kd.Start(environment, args), more) { }
+
+    /// <summary>One that may open so many files.</summary>
+    internal ServiceProcess(string data, string plugins, int descriptors)
+        : this(data, plugins, args => Kd.StartWithin(descriptors, args), []) { }
+
+    private ServiceProcess(string data, string plugins, Func<string[], Process> start, string[] more)
     {
         Skip.If(
             Environment.GetEnvironmentVariable("KD_TESTS_FULL") != "1",
@@ -29,7 +36,7 @@ internal sealed class ServiceProcess : IDisposable
         );
         Url = $"http://127.0.0.1:{FreePort()}";
         Http = new() { BaseAddress = new(Url) };
-        _process = Kd.Start(environment, ["serve", "--urls", Url, "--data", data, "--plugins", plugins, .. more]);
+        _process = start(["serve", "--urls", Url, "--data", data, "--plugins", plugins, .. more]);
         foreach (var stream in (StreamReader[])[_process.StandardOutput, _process.StandardError])
             _ = Task.Run(async () =>
             {

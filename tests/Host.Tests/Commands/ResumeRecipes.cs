@@ -1,0 +1,147 @@
+using KdPlugins.Core;
+
+namespace KdPlugins.Host.Tests.Commands;
+
+/// <summary>Small recipes with every strategy and every model that ships, each with its randomness on.</summary>
+internal static class ResumeRecipes
+{
+    private const string Crop =
+        """{ "id": "random-crop", "options": { "padding": 1 } }, { "id": "horizontal-flip" }, { "id": "normalise" }""";
+
+    // Of methods that want images as they are before the roles' views.
+    private const string OwnViews = $"""
+        "target": [ {Crop}, {Cutout} ], "student": [ {Crop}, {Cutout} ]
+        """;
+
+    private const string Cutout = """{ "id": "cutout", "options": { "size": 2 } }""";
+
+    private const string Teacher = """{ "id": "cifar-resnet", "options": { "depth": 8 } }""";
+
+    private const string Dropping = """{ "id": "wrn", "options": { "depth": 10, "width": 1, "dropout": 0.3 } }""";
+
+    private const string Kd = """{ "id": "cross-entropy" }, { "id": "kd" }""";
+
+    private const string TrainTeacher = """{ "role": "teacher", "training": { "epochs": 1 } }""";
+
+    private const string TwoViews = """
+        { "name": "views", "strategy": { "id": "two-views", "options": { "role": "ROLE" } }, "training": { "epochs": 1 },
+          "losses": [ { "id": "barlow-twins", "options": { "role": "ROLE", "projector": [16] } } ] }
+        """;
+
+    /// <summary>What differs from the recipe of <see cref="Recipe"/>, by the strategy's id.</summary>
+    internal static readonly IReadOnlyDictionary<string, string> Strategies = new Dictionary<string, string>
+    {
+        ["offline"] = Recipe("""{ "id": "offline" }"""),
+        ["supervised"] = Recipe("""{ "id": "supervised" }""", losses: """{ "id": "cross-entropy" }"""),
+        ["icda"] = Recipe("""{ "id": "icda" }""", losses: Kd + """, { "id": "icd" }"""),
+        ["good-da-kd"] = Recipe("""{ "id": "good-da-kd" }""", shared: """, { "id": "cut-mix-pick" }"""),
+        ["t-stddev"] = Recipe("""{ "id": "t-stddev", "options": { "epochs": 3 } }"""),
+        ["aug-kd"] = Recipe(
+            """
+            { "id": "aug-kd", "options": { "generatorEpochs": 2, "stepsPerEpoch": 2, "innerSteps": 2, "encoderWidth": 4,
+                                           "anchorEpochs": 2 } }
+            """,
+            losses: """{ "id": "kd" }""",
+            more: """
+            , "generators": { "main": { "id": "upsample-generator", "options": { "latent": 6, "width": 8 } } }
+            """
+        ),
+        ["infer"] = Recipe(
+            """
+            { "id": "infer", "options": { "teachers": [ "teacher", "second" ], "imagesPerClass": 3, "iterations": 3, "jitter": 2 } }
+            """,
+            losses: """{ "id": "kd" }""",
+            student: """, { "id": "mixup" }""",
+            models: $""", "second": {Dropping}"""
+        ),
+        ["sre2l"] = Recipe(
+            """
+            { "id": "sre2l", "options": { "teacher": "teacher", "imagesPerClass": 3, "iterations": 3, "batchSize": 8,
+                                          "jitter": 2 } }
+            """,
+            losses: """{ "id": "kd" }""",
+            student: """, { "id": "mixup" }"""
+        ),
+        ["krr-st"] = Recipe(
+            """
+            { "id": "krr-st", "options": {
+                "images": 16, "pool": { "networks": 2, "steps": 3 }, "preTrain": { "epochs": 2 }, "freeKd": { "epochs": 1 },
+                "distil": { "steps": 6, "batch": 16, "learningRate": 0.01 } } }
+            """,
+            losses: """{ "id": "cross-entropy" }""",
+            models: $""", "target": {Dropping}""",
+            prepare: TwoViews.Replace("ROLE", "target"),
+            augmentations: OwnViews
+        ),
+        ["krr-st-transfer"] = Recipe(
+            """
+            { "id": "krr-st-transfer", "options": { "preTrain": { "epochs": 2 }, "freeKd": { "epochs": 1 } } }
+            """,
+            losses: """{ "id": "cross-entropy" }""",
+            models: $""", "target": {Dropping}""",
+            augmentations: OwnViews,
+            more: """
+            , "sources": { "distilled": { "id": "distilled-set", "options": { "path": "made/outputs/distilled", "target": "soft" } } }
+            """
+        ),
+        ["two-views"] = Recipe(
+            """{ "id": "two-views" }""",
+            losses: """{ "id": "barlow-twins", "options": { "projector": [16] } }"""
+        ),
+        ["linear-evaluation"] = Recipe(
+            """{ "id": "linear-evaluation", "options": { "neighbours": 3 } }""",
+            losses: """{ "id": "cross-entropy" }""",
+            prepare: TwoViews.Replace("ROLE", "student")
+        ),
+    };
+
+    /// <summary>The smallest forms of the models, with all that they draw in training.</summary>
+    internal static readonly IReadOnlyDictionary<string, string> Models = new Dictionary<string, string>
+    {
+        ["cifar-resnet"] = Teacher,
+        ["resnet"] = """{ "id": "resnet", "options": { "depth": 10, "width": 4 } }""",
+        ["convnet"] = """{ "id": "convnet", "options": { "widths": [ 8, 16 ], "norm": "instance" } }""",
+        ["wrn"] = Dropping,
+        ["vgg"] = """{ "id": "vgg" }""",
+        ["mobilenet-v2"] = """{ "id": "mobilenet-v2", "options": { "width": 0.2, "expansion": 2 } }""",
+        ["shufflenet-v1"] = """{ "id": "shufflenet-v1" }""",
+        ["efficientnet-b0"] = """{ "id": "efficientnet-b0", "options": { "dropout": 0.3, "dropConnect": 0.3 } }""",
+        ["alexnet"] = """{ "id": "alexnet" }""",
+    };
+
+    /// <summary>The recipe of a strategy, or of a model in both roles ("model ID").</summary>
+    internal static string Of(string name) =>
+        Strategies.TryGetValue(name, out var recipe)
+            ? recipe
+            : Recipe(
+                """{ "id": "offline" }""",
+                both: Models[name["model ".Length..]],
+                size: name.Contains("efficientnet") ? 32 : 16
+            );
+
+    private static string Recipe(
+        string strategy,
+        string losses = Kd,
+        string shared = "",
+        string student = "",
+        string models = "",
+        string prepare = TrainTeacher,
+        string more = "",
+        string? both = null,
+        string? augmentations = null,
+        int size = 8
+    ) =>
+        $$"""
+            {
+              "name": "resume", "seed": 5, "device": "cpu",
+              "dataset": { "id": "shapes", "options": { "size": {{size}}, "classes": 4, "train": 56, "test": 16 } },
+              "models": { "teacher": {{both ?? Teacher}}, "student": {{both ?? Dropping}} {{models}} },
+              "augmentations": { {{augmentations
+                ?? $"\"shared\": [ {Crop}{shared} ], \"student\": [ {Cutout}{student} ]"}} },
+              "losses": [ {{losses}} ], "strategy": {{strategy}},
+              "prepare": [ {{prepare}} ],
+              "training": { "epochs": 3, "batchSize": 16 },
+              "checkpoints": { "everySteps": 1 } {{more}}
+            }
+            """;
+}
