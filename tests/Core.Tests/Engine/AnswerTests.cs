@@ -70,20 +70,23 @@ public sealed class AnswerTests : IDisposable
             Right(step, late);
         });
 
-    [Fact]
-    public void A_tensor_in_the_place_of_a_disposed_one_is_another_one() =>
+    [SkippableFact]
+    public void A_tensor_in_the_place_of_a_disposed_one_is_another_one()
+    {
+        var isReused = false;
         In(step =>
         {
             var images = step.Next("train").Input;
             var handles = new HashSet<nint>();
-            for (var i = 0; i < 100; i++)
+            for (var i = 0; i < 2000 && !isReused; i++)
             {
-                using var input = images * (1 + i / 100.0);
-                handles.Add(input.Handle);
+                using var input = images * (1 + i / 2000.0);
+                isReused = !handles.Add(input.Handle);
                 Right(step, new(input, new NoTarget(8), arange(8)));
             }
-            Assert.True(handles.Count < 100);
         });
+        Skip.IfNot(isReused, "The allocator has put no tensor in the place of another.");
+    }
 
     [Fact]
     public void Another_mask_is_another_question() =>
