@@ -175,7 +175,7 @@ internal sealed class Mutants(Settings settings)
     private (bool Ok, string Text) Test(Fault fault)
     {
         var filter = fault.Filter.Length == 0 ? "" : $" --filter FullyQualifiedName~{fault.Filter}";
-        return Dotnet($"test -c Release --no-build tests/{fault.Tests}{filter}");
+        return Dotnet($"test -c Release --no-build tests/{fault.Tests}{filter} -- xUnit.StopOnFail=true");
     }
 
     private (bool Ok, string Text) Dotnet(string arguments) => Execute("dotnet", arguments, settings.Tree);
