@@ -51,7 +51,7 @@ internal sealed record Settings(string Only, int Shard, int Shards, bool List, s
 
 internal sealed class Mutants(Settings settings)
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(10);
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(30);
     private static readonly JsonSerializerOptions Json = new() { PropertyNameCaseInsensitive = true };
 
     private readonly string root = Git(Environment.CurrentDirectory, "rev-parse --show-toplevel").Trim();
