@@ -8,6 +8,7 @@ using KdPlugins.Host.Commands.Check;
 using KdPlugins.Host.Commands.Plugins;
 using KdPlugins.Host.Commands.Probe;
 using KdPlugins.Host.Commands.Rank;
+using KdPlugins.Host.Commands.Recipes;
 using KdPlugins.Host.Commands.Results;
 using KdPlugins.Host.Commands.Run;
 using KdPlugins.Host.Commands.Service;
@@ -51,6 +52,7 @@ internal static class CommandLine
             RunCommand.Make(screen, args),
             ResumeCommand.Make(screen),
             CheckCommand.Make(screen),
+            RecipesCommand.Make(screen),
             ResolveCommand.Make(screen),
             EvalCommand.Make(screen),
             CompareCommand.Make(screen),

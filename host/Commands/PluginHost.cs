@@ -40,18 +40,17 @@ internal sealed class PluginHost : IDisposable
         return info;
     }
 
-    /// <summary>Reads a recipe from a file; a plugin that was refused is told from one that nobody has.</summary>
-    /// <param name="path">The file.</param>
+    /// <summary>Reads a recipe; a plugin that was refused is told from one that nobody has.</summary>
+    /// <param name="recipe">Its file, or the name of one that came with a plugin.</param>
     /// <param name="settings">Replacements of values.</param>
-    /// <param name="folder">What relative paths in it start at; null for the file's own folder.</param>
-    internal Recipe ReadRecipe(string path, IEnumerable<string> settings, string? folder = null)
+    internal Recipe ReadRecipe(string recipe, IEnumerable<string> settings) =>
+        ReadRecipe(RecipePlace.Find(recipe, Catalog), settings);
+
+    /// <summary>The same of one that is found.</summary>
+    internal Recipe ReadRecipe(RecipePlace place, IEnumerable<string> settings)
     {
         var overrides = RecipeOverrides.WithEnvironment(settings);
-        return Judged(() =>
-            folder is null
-                ? RecipeReader.ReadFile(path, overrides, Catalog)
-                : RecipeReader.ReadFile(path, folder, overrides, Catalog)
-        );
+        return Judged(() => RecipeReader.ReadFile(place.Path, place.Folder, overrides, Catalog));
     }
 
     /// <summary>Reads a recipe that a run kept, with or without changes.</summary>

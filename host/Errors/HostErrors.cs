@@ -201,6 +201,13 @@ public static class HostErrors
         "Nothing is to be done for runs: they are processes of their own."
     );
 
+    /// <summary>A recipe is asked for by a name that none has, or several have.</summary>
+    public static readonly ErrorCode RecipeUnknown = new(
+        "KDP0130",
+        "there is no recipe of this name",
+        "'kd recipes' lists what there is; a file is named by its path."
+    );
+
     /// <summary>Every entry of this assembly.</summary>
     public static IReadOnlyList<ErrorCode> All { get; } =
     [
@@ -232,5 +239,6 @@ public static class HostErrors
         NativeMissing,
         NotPlain,
         HeldBack,
+        RecipeUnknown,
     ];
 }

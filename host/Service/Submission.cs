@@ -1,4 +1,5 @@
 using KdPlugins.Core;
+using KdPlugins.Host.Loading.Recipes;
 using KdPlugins.Host.Service.Plugins;
 using KdPlugins.Host.Service.Queue;
 using KdPlugins.Torch;
@@ -16,7 +17,7 @@ internal sealed class Submission(
 )
 {
     /// <summary>The longest recipe.</summary>
-    internal const int MaxRecipeBytes = 1 << 20;
+    internal const int MaxRecipeBytes = NamedRecipe.MaxBytes;
 
     private readonly ServiceOptions _options = options.Value;
     private readonly DataRoots? _roots = DataRoots.Of(options.Value);

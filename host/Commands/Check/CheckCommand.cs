@@ -10,7 +10,7 @@ internal static class CheckCommand
 {
     internal static Command Make(Screen screen)
     {
-        var recipe = new Argument<string>("RECIPE") { Description = "The recipe's file." };
+        var recipe = new Argument<string>("RECIPE") { Description = RecipePlace.Description };
         var output = new Option<string?>("--out")
         {
             Description = "Where the run would be, whose disk has to have room. Default: runs.",

@@ -45,7 +45,11 @@ internal static class RankCommand
 
     internal static Command Make(Screen screen)
     {
-        var recipe = new Argument<string>("RECIPE") { Description = "The recipe that says data and teacher." };
+        var recipe = new Argument<string>("RECIPE")
+        {
+            Description =
+                "The recipe that says data and teacher: its file, or the name of one that 'kd recipes' lists.",
+        };
         var (candidates, samples, weights, outcomes) = (Candidates(), Samples(), Weights(), Outcomes());
         var role = new Option<string>("--role")
         {

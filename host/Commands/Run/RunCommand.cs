@@ -11,7 +11,7 @@ internal static class RunCommand
 {
     internal static Command Make(Screen screen, string[] args)
     {
-        var recipe = new Argument<string>("RECIPE") { Description = "The recipe's file." };
+        var recipe = new Argument<string>("RECIPE") { Description = RecipePlace.Description };
         var output = new Option<string?>("--out")
         {
             Description = "The run's folder, new or empty. Default: runs/<name>-<time>.",
@@ -43,11 +43,10 @@ internal static class RunCommand
         {
             using var supervisor = parsed.GetValue(supervised) ? Supervisor.Watch() : null;
             using var host = PluginHost.Load(parsed.GetValue(plugins), trust.Read(parsed));
+            var place = RecipePlace.Find(parsed.GetRequiredValue(recipe), host.Catalog);
             var origin = new RunOrigin(
-                Path.GetFullPath(parsed.GetRequiredValue(recipe)),
-                parsed.GetValue(recipeFolder) is { } from
-                    ? Path.GetFullPath(from)
-                    : Path.GetDirectoryName(Path.GetFullPath(parsed.GetRequiredValue(recipe)))!,
+                place.Path,
+                parsed.GetValue(recipeFolder) is { } from ? Path.GetFullPath(from) : place.Folder,
                 "",
                 parsed.GetValue(plugins) is { } named ? Path.GetFullPath(named) : null,
                 parsed.GetValue(steps) ?? 0,
@@ -75,7 +74,7 @@ internal static class RunCommand
         DataRoots? roots
     )
     {
-        var recipe = host.ReadRecipe(origin.RecipePath, settings, origin.RecipeFolder);
+        var recipe = host.ReadRecipe(new RecipePlace(origin.RecipePath, origin.RecipeFolder), settings);
         roots?.Check(recipe);
         var folder = output is null ? DefaultFolder(recipe.Name) : Path.GetFullPath(output);
         RequireUnused(folder);

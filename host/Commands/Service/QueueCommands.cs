@@ -28,7 +28,10 @@ internal static class QueueCommands
 
     private static Command Submit(Screen screen)
     {
-        var recipe = new Argument<string>("RECIPE") { Description = "The recipe's file." };
+        var recipe = new Argument<string>("RECIPE")
+        {
+            Description = "The recipe's file, or the name of one that the service's plugins bring.",
+        };
         var priority = new Option<int>("--priority") { Description = "Higher goes first; -1000 to 1000. Default: 0." };
         var limit = new Option<double>("--time-limit")
         {
@@ -47,16 +50,12 @@ internal static class QueueCommands
         };
         command.SetAction(parsed =>
         {
-            var path = Path.GetFullPath(parsed.GetRequiredValue(recipe));
-            if (!File.Exists(path))
-                throw new KdException(CommandErrors.FileUnreadable, $"There is no file '{path}'.");
+            var body = Recipe(parsed.GetRequiredValue(recipe));
             using var client = new ServiceClient(parsed.GetValue(url), parsed.GetValue(token));
             var job = client.Post(
                 "/api/runs",
-                new JsonObject
+                new JsonObject(body)
                 {
-                    ["recipe"] = PlainFile.ReadText(path, Submission.MaxRecipeBytes),
-                    ["recipeFolder"] = Path.GetDirectoryName(path),
                     ["settings"] = new JsonArray([.. (parsed.GetValue(set) ?? []).Select(s => JsonValue.Create(s))]),
                     ["maxStepsPerStage"] = parsed.GetValue(steps) ?? 0,
                     ["priority"] = parsed.GetValue(priority),
@@ -67,6 +66,21 @@ internal static class QueueCommands
             return ExitCodes.Done;
         });
         return command;
+    }
+
+    // A name is looked up where the plugins are.
+    private static Dictionary<string, JsonNode?> Recipe(string text)
+    {
+        if (RecipePlace.IsName(text))
+            return new() { ["recipeName"] = text, ["recipeFolder"] = Environment.CurrentDirectory };
+        var path = Path.GetFullPath(text);
+        if (!File.Exists(path))
+            throw new KdException(CommandErrors.FileUnreadable, $"There is no file '{path}'.");
+        return new()
+        {
+            ["recipe"] = PlainFile.ReadText(path, Submission.MaxRecipeBytes),
+            ["recipeFolder"] = Path.GetDirectoryName(path),
+        };
     }
 
     private static Command Queue(Screen screen)

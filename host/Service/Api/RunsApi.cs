@@ -1,6 +1,8 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using KdPlugins.Host.Loading.Recipes;
 using KdPlugins.Host.Service.Connections;
+using KdPlugins.Host.Service.Plugins;
 using KdPlugins.Host.Service.Queue;
 using KdPlugins.Host.Service.Workers;
 using KdPlugins.Torch;
@@ -15,6 +17,7 @@ namespace KdPlugins.Host.Service.Api;
 
 /// <summary>The body of a submission.</summary>
 /// <param name="Recipe">The recipe: an object, or its text.</param>
+/// <param name="RecipeName">Instead of it the name of one that a plugin brings, of those at /api/recipes.</param>
 /// <param name="RecipeFolder">What relative paths in it start at; null for the service's RecipeFolder or first data root.</param>
 /// <param name="Settings">Replacements such as <c>training.epochs=3</c>.</param>
 /// <param name="MaxStepsPerStage">At most so many steps per stage; 0 for no limit.</param>
@@ -23,6 +26,7 @@ namespace KdPlugins.Host.Service.Api;
 [JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Disallow)]
 internal sealed record SubmissionBody(
     JsonElement Recipe,
+    string? RecipeName,
     string? RecipeFolder,
     IReadOnlyList<string>? Settings,
     long MaxStepsPerStage,
@@ -97,11 +101,16 @@ internal static class RunsApi
             .WithSummary("Waiting runs in the order in which they will be started.");
     }
 
-    private static IResult Submit([FromBody] SubmissionBody body, Submission submission, CancellationToken gone)
+    private static IResult Submit(
+        [FromBody] SubmissionBody body,
+        Submission submission,
+        PluginSets plugins,
+        CancellationToken gone
+    )
     {
         var job = submission.Submit(
             new(
-                Text(body.Recipe),
+                body.RecipeName is { } name ? Named(name, body.Recipe, plugins) : Text(body.Recipe),
                 body.RecipeFolder ?? "",
                 body.Settings ?? [],
                 body.MaxStepsPerStage,
@@ -114,6 +123,11 @@ internal static class RunsApi
         );
         return TypedResults.Created($"/api/runs/{job.Id}", job);
     }
+
+    private static string Named(string name, JsonElement recipe, PluginSets plugins) =>
+        recipe.ValueKind is JsonValueKind.Undefined or JsonValueKind.Null
+            ? plugins.Use(catalog => RecipeShelf.Of(catalog).Find(name).Text())
+            : throw new KdException(ServiceErrors.Refused, "Give a recipe, or the name of one, not both.");
 
     private static string Text(JsonElement recipe)
     {

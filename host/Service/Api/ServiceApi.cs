@@ -1,6 +1,8 @@
 using System.Text.Json.Nodes;
 using KdPlugins.Core;
 using KdPlugins.Host.Commands.Plugins;
+using KdPlugins.Host.Loading;
+using KdPlugins.Host.Loading.Recipes;
 using KdPlugins.Host.Service.Plugins;
 using KdPlugins.Host.Service.Queue;
 using KdPlugins.Host.Service.Workers;
@@ -33,6 +35,10 @@ internal static class ServiceApi
             )
             .WithTags("plugins")
             .WithSummary("The JSON Schema of recipes with the plugins in use.");
+        routes
+            .MapGet("/api/recipes", (PluginSets sets) => sets.Use(c => RecipeShelf.Of(c).ToJson()))
+            .WithTags("plugins")
+            .WithSummary("The recipes that the plugins in use bring, by name.");
         routes
             .MapGet("/api/devices", Overview.Workers)
             .WithTags("service")
@@ -91,7 +97,8 @@ internal static class ServiceApi
             KdException known when known.Code == ServiceErrors.PathRefused => StatusCodes.Status422UnprocessableEntity,
             BadHttpRequestException bad => bad.StatusCode,
             KdException known when known.Code == ServiceErrors.JobMissing => StatusCodes.Status404NotFound,
-            KdException known when known.Code == RecipeErrors.PluginUnknown => StatusCodes.Status404NotFound,
+            KdException known when known.Code == RecipeErrors.PluginUnknown || known.Code == HostErrors.RecipeUnknown =>
+                StatusCodes.Status404NotFound,
             KdException known when known.Code == ServiceErrors.JobState => StatusCodes.Status409Conflict,
             KdException known
                 when known.Code == ServiceErrors.QueueUnavailable || known.Code == ServiceErrors.TooManyStreams =>

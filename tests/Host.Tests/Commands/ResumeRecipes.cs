@@ -35,7 +35,7 @@ internal static class ResumeRecipes
         ["supervised"] = Recipe("""{ "id": "supervised" }""", losses: """{ "id": "cross-entropy" }"""),
         ["icda"] = Recipe("""{ "id": "icda" }""", losses: Kd + """, { "id": "icd" }"""),
         ["good-da-kd"] = Recipe("""{ "id": "good-da-kd" }""", shared: """, { "id": "cut-mix-pick" }"""),
-        ["t-stddev"] = Recipe("""{ "id": "t-stddev", "options": { "epochs": 3 } }"""),
+        ["t-stddev"] = Recipe("""{ "id": "t-stddev" }"""),
         ["aug-kd"] = Recipe(
             """
             { "id": "aug-kd", "options": { "generatorEpochs": 2, "stepsPerEpoch": 2, "innerSteps": 2, "encoderWidth": 4,

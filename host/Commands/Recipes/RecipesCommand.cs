@@ -1,0 +1,68 @@
+using System.CommandLine;
+using System.Text.Json.Nodes;
+using KdPlugins.Host.Loading.Recipes;
+
+namespace KdPlugins.Host.Commands.Recipes;
+
+/// <summary>kd recipes [NAME].</summary>
+internal static class RecipesCommand
+{
+    private const int Widest = 100;
+
+    internal static Command Make(Screen screen)
+    {
+        var name = new Argument<string?>("NAME")
+        {
+            Description = "The recipe whose text is wanted, to start one's own from.",
+            Arity = ArgumentArity.ZeroOrOne,
+        };
+        var plugins = CommonOptions.Plugins();
+        var command = new Command("recipes", "Lists the recipes that plugins bring with them, or shows one.")
+        {
+            name,
+            plugins,
+        };
+        command.SetAction(parsed =>
+        {
+            using var host = PluginHost.Load(parsed.GetValue(plugins));
+            var shelf = RecipeShelf.Of(host.Catalog);
+            if (parsed.GetValue(name) is { } wanted)
+                Show(screen, RecipePlace.Named(wanted, shelf));
+            else
+                screen.Tell(() => Json(shelf), () => Table(shelf));
+            return ExitCodes.Done;
+        });
+        return command;
+    }
+
+    private static void Show(Screen screen, NamedRecipe recipe)
+    {
+        var text = recipe.Text();
+        screen.Tell(
+            () =>
+                new()
+                {
+                    ["event"] = "recipe",
+                    ["name"] = recipe.Name,
+                    ["plugin"] = recipe.Plugin,
+                    ["path"] = recipe.Path,
+                    ["text"] = text,
+                },
+            text.TrimEnd
+        );
+    }
+
+    private static string Table(RecipeShelf shelf)
+    {
+        var table = new TextTable("recipe", "plugin", "what it does");
+        foreach (var recipe in shelf.Recipes)
+            table.Add(recipe.Name, recipe.Plugin, Line(recipe.Summary()));
+        return $"{table}\n'kd run NAME' carries one out, 'kd recipes NAME > my.json' makes a copy to change.";
+    }
+
+    // As much as a line of a terminal takes, whole words.
+    private static string Line(string text) =>
+        text.Length <= Widest ? text : $"{text[..text.LastIndexOf(' ', Widest)]} ...";
+
+    private static JsonObject Json(RecipeShelf shelf) => new() { ["event"] = "recipes", ["recipes"] = shelf.ToJson() };
+}
