@@ -48,6 +48,27 @@ type CoreErrors private () =
             "a strategy cannot accumulate gradients"
             "Set \"accumulate\" to 1, or draw batches inside of the objective that Update is given."
 
+    static let valueRange =
+        entry
+            "KDP0330"
+            "an augmentation gets values that it is not made for"
+            "Put it before the one that changed the values, or take one of the two out."
+
+    static let roleTwice =
+        entry "KDP0331" "one role is two things that have to differ" "Name another role, with a network of its own."
+
+    static let nobodyTeaches =
+        entry
+            "KDP0332"
+            "a loss needs a teacher, and the strategy has none"
+            "Take a strategy with a teacher, such as 'offline', or give the phase losses that need none, such as 'cross-entropy'."
+
+    static let memory =
+        entry
+            "KDP0333"
+            "a run needs more memory than there is"
+            "Lower training.batchSize or evaluation.batchSize, take a smaller bank or network, or a machine with more memory."
+
     static let drewOutside =
         entry
             "KDP0720"
@@ -80,6 +101,18 @@ type CoreErrors private () =
 
     /// Gradients are accumulated, and a step draws its batches where they would not be exchanged.
     static member NotAccumulated = notAccumulated
+
+    /// An augmentation is made for other values than it gets (see IValueRangeAugmentation).
+    static member ValueRange = valueRange
+
+    /// A strategy needs two roles that differ, and is given one for both (see IDistillationStrategy.Needs).
+    static member RoleTwice = roleTwice
+
+    /// A strategy without a teacher computes losses that need one.
+    static member NobodyTeaches = nobodyTeaches
+
+    /// What a run holds does not fit into the machine's memory.
+    static member Memory = memory
 
     /// What the engine does between a step's own draws has moved libtorch's default generators (see DrawCheck).
     static member DrewOutside = drewOutside

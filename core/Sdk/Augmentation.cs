@@ -4,7 +4,7 @@ namespace KdPlugins.Sdk;
 
 /// <summary>The base of augmentations: batch in, batch out, deterministic in the context's random stream.</summary>
 /// <typeparam name="TOptions">See <see cref="Plugin{TOptions}"/>.</typeparam>
-public abstract class Augmentation<TOptions> : Plugin<TOptions>, IAugmentation
+public abstract class Augmentation<TOptions> : Plugin<TOptions>, IAugmentation, IValueRangeAugmentation
     where TOptions : class, new()
 {
     /// <inheritdoc/>
@@ -21,4 +21,8 @@ public abstract class Augmentation<TOptions> : Plugin<TOptions>, IAugmentation
 
     /// <inheritdoc/>
     public virtual IReadOnlyList<long> OutputShape(IReadOnlyList<long> inputShape) => inputShape;
+
+    /// <inheritdoc/>
+    /// <remarks>Unknown unless it is overridden: <c>=&gt; inputRange</c> where values are moved and not changed.</remarks>
+    public virtual ValueRange OutputRange(ValueRange inputRange) => ValueRange.Unknown;
 }

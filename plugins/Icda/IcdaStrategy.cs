@@ -32,12 +32,6 @@ public sealed class IcdaStrategy : DistillationStrategy<IcdaOptions>
                 "includeSameView compares networks on the same view, and with viewMode 'split' they share none.",
                 "Set viewMode to symmetric, or leave includeSameView out."
             );
-        if (Options.Teacher == Options.Student)
-            throw new KdException(
-                CoreErrors.WrongCombination,
-                $"Strategy 'icda' has '{Options.Student}' for teacher and student: nobody can learn from itself here.",
-                "Name two roles."
-            );
     }
 
     /// <inheritdoc/>

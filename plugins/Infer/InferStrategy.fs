@@ -38,12 +38,6 @@ type InferStrategy() =
                 "Strategy 'infer' has no stored labels before it has distilled."
                 "Set \"labels\" to static, dynamic or classes, or name a \"source\" that has soft targets."
 
-        if Seq.length (Seq.distinct options.Teachers) <> options.Teachers.Count then
-            fail
-                CoreErrors.WrongCombination
-                "Strategy 'infer' has a role twice among its teachers; each compensates for itself."
-                "Name every role once in \"teachers\"."
-
     let export
         (context: IPlanContext)
         (budget: Budget)

@@ -35,8 +35,24 @@ type KrrStStrategy() =
 
     override this.Needs =
         let o = this.Options
-        let teacher = if o.FreeKd.Epochs > 0 then [| o.Teacher |] else [||]
-        Array.append [| o.Target; o.Student; o.Base |] teacher |> Array.distinct :> IReadOnlyCollection<string>
+        let teaches = o.FreeKd.Epochs > 0
+
+        // One network may stand for several of these, but nobody distils itself.
+        [|
+            yield!
+                Array.distinct
+                    [|
+                        o.Target
+                        o.Base
+                        if teaches then
+                            o.Teacher
+                    |]
+                |> Array.except [ o.Student ]
+            o.Student
+            if teaches && o.Teacher = o.Student then
+                o.Teacher
+        |]
+        :> IReadOnlyCollection<string>
 
     override this.Result = this.Options.Student
 

@@ -218,15 +218,7 @@ module internal Transfer =
                 fineTune plan
         ]
 
-    /// Raises KDP0306 where a loss of the recipe needs a teacher: fine-tuning has none.
+    /// Raises KDP0332 where a loss of the recipe needs a teacher: fine-tuning has none.
     let requireNoTeacherLoss (strategy: string) (context: IPlanContext) =
-        if context.TeacherLosses.Count > 0 && context.Training.Epochs > 0L then
-            let losses = String.Join(", ", context.TeacherLosses)
-
-            raise (
-                KdException(
-                    CoreErrors.WrongCombination,
-                    $"Strategy '{strategy}' fine-tunes without a teacher, and these losses need one: {losses}.",
-                    "Use losses that need none, such as 'cross-entropy'; distil from a teacher in a phase of its own."
-                )
-            )
+        if context.Training.Epochs > 0L then
+            Untaught.Require($"Strategy '{strategy}' fine-tunes", context)

@@ -1,10 +1,8 @@
 namespace KdPlugins.Strategies
 
-open System
 open System.ComponentModel.DataAnnotations
 open KdPlugins.Core
 open KdPlugins.Sdk
-open KdPlugins.Torch
 
 /// The options of the strategy "supervised".
 [<Sealed; AllowNullLiteral>]
@@ -34,23 +32,13 @@ type SupervisedStrategy() =
 
     override this.Result = this.Options.Role
 
-    /// Raises KDP0306 where a loss of the recipe needs a teacher, KDP0305 where the recipe has no such source.
+    /// Raises KDP0332 where a loss of the recipe needs a teacher, KDP0305 where the recipe has no such source.
     override this.Plan context =
         let role = this.Options.Role
         let source = this.Options.Source
         let validation = this.Options.Validation
 
-        if context.TeacherLosses.Count > 0 then
-            let losses = String.Join(", ", context.TeacherLosses)
-
-            raise (
-                KdException(
-                    CoreErrors.WrongCombination,
-                    $"Strategy 'supervised' trains '{role}' without a teacher, and these losses need one: {losses}.",
-                    "Take the strategy 'offline', or give the phase losses that need none, such as 'cross-entropy'."
-                )
-            )
-
+        Untaught.Require($"Strategy 'supervised' trains '{role}'", context)
         context.SourceCount source |> ignore
 
         // A recipe may do without validation data, but a source that it names has to be there.

@@ -53,10 +53,23 @@ public sealed class TeacherDeviationTests : IDisposable
     }
 
     [Fact]
-    public void A_run_without_a_single_group_says_so() =>
+    public void A_run_without_a_single_group_is_refused_before_it_begins()
+    {
+        var steps = 0;
         GroupDeviationTests.Refused(
             CoreErrors.WrongCombination,
-            "too short for a group of 9 steps",
-            () => _run.Whole(Recipes.Table("{}", "{}", Strategy.Replace("2 }", "9 }"), "{}"), "short")
+            "too few for a group of 9",
+            () => _run.Observed(Recipes.Table("{}", "{}", Strategy.Replace("2 }", "9 }"), "{}"), "short", _ => steps++)
         );
+        Assert.Equal(0, steps);
+    }
+
+    [Fact]
+    public void A_trial_that_ends_within_the_first_group_has_no_deviation()
+    {
+        _run.Whole(Recipes.Table("{}", "{}", Strategy.Replace("2 }", "3 }"), "{}"), "trial", maxStepsPerStage: 2);
+        var report = Report("trial");
+        Assert.Equal(0, report["groups"]!.GetValue<double>());
+        Assert.Null(report["tStddev"]);
+    }
 }

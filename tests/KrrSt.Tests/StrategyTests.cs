@@ -196,7 +196,7 @@ public sealed class StrategyTests : KrrRunTests
         );
         Fails(CoreErrors.WrongCombination, "\"normalised\" is false", Recipe(Small + ", \"normalised\": false"));
         Fails(CoreErrors.WrongCombination, "has 81", Recipe(Small.Replace("\"images\": 24", "\"images\": 82")));
-        Fails(CoreErrors.WrongCombination, "need one: kd", Recipe(losses: """{ "id": "kd" }"""));
+        Fails(CoreErrors.NobodyTeaches, "need one: kd", Recipe(losses: """{ "id": "kd" }"""));
         Fails(CoreErrors.SourceMissing, "'nowhere'", Recipe(Small + ", \"source\": \"nowhere\""));
         Fails(CoreErrors.SourceMissing, "'distilled'", Recipe("", "krr-st-transfer"));
         Fails(

@@ -1,8 +1,10 @@
 namespace KdPlugins.Core
 
+open System
 open System.Collections.Generic
+open System.Globalization
 open TorchSharp
-
+open KdPlugins.Torch
 
 /// What a part that runs inside a step may use beside the batch.
 type IPartContext =
@@ -55,3 +57,42 @@ type IAugmentation =
 
     /// The shape of the input after it, for one before it; both without the batch dimension.
     abstract OutputShape: inputShape: IReadOnlyList<int64> -> IReadOnlyList<int64>
+
+/// Where the values of inputs lie: in [least, most], both infinite where nobody knows.
+[<Struct>]
+type ValueRange(least: double, most: double) =
+
+    /// Nobody knows.
+    static member Unknown = ValueRange(Double.NegativeInfinity, Double.PositiveInfinity)
+
+    /// [0, 1], as images come from every data set.
+    static member Unit = ValueRange(0.0, 1.0)
+
+    /// The smallest value that there can be.
+    member _.Least = least
+
+    /// The largest value that there can be.
+    member _.Most = most
+
+    /// Whether both are known.
+    member _.IsKnown = Double.IsFinite least && Double.IsFinite most
+
+    /// Raises KDP0330 where values are known to lie outside of [0, 1]. asker: who needs them there, such as
+    /// "Augmentation 'color-jitter'".
+    member this.RequireUnit(asker: string) : unit =
+        // Numbers like (0 - 0.5) / 0.5 * 0.5 + 0.5 need not come out exactly.
+        if this.IsKnown && not (least >= -1e-6 && most <= 1.0 + 1e-6) then
+            Fail.error CoreErrors.ValueRange $"{asker} is made for values in [0, 1], and they lie in {this}."
+
+    /// Such as [-2, 2.5].
+    override _.ToString() =
+        let text (x: double) = x.ToString("0.###", CultureInfo.InvariantCulture)
+        $"[{text least}, {text most}]"
+
+/// An augmentation that knows what it does to the range of values. What another gives is taken as unknown, and nobody
+/// complains of that.
+type IValueRangeAugmentation =
+
+    /// Where its output's values lie, for inputs in a range; ValueRange.Unknown where it cannot tell. Asked once, after Bind.
+    /// Raises KDP0330 for a range that it is not made for, as one that clips to [0, 1] is not for normalised values.
+    abstract OutputRange: inputRange: ValueRange -> ValueRange

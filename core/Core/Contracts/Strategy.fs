@@ -142,7 +142,9 @@ type IPlanContext =
 type IDistillationStrategy =
     inherit IPlugin
 
-    /// The roles that have to be filled for it to work; checked before anything is loaded.
+    /// The roles that have to be filled for it to work; checked before anything is loaded. One that is named twice is refused
+    /// (KDP0331): what learns from another network cannot be that network. Where one network may stand for two roles, name it
+    /// once.
     abstract Needs: IReadOnlyCollection<string>
 
     /// The role whose network is the result and is exported.

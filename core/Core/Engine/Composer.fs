@@ -195,10 +195,15 @@ type internal Composer(recipe: Recipe, catalog: IPluginCatalog, clock: TimeProvi
                 networks[section.Role] <- FileHash.sha256 path
 
             let role = RoleState(section.Role, network, true)
+
+            if String.IsNullOrEmpty section.Weights then
+                role.Untrained <- Nullable role.Weights
+
             role.Augmentations <- recipe.AugmentationsOf section.Role |> Seq.map augmentation |> Seq.toArray
             run.Roles[section.Role] <- role
             run.Modules[$"role/{section.Role}"] <- network.Module
 
+        ValueRanges.check recipe run info
         networks
 
     let uniqueIds (choices: IReadOnlyList<LossChoice>) =
@@ -212,6 +217,34 @@ type internal Composer(recipe: Recipe, catalog: IPluginCatalog, clock: TimeProvi
                 if n = 1 then id else $"{id}-{n}"
         |]
 
+    // A bank with a row for every sample is made when its loss is bound; a machine that cannot hold it would end the process.
+    let checkBank (choice: LossChoice) (bindingFor: int64 -> LossBinding) (samples: int64) =
+        let bytesFor (n: int64) =
+            use _ = torch.NewDisposeScope()
+            use _ = RandomScope.Use 0UL
+            use instance = RecipePlugins.Create(catalog, PluginKind.Loss, choice.Loss)
+            let loss = instance.Plugin :?> IDistillationLoss
+            loss.Bind(bindingFor n)
+
+            if isNull loss.Module then
+                0L
+            else
+                Memory.bytesOf loss.Module
+
+        let foretold =
+            // What it cannot be bound to at all, the binding itself tells.
+            try
+                Memory.foretell bytesFor samples
+            with _ ->
+                0.0
+
+        let limit = Memory.limit ()
+
+        if foretold > float limit then
+            Fail.error
+                CoreErrors.Memory
+                $"The loss '{choice.Loss.Id}' keeps {Memory.text foretold} for {samples} training samples; this process may use {Memory.text (float limit)}."
+
     let bindLosses (phase: string) (choices: IReadOnlyList<LossChoice>) (losses: IDistillationLoss[]) =
         let shapes = Dictionary<string, NetworkShape>()
 
@@ -219,7 +252,13 @@ type internal Composer(recipe: Recipe, catalog: IPluginCatalog, clock: TimeProvi
             shapes[role.Name] <- role.Network.Shape
 
         let samples = (dataset.Open "train").Count
-        let binding = LossBinding(shapes, info, samples, device)
+        let bindingFor n = LossBinding(shapes, info, n, device)
+        let binding = bindingFor samples
+
+        if samples >= Memory.manySamples then
+            for choice in choices do
+                checkBank choice bindingFor samples
+
         let ids = uniqueIds choices
 
         let bound =

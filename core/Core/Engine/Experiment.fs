@@ -65,6 +65,26 @@ type Experiment private () =
         if not (isNull saved) && saved.Overridden.Count > 0 then
             folder.WriteFile("recipe.json", Encoding.UTF8.GetBytes(recipe.ToResolvedJson()))
 
+    // The steps of a rehearsal change what they are taken in: the run itself is composed anew.
+    static let composed
+        (recipe: Recipe)
+        catalog
+        (options: SessionOptions)
+        rehearse
+        (tell: string -> unit)
+        cancellation
+        =
+        let compose () = Composer(recipe, catalog, options.Clock).Compose()
+        let first = compose ()
+
+        if rehearse && Rehearsal.isNeeded first then
+            (use tried = first
+             Rehearsal.run tried tell cancellation)
+
+            compose ()
+        else
+            first
+
     static let carryOut
         (recipe: Recipe)
         (folder: RunFolder)
@@ -72,9 +92,11 @@ type Experiment private () =
         (options: SessionOptions)
         (resume: ResumeOptions)
         (root: string)
+        rehearse
         cancellation
         =
-        use composition = Composer(recipe, catalog, options.Clock).Compose()
+        let doubts = List<string>()
+        use composition = composed recipe catalog options rehearse doubts.Add cancellation
         let finite = FiniteState composition
 
         use saved =
@@ -90,8 +112,17 @@ type Experiment private () =
         tellSkipped saved warn
         use journal = new Journal(folder, saved, warn)
         keepRecipe recipe folder saved
+        let told = HashSet<string>()
+
+        let doubt (message: string) =
+            if told.Add message then
+                journal.Warn message
+
         ProcessorCheck.warn composition journal.Warn
         NetworkRecord.warn composition journal.Warn
+        BatchSizeCheck.warn composition doubt
+        Seq.iter doubt doubts
+        composition.Run.Warn <- Action<string> doubt
         Provenance.write composition folder.Path
         use session = new Session(composition, folder, journal, finite, options)
         session.Restore saved
@@ -116,19 +147,22 @@ type Experiment private () =
         (options: SessionOptions)
         resume
         (root: string)
+        rehearse
         cancellation
         =
+        let isNew = not (RunFolder.Exists path)
+
         use folder =
-            if RunFolder.Exists path then
-                RunFolder.Open(path, options.Clock)
-            else
+            if isNew then
                 RunFolder.Create(path, recipe.ToResolvedJson(), options.Clock)
+            else
+                RunFolder.Open(path, options.Clock)
 
         if not (isNull options.Observer) then
             options.Observer.RunStarted(recipe.Seeds[0], folder.Path)
 
         try
-            carryOut recipe folder catalog options resume root cancellation
+            carryOut recipe folder catalog options resume root (isNew && rehearse) cancellation
         with error ->
             failed folder options error
             reraise ()
@@ -180,7 +214,10 @@ type Experiment private () =
 
                     match FinishedRun.report sub with
                     | null ->
-                        match one (forSeed recipe path seed) sub catalog options resume path cancellation with
+                        // What one seed has shown holds for all.
+                        let rehearse = options.Rehearse && seed = recipe.Seeds[0]
+
+                        match one (forSeed recipe path seed) sub catalog options resume path rehearse cancellation with
                         | ended when ended.State = SessionEnd.Done -> reports.Add ended.Report
                         | _ -> isStopped <- true
                     | report ->
@@ -232,5 +269,5 @@ type Experiment private () =
         ) : ExperimentEnd =
         match Experiment.Finished(recipe, path) with
         | report when not (isNull report) -> ExperimentEnd(SessionEnd.Done, report)
-        | _ when recipe.Seeds.Count = 1 -> one recipe path catalog options resume path cancellation
+        | _ when recipe.Seeds.Count = 1 -> one recipe path catalog options resume path options.Rehearse cancellation
         | _ -> several recipe path catalog options resume cancellation

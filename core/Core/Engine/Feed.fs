@@ -98,6 +98,9 @@ type internal Feed
     /// The samples.
     member _.Source = source
 
+    /// Whether they change during the run.
+    member _.Changes = changes
+
     /// Samples per batch; phases may differ in it.
     member this.BatchSize
         with get () = size

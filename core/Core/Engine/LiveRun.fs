@@ -32,6 +32,7 @@ type IRunObserver =
 type internal LiveRun(device: torch.Device, training: TrainingPlan, key: RandomKey, clock: TimeProvider) =
     let roles = Dictionary<string, RoleState>()
     let feeds = Dictionary<string, Feed>()
+    let told = HashSet<string>()
 
     /// Where tensors live.
     member _.Device = device
@@ -93,6 +94,14 @@ type internal LiveRun(device: torch.Device, training: TrainingPlan, key: RandomK
                 |> min 256L
                 |> max 1L
             | _ -> 256L
+
+    /// Who is told of what is doubtful.
+    member val Warn = Action<string>(ignore) with get, set
+
+    /// Tells it the first time.
+    member this.WarnOnce(message: string) =
+        if told.Add message then
+            this.Warn.Invoke message
 
     /// A role. Raises KDP0301 where there is none.
     member _.Role(name: string) =

@@ -35,6 +35,9 @@ type internal RoleState(name: string, network: INetwork, isFromRecipe: bool) =
     /// Whether the present stage trains it.
     member val IsTrained = false with get, set
 
+    /// Weights as they were drawn, of a network that loads none; null where they are not known by it.
+    member val Untrained = System.Nullable<int64>() with get, set
+
     /// Whether its weights stay as they are in the present stage.
     member val MayFreeze = false with get, set
 
@@ -43,6 +46,10 @@ type internal RoleState(name: string, network: INetwork, isFromRecipe: bool) =
 
     /// A number for the present weights: another one after any of them was changed in place or replaced.
     member _.Weights = TensorVersion.Of network.Module
+
+    /// What is said of one that answers with such weights.
+    static member Noise(name: string) =
+        $"The role '{name}' answers with the weights that it was drawn with: no phase trains it before, and the recipe loads none. What learns from it learns from noise. Give it \"weights\", or a phase under \"prepare\"."
 
     /// The network to run without graph: a faster form where there is one and the weights stay as they are.
     /// weights: the present value of Weights.
@@ -136,10 +143,12 @@ type internal LossContext
     ) =
     inherit PartContext(inner.Progress, random, inner.Device, inner.IsEvaluation)
 
+    let has role = not (isNull role) && outputs.ContainsKey role && not (isNull outputs[role])
+
     let output role =
-        match outputs.TryGetValue role with
-        | true, found when not (isNull found) -> found
-        | _ ->
+        if has role then
+            outputs[role]
+        else
             Fail.error CoreErrors.RoleMissing $"A loss needs the output of '{role}', which this stage does not compute."
 
     override _.Consult(role, batch, taps) = inner.Consult(role, batch, taps)
@@ -147,12 +156,16 @@ type internal LossContext
 
     interface ILossContext with
         member _.Student = output studentRole
-        member _.Teacher = output teacherRole
 
-        member _.HasTeacher =
-            not (isNull teacherRole)
-            && outputs.ContainsKey teacherRole
-            && not (isNull outputs[teacherRole])
+        member _.Teacher =
+            if has teacherRole then
+                outputs[teacherRole]
+            else
+                Fail.error
+                    CoreErrors.NobodyTeaches
+                    $"A loss asks for the teacher's answer, and the stage '{inner.Progress.Stage}' has none."
+
+        member _.HasTeacher = has teacherRole
 
         member _.Output role = output role
         member _.Batch = batch

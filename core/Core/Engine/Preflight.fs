@@ -9,67 +9,17 @@ open KdPlugins.Torch
 
 /// Tries a recipe without making a run: everything is composed, one batch is traced, the teacher is scored, every stage
 /// takes some steps. Nothing is written.
+/// before: bytes that the process used before the run was composed.
 [<Sealed>]
-type internal Trial(composition: Composition, options: PreflightOptions) =
+type internal Trial(composition: Composition, options: PreflightOptions, before: int64) =
     let run = composition.Run
     let recipe = composition.Recipe
     let clock = options.Clock
     let start = Progress("", 0L, 0L, 1L)
     let mostBatches = 8
-
-    let tensors (m: torch.nn.Module) = Seq.append (m.parameters () |> Seq.cast<Tensor>) (m.buffers ())
-
-    let bytesOf (m: torch.nn.Module) = tensors m |> Seq.sumBy (fun t -> t.NumberOfElements * int64 t.ElementSize)
-
-    let checkTaps (role: string) (network: INetwork) (values: PreflightValue seq) =
-        for value in values do
-            match network.Shape.Taps |> Seq.tryFind (fun t -> t.Name = value.Name) with
-            | Some tap when tap.Shape |> Seq.forall (fun d -> d >= 0L) ->
-                let real = value.Shape |> Seq.skip 1 |> Seq.toArray
-
-                if real <> Seq.toArray tap.Shape then
-                    Fail.error
-                        CoreErrors.ShapesDiffer
-                        $"The network of '{role}' says that its tap is {tap}; a batch gave {TensorText.Shape(ReadOnlySpan real)}."
-            | _ -> ()
-
-    let trace (role: RoleState) : PreflightRole =
-        use _ = torch.NewDisposeScope()
-        use _ = torch.no_grad ()
-        let network = role.Network
-        let source = (run.Feed "train").Source
-        let count = min recipe.Training.BatchSize source.Count
-        let context = Evaluator.context run start :> IPartContext
-        network.Module.eval ()
-
-        let view =
-            source.Read(ReadOnlyMemory(Array.init (int count) int64))
-            |> BatchTensors.toDevice run.Device
-            |> Pipeline.apply run.Shared context
-            |> Pipeline.apply role.Augmentations context
-
-        let taps = network.Shape.Taps |> Seq.map _.Name |> Seq.toArray
-        let output = network.Forward(view.Input, view.Mask, taps)
-
-        let values =
-            [|
-                "input", view.Input
-                for tap in taps do
-                    tap, output.Feature tap
-                "embedding", output.Embedding
-                "logits", output.Logits
-            |]
-            |> Array.filter (fun (_, t) -> not (isNull t))
-            |> Array.map (fun (name, t) -> { Name = name; Shape = t.shape })
-
-        checkTaps role.Name network values
-
-        {
-            Role = role.Name
-            Parameters = network.Module.parameters () |> Seq.sumBy (fun p -> p.numel ())
-            Bytes = bytesOf network.Module
-            Values = values
-        }
+    let warnings = List<string>()
+    // Bytes of pools at the ends of their stages beyond those of the steps that are tried.
+    let mutable growth = 0.0
 
     let evaluate (role: string) (source: string) (samples: int64) =
         use _ = torch.NewDisposeScope()
@@ -77,8 +27,8 @@ type internal Trial(composition: Composition, options: PreflightOptions) =
 
     let since (began: int64) = clock.GetElapsedTime(began).TotalSeconds
 
-    /// Seconds of a batch, and samples of the first step, as the run takes them now.
-    let time (stage: Stage) (name: string) (pace: StagePace) : struct (float * int64) =
+    /// Seconds of a batch, samples of the first step, and steps tried, as the run takes them now.
+    let time (stage: Stage) (name: string) (pace: StagePace) : struct (float * int64 * int) =
         let stamps = List<int64>()
         let samples = ref 0L
         use stop = new CancellationTokenSource()
@@ -126,7 +76,7 @@ type internal Trial(composition: Composition, options: PreflightOptions) =
                 let tried = Seq.init (n - 1) (fun i -> pace.Batches(int64 i + 1L)) |> Seq.sum
                 clock.GetElapsedTime(stamps[0], stamps[n - 1]).TotalSeconds / float tried
 
-        struct (seconds, samples.Value)
+        struct (seconds, samples.Value, stamps.Count)
 
     let evaluationSeconds (stage: Stage) (epochs: int64) =
         match run.Feeds.TryGetValue stage.Validation with
@@ -152,7 +102,17 @@ type internal Trial(composition: Composition, options: PreflightOptions) =
         // A step of very many batches is like one of some.
         run.Accumulate <- min run.Accumulate mostBatches
         let tried = StagePace(run, stage)
-        let struct (perBatch, samples) = time stage name tried
+        let held = composition.Registry.PoolBytes()
+        let struct (perBatch, samples, taken) = time stage name tried
+
+        for pool in composition.Registry.PoolBytes() do
+            let struct (bytes, most) = pool.Value
+            let struct (first, _) = held[pool.Key]
+
+            if taken > 0 && bytes > first then
+                let further = (bytes - first) / float taken * float (steps - int64 taken)
+                growth <- growth + max 0.0 (min further (most - bytes))
+
         run.Accumulate <- phase.Accumulate
         let perStep = perBatch * pace.MeanBatches
         let evaluations = evaluationSeconds stage (steps / pace.StepsPerEpoch)
@@ -184,13 +144,19 @@ type internal Trial(composition: Composition, options: PreflightOptions) =
         |> Seq.filter (fun stage -> stage.Evaluates.Count > 0 || not (isNull stage.Score))
         |> Seq.collect _.Trains
         |> Seq.distinct
-        |> Seq.sumBy (fun role -> bytesOf (run.Role role).Network.Module)
+        |> Seq.sumBy (fun role -> Memory.bytesOf (run.Role role).Network.Module)
 
     /// Tries everything.
     member _.Run() : PreflightReport =
-        let warnings = List<string>()
+        run.Warn <- Action<string> warnings.Add
         NetworkRecord.warn composition warnings.Add
-        let roles = run.Roles.Values |> Seq.sortBy _.Name |> Seq.map trace |> Seq.toArray
+        BatchSizeCheck.warn composition warnings.Add
+
+        let roles =
+            run.Roles.Values
+            |> Seq.sortBy _.Name
+            |> Seq.map (Rehearsal.trace composition)
+            |> Seq.toArray
 
         let reporting =
             if run.Feeds.ContainsKey "test" then
@@ -232,7 +198,22 @@ type internal Trial(composition: Composition, options: PreflightOptions) =
             |> Seq.map checkpointBytes
             |> Seq.fold max 0L
 
-        let checkpoint = largest + bestBytes ()
+        let bests = bestBytes ()
+        let checkpoint = largest + bests
+        let peak = Process.GetCurrentProcess().PeakWorkingSet64
+        // Rows of a bank that no step has touched yet may not be in the working set.
+        let memory = max peak (before + largest) + bests + int64 growth
+
+        let limit =
+            if options.MemoryLimit > 0L then
+                options.MemoryLimit
+            else
+                Memory.limit ()
+
+        if memory <= limit && float memory > 0.8 * float limit then
+            warnings.Add
+                $"The run needs about {Memory.text (float memory)} of memory; this process may use {Memory.text (float limit)}."
+
         let kept = recipe.Checkpoints.Keep + int64 stages.Length + 1L
         let exported = roles |> Seq.sumBy (fun r -> 2L * r.Bytes)
 
@@ -243,10 +224,12 @@ type internal Trial(composition: Composition, options: PreflightOptions) =
             Teacher = teacher
             Stages = stages
             Seconds = stages |> Seq.sumBy (fun s -> if s.Once then s.Seconds else s.Seconds * seeds)
-            PeakMemoryBytes = Process.GetCurrentProcess().PeakWorkingSet64
+            PeakMemoryBytes = peak
+            MemoryBytes = memory
+            MemoryLimitBytes = limit
             CheckpointBytes = checkpoint
             DiskBytes = int64 recipe.Seeds.Count * (kept * checkpoint + exported)
-            Warnings = warnings
+            Warnings = warnings |> Seq.distinct |> Seq.toArray
         }
 
 /// Looking at a recipe or at a network without making a run.
@@ -256,8 +239,9 @@ type Preflight private () =
     /// Composes a recipe (with its first seed) and tries it. Raises KDP02xx to KDP05xx and KDP07xx for what would make the
     /// run fail.
     static member Run(recipe: Recipe, catalog: IPluginCatalog, options: PreflightOptions) : PreflightReport =
+        let before = Environment.WorkingSet
         use composition = Composer(recipe, catalog, options.Clock).Compose()
-        Trial(composition, options).Run()
+        Trial(composition, options, before).Run()
 
     /// Evaluates a weight file in a role of a recipe. source: null for the test set where there is one, else the
     /// validation set. samples: at most so many, chosen as IStepContext.Evaluate does, 0 for all. warn: told of what is

@@ -16,6 +16,9 @@ type PreflightOptions() =
     /// After so many seconds a stage is not tried any further.
     member val StageSeconds = 15.0 with get, set
 
+    /// Bytes that the process may use; 0 for what the machine and its control groups allow.
+    member val MemoryLimit = 0L with get, set
+
     /// The time.
     member val Clock = TimeProvider.System with get, set
 
@@ -110,12 +113,19 @@ type PreflightReport =
         /// Of this process so far: what the steps needed is in it.
         PeakMemoryBytes: int64
 
+        /// That, and what only a whole run fills: banks of losses, pools, copies of best states.
+        MemoryBytes: int64
+
+        /// What the process may use.
+        MemoryLimitBytes: int64
+
         /// The largest checkpoint.
         CheckpointBytes: int64
 
         /// Checkpoints that are kept and exported networks, of all seeds.
         DiskBytes: int64
 
-        /// What is doubtful, such as weights whose record says that they were made for other inputs.
+        /// What is doubtful, such as weights whose record says that they were made for other inputs, or a teacher that nobody
+        /// has trained.
         Warnings: IReadOnlyList<string>
     }

@@ -15,6 +15,10 @@ type SessionOptions() =
     /// At most so many steps per stage, 0 for no limit (for trying a recipe).
     member val MaxStepsPerStage = 0L with get, set
 
+    /// Whether a new run of several stages first takes one step of each in a composition that is thrown away, so that what a
+    /// later stage would refuse is known before the first one is trained.
+    member val Rehearse = false with get, set
+
     /// Steps between two readings of the means.
     member val LogEvery = 10L with get, set
 

@@ -79,6 +79,9 @@ type internal StepContext
     let withoutGraph (role: RoleState) (batch: Batch) (taps: HashSet<string>) =
         let weights = if role.IsTrained then 0L else role.Weights
 
+        if not role.IsTrained && role.Untrained = Nullable weights then
+            run.WarnOnce(RoleState.Noise role.Name)
+
         let compute () =
             use _ = torch.no_grad ()
             use _ = run.PrecisionScope()

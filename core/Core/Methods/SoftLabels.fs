@@ -32,6 +32,9 @@ type SoftLabels
         if asks && teachers.Count = 0 then
             Fail.error CoreErrors.WrongCombination $"Labels of the mode {mode} need at least one teacher, got none."
 
+        if mode = LabelMode.Classes then
+            Untaught.Require($"Labels of the mode {mode} train '{student}'", context)
+
         for role in (if asks then Seq.toArray teachers else [||]) do
             let taught, learnt =
                 context.Network(role).Shape.Classes, context.Network(student).Shape.Classes

@@ -40,8 +40,11 @@ type internal LossDraft =
         [<Required>]
         Id: string
 
-        /// What the loss is multiplied by.
+        /// What the loss is multiplied by; at least 0 unless "maximise" is true.
         Weight: double
+
+        /// Says that a weight below 0, by which the loss is made larger, is meant.
+        Maximise: bool
 
         /// The loss's options.
         Options: JsonTree
@@ -51,6 +54,7 @@ type internal LossDraft =
         {
             LossDraft.Id = null
             Weight = 1.0
+            Maximise = false
             Options = null
         }
 

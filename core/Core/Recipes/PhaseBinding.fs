@@ -7,8 +7,18 @@ open System
 let private supervised = "supervised"
 let private crossEntropy = "cross-entropy"
 
-/// Whether a strategy finds the roles that it needs.
+/// Whether a strategy finds the roles that it needs, each one another's.
 let needs (scope: BindingScope) (roles: string[]) (path: JsonPath) (id: string) (facts: StrategyFacts) =
+    for role, times in Array.countBy (fun role -> role) facts.Needs do
+        if times > 1 then
+            scope.Failures.Add(
+                CoreErrors.RoleTwice,
+                path,
+                $"'{id}' has '{role}' for {times} of its roles: nobody learns from itself",
+                "a role of its own for each",
+                ""
+            )
+
     for role in facts.Needs do
         if roles.Length > 0 && not (Array.contains role roles) then
             let known = String.Join(", ", roles)

@@ -56,6 +56,8 @@ type internal PluginBinding(catalog: IPluginCatalog, failures: FailureSink) =
         |> Seq.indexed
         |> Seq.filter (fun (_, draft) -> not (isNull (box draft)))
         |> Seq.map (fun (i, draft) ->
+            RecipeChecks.weight failures (Item i :: path) draft
+
             {
                 Loss = this.Plugin(PluginKind.Loss, Item i :: path, draft.Id, draft.Options)
                 Weight = draft.Weight

@@ -16,6 +16,28 @@ let private name (failures: FailureSink) (path: JsonPath) (what: string) (text: 
     if not (isName text) then
         failures.Add(RecipeErrors.OutOfBounds, path, $"'{text}' cannot name a {what}", "a name in kebab-case", "")
 
+/// A loss that is made larger is meant to be.
+let weight (failures: FailureSink) (path: JsonPath) (loss: LossDraft) =
+    let place = Key "weight" :: path
+
+    if loss.Weight < 0.0 && not loss.Maximise then
+        failures.Add(
+            RecipeErrors.OutOfBounds,
+            place,
+            $"found {OptionChecks.number loss.Weight}, which makes '{loss.Id}' larger",
+            "a number from 0, or \"maximise\": true beside it",
+            ""
+        )
+
+    if loss.Maximise && not (loss.Weight < 0.0) then
+        failures.Add(
+            RecipeErrors.Contradiction,
+            Key "maximise" :: path,
+            $"\"maximise\" beside the weight {OptionChecks.number loss.Weight}",
+            "a weight below 0, or no \"maximise\"",
+            ""
+        )
+
 /// A role that a section names has to be one that is filled.
 let role (failures: FailureSink) (roles: IReadOnlyCollection<string>) (path: JsonPath) (text: string) =
     // Without any role the models could not be read, which has been said already.

@@ -71,6 +71,11 @@ let losses (json: Utf8JsonWriter) (terms: IReadOnlyList<LossChoice>) =
         json.WriteStartObject()
         json.WriteString("id", term.Loss.Id)
         json.WriteNumber("weight", term.Weight)
+
+        // Only where it says something: the texts of other recipes, and with them their identities, stay.
+        if term.Weight < 0.0 then
+            json.WriteBoolean("maximise", true)
+
         json.WritePropertyName "options"
         json.WriteRawValue term.Loss.Options
         json.WriteEndObject())

@@ -18,7 +18,7 @@ type LossChoice =
         /// The loss and its options.
         Loss: PluginChoice
 
-        /// What it is multiplied by; finite.
+        /// What it is multiplied by; finite, below 0 where the recipe says that it is to be made larger.
         Weight: double
     }
 

@@ -159,6 +159,15 @@ type Pool(name: string, capacity: int64) =
     /// The most rows, 0 for no limit.
     member _.Capacity = capacity
 
+    /// Bytes of one row of every column.
+    member internal _.BytesPerRow =
+        lock gate (fun () ->
+            if allocated = 0L then
+                0.0
+            else
+                columns.Values
+                |> Seq.sumBy (fun t -> float (t.numel () / allocated) * float t.ElementSize))
+
     /// The columns' rows in order: views, or copies that belong to the current dispose scope.
     member internal _.Export() : (string * torch.Tensor) list =
         lock gate (fun () ->

@@ -202,6 +202,20 @@ type StateRegistry(device: torch.Device) =
             pools[name] <- pool
             pool
 
+    /// Bytes that each pool holds now, and can hold at most.
+    member internal _.PoolBytes() : IReadOnlyDictionary<string, struct (float * float)> =
+        let all = Dictionary<string, struct (float * float)>()
+
+        for entry in pools do
+            let pool = entry.Value
+            let rows = float (pool :> IPool).Count
+
+            let most = if pool.Capacity > 0L then float pool.Capacity else infinity
+
+            all[entry.Key] <- struct (rows * pool.BytesPerRow, most * pool.BytesPerRow)
+
+        all
+
     /// Frees the pools.
     member _.Dispose() =
         for pool in pools.Values do

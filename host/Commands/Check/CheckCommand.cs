@@ -37,6 +37,12 @@ internal static class CheckCommand
             var report = Preflight.Run(read, host.Catalog, new());
             var free = FreeBytes(Path.GetFullPath(parsed.GetValue(output) ?? "runs"));
             screen.Tell(() => CheckReport.Json(read, report, free), () => CheckReport.Text(read, report, free));
+            if (report.MemoryLimitBytes < report.MemoryBytes)
+                throw new KdException(
+                    CoreErrors.Memory,
+                    $"The run needs about {CheckReport.Bytes(report.MemoryBytes)} of memory, this process may use "
+                        + $"{CheckReport.Bytes(report.MemoryLimitBytes)}."
+                );
             if (free < report.DiskBytes)
                 throw new KdException(
                     RunErrors.DiskFull,

@@ -32,7 +32,9 @@ internal static class CheckReport
             );
         text.AppendLine().AppendLine(Stages(report)).AppendLine();
         text.AppendLine($"time    about {RunText.Duration(TimeSpan.FromSeconds(report.Seconds))}");
-        text.AppendLine($"memory  {Bytes(report.PeakMemoryBytes)} at the peak of these steps");
+        text.AppendLine(
+            $"memory  about {Bytes(report.MemoryBytes)} ({Bytes(report.PeakMemoryBytes)} at the peak of these steps), {Bytes(report.MemoryLimitBytes)} allowed"
+        );
         text.AppendLine(
             $"disk    about {Bytes(report.DiskBytes)} ({Bytes(report.CheckpointBytes)} per checkpoint), {Bytes(free)} free"
         );
@@ -60,6 +62,8 @@ internal static class CheckReport
             ["stages"] = new JsonArray([.. report.Stages.Select(Json)]),
             ["seconds"] = Math.Round(report.Seconds, 1),
             ["peakMemoryBytes"] = report.PeakMemoryBytes,
+            ["memoryBytes"] = report.MemoryBytes,
+            ["memoryLimitBytes"] = report.MemoryLimitBytes,
             ["checkpointBytes"] = report.CheckpointBytes,
             ["diskBytes"] = report.DiskBytes,
             ["freeBytes"] = free,

@@ -21,6 +21,7 @@ internal sealed record RunJob(Recipe Recipe, string Folder, long MaxStepsPerStag
         var options = new SessionOptions
         {
             MaxStepsPerStage = MaxStepsPerStage,
+            Rehearse = true,
             Observer = display,
             ExitCode = error => error is OperationCanceledException ? stop.ExitCode : ExitCodes.Of(error),
         };

@@ -19,6 +19,10 @@ public sealed class ColorJitterAugmentation : Augmentation<ColorJitterOptions>
         ImageBatch.RequireColours(inputShape, Id);
 
     /// <inheritdoc/>
+    /// <exception cref="KdException"><c>KDP0330</c>: values that are not in [0, 1].</exception>
+    public override ValueRange OutputRange(ValueRange inputRange) => ImageBatch.RequireUnit(inputRange, Id);
+
+    /// <inheritdoc/>
     public override Batch Apply(Batch batch, IPartContext context)
     {
         var (count, _, _, _) = ImageBatch.ColourSizes(batch, Id);

@@ -25,6 +25,10 @@ public abstract class ChanceAugmentation<TOptions> : Augmentation<TOptions>
         ImageBatch.RequireColours(inputShape, Id);
 
     /// <inheritdoc/>
+    /// <exception cref="KdException"><c>KDP0330</c>: values that are not in [0, 1].</exception>
+    public override ValueRange OutputRange(ValueRange inputRange) => ImageBatch.RequireUnit(inputRange, Id);
+
+    /// <inheritdoc/>
     /// <exception cref="KdException"><c>KDP0303</c>: no images of one or three channels.</exception>
     public override Batch Apply(Batch batch, IPartContext context)
     {

@@ -30,6 +30,9 @@ public abstract class GeometryAugmentation<TOptions> : Augmentation<TOptions>
     public override void Bind(DataInfo data) => ImageBatch.RefusePlaces(data, Id);
 
     /// <inheritdoc/>
+    public override ValueRange OutputRange(ValueRange inputRange) => inputRange;
+
+    /// <inheritdoc/>
     /// <exception cref="KdException"><c>KDP0303</c>: the input is not a batch of images.</exception>
     public override Batch Apply(Batch batch, IPartContext context)
     {

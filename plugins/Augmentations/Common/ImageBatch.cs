@@ -42,6 +42,14 @@ internal static class ImageBatch
                     + $"{TensorText.Shape([.. shape])}."
             );
 
+    /// <summary>The range of what is defined on values in [0, 1] and gives such.</summary>
+    /// <exception cref="KdException"><c>KDP0330</c>: the values are known to lie elsewhere.</exception>
+    public static ValueRange RequireUnit(ValueRange inputRange, string asker)
+    {
+        inputRange.RequireUnit($"Augmentation '{asker}'");
+        return ValueRange.Unit;
+    }
+
     /// <summary>Refuses data whose targets have places in the image, for what moves pixels and leaves targets.</summary>
     /// <exception cref="KdException"><c>KDP0306</c>.</exception>
     public static void RefusePlaces(DataInfo data, string asker, params TargetKind[] followed)

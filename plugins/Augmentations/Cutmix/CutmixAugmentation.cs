@@ -29,6 +29,9 @@ public sealed class CutmixAugmentation : Augmentation<CutmixOptions>
     }
 
     /// <inheritdoc/>
+    public override ValueRange OutputRange(ValueRange inputRange) => inputRange;
+
+    /// <inheritdoc/>
     public override Batch Apply(Batch batch, IPartContext context)
     {
         var (count, _, height, width) = ImageBatch.Sizes(batch, Id);

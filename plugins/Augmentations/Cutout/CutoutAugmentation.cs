@@ -18,6 +18,9 @@ public sealed class CutoutAugmentation : Augmentation<CutoutOptions>
     private const string Id = "cutout";
 
     /// <inheritdoc/>
+    public override ValueRange OutputRange(ValueRange inputRange) => inputRange;
+
+    /// <inheritdoc/>
     public override Batch Apply(Batch batch, IPartContext context)
     {
         var (count, _, height, width) = ImageBatch.Sizes(batch, Id);

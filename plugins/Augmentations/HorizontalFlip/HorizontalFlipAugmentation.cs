@@ -12,6 +12,9 @@ public sealed class HorizontalFlipAugmentation : Augmentation<HorizontalFlipOpti
     private const string Id = "horizontal-flip";
 
     /// <inheritdoc/>
+    public override ValueRange OutputRange(ValueRange inputRange) => inputRange;
+
+    /// <inheritdoc/>
     public override Batch Apply(Batch batch, IPartContext context)
     {
         var (count, _, _, width) = ImageBatch.Sizes(batch, Id);

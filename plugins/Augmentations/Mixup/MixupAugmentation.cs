@@ -29,6 +29,9 @@ public sealed class MixupAugmentation : Augmentation<MixupOptions>
     }
 
     /// <inheritdoc/>
+    public override ValueRange OutputRange(ValueRange inputRange) => inputRange;
+
+    /// <inheritdoc/>
     public override Batch Apply(Batch batch, IPartContext context)
     {
         var (count, _, _, _) = ImageBatch.Sizes(batch, Id);

@@ -1,3 +1,4 @@
+using System.Globalization;
 using KdPlugins.Core;
 using KdPlugins.Sdk;
 using KdPlugins.Torch;
@@ -42,6 +43,26 @@ public sealed class NormaliseAugmentation : Augmentation<NormaliseOptions>
     }
 
     /// <inheritdoc/>
+    /// <exception cref="KdException">
+    /// <c>KDP0330</c>: the values are not in [0, 1], as after another normalising, or mean and deviation cannot be those of
+    /// such values.
+    /// </exception>
+    public override ValueRange OutputRange(ValueRange inputRange)
+    {
+        if (!inputRange.IsKnown)
+            return ValueRange.Unknown;
+        inputRange.RequireUnit($"Augmentation '{Id}'");
+        // No value in [0, 1] deviates by more than 1 from any mean of them.
+        if (_mean.Any(m => m is < 0 or > 1) || _std.Any(s => s > 1))
+            throw new KdException(
+                CoreErrors.ValueRange,
+                $"Augmentation '{Id}' has mean {Text(_mean)} and std {Text(_std)}, and its values lie in [0, 1].",
+                $"Divide both by 255 where they are of the scale 0 to 255: mean {Text(_mean, 255)}, std {Text(_std, 255)}."
+            );
+        return new(_mean.Zip(_std, (m, s) => -m / s).Min(), _mean.Zip(_std, (m, s) => (1 - m) / s).Max());
+    }
+
+    /// <inheritdoc/>
     public override Batch Apply(Batch batch, IPartContext context)
     {
         var (_, channels, _, _) = ImageBatch.Sizes(batch, Id);
@@ -57,6 +78,9 @@ public sealed class NormaliseAugmentation : Augmentation<NormaliseOptions>
         var std = tensor(_std, dtype: input.dtype, device: input.device).view(1, -1, 1, 1);
         return batch.WithInput(input.sub(mean).div_(std));
     }
+
+    private static string Text(double[] values, double scale = 1) =>
+        $"[{string.Join(", ", values.Select(v => (v / scale).ToString("0.####", CultureInfo.InvariantCulture)))}]";
 
     private static double[] Choose(IReadOnlyList<double> given, IReadOnlyList<double> known, string name)
     {

@@ -28,6 +28,10 @@ public abstract class PolicyAugmentation<TOptions> : Augmentation<TOptions>
         ImageBatch.RequireColours(inputShape, _id);
 
     /// <inheritdoc/>
+    /// <exception cref="KdException"><c>KDP0330</c>: values that are not in [0, 1].</exception>
+    public override ValueRange OutputRange(ValueRange inputRange) => ImageBatch.RequireUnit(inputRange, _id);
+
+    /// <inheritdoc/>
     public override Batch Apply(Batch batch, IPartContext context)
     {
         var (count, _, height, width) = ImageBatch.ColourSizes(batch, _id);

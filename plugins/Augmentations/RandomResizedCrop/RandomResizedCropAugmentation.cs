@@ -28,6 +28,9 @@ public sealed class RandomResizedCropAugmentation : Augmentation<RandomResizedCr
         inputShape.Count == 3 && Options.Size > 0 ? [inputShape[0], Options.Size, Options.Size] : inputShape;
 
     /// <inheritdoc/>
+    public override ValueRange OutputRange(ValueRange inputRange) => inputRange;
+
+    /// <inheritdoc/>
     public override Batch Apply(Batch batch, IPartContext context)
     {
         var (count, _, height, width) = ImageBatch.Sizes(batch, Id);

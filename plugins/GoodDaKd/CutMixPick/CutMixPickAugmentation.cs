@@ -45,6 +45,9 @@ public sealed class CutMixPickAugmentation : Augmentation<CutMixPickOptions>
     }
 
     /// <inheritdoc/>
+    public override ValueRange OutputRange(ValueRange inputRange) => inputRange;
+
+    /// <inheritdoc/>
     /// <returns>The picked samples, by ascending worth; a batch of one sample, which has no partner, as it is.</returns>
     /// <exception cref="KdException"><c>KDP0303</c>: the input is not a batch of images.</exception>
     public override Batch Apply(Batch batch, IPartContext context)

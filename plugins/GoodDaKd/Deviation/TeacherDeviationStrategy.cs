@@ -28,8 +28,17 @@ public sealed class TeacherDeviationStrategy : DistillationStrategy<TeacherDevia
     public override string Result => Options.Teacher;
 
     /// <inheritdoc/>
+    /// <exception cref="KdException"><c>KDP0306</c>: all steps together are no group.</exception>
     public override IReadOnlyList<Stage> Plan(IPlanContext context)
     {
+        var samples = context.SourceCount("train");
+        var total = context.Training.Epochs * (samples / Math.Min(samples, context.Training.BatchSize));
+        if (total < Options.StepsPerGroup)
+            throw new KdException(
+                CoreErrors.WrongCombination,
+                $"Strategy 't-stddev' takes {total} steps in all, too few for a group of {Options.StepsPerGroup}.",
+                "Raise training.epochs, or lower strategy.options.stepsPerGroup."
+            );
         // One row per step: the sums over its answers of p (per class) and of the entropy, and their number.
         var steps = context.State.Pool("steps", 0);
         var augmented = context.Roles.Contains(Options.Student);
@@ -95,15 +104,10 @@ public sealed class TeacherDeviationStrategy : DistillationStrategy<TeacherDevia
 
     private void Write(List<double[]> groups, double entropy, string folder)
     {
-        if (groups.Count == 0)
-            throw new KdException(
-                CoreErrors.WrongCombination,
-                $"The run was too short for a group of {Options.StepsPerGroup} steps.",
-                "Raise training.epochs, or lower strategy.options.stepsPerGroup."
-            );
         var interval = groups.Count >= GroupDeviation.FewestGroups;
         var (low, high) = interval ? GroupDeviation.Interval(groups, Options.Confidence) : (0, 0);
-        var value = GroupDeviation.Value(groups);
+        // A trial of fewer steps has no group.
+        var value = groups.Count == 0 ? double.NaN : GroupDeviation.Value(groups);
         var report = new Dictionary<string, double?>
         {
             ["tStddev"] = double.IsFinite(value) ? value : null,

@@ -27,11 +27,13 @@ public sealed class LinearEvaluationStrategy : DistillationStrategy<LinearEvalua
 
     /// <inheritdoc/>
     /// <exception cref="KdException">
-    /// <c>KDP0306</c>: the network has no embedding, or the data have no classes to learn.
+    /// <c>KDP0306</c>: the network has no embedding, or the data have no classes to learn; <c>KDP0332</c>: a loss needs a
+    /// teacher.
     /// </exception>
     public override IReadOnlyList<Stage> Plan(IPlanContext context)
     {
         var network = context.Network(Options.Role);
+        Untaught.Require("Strategy 'linear-evaluation' trains a classifier", context);
         if (network.Shape.Embedding < 1 || context.Data.Classes < 1)
             throw new KdException(
                 CoreErrors.WrongCombination,

@@ -18,10 +18,11 @@ public sealed class TwoViewsStrategy : DistillationStrategy<TwoViewsOptions>
     public override string Result => Options.Role;
 
     /// <inheritdoc/>
-    /// <exception cref="KdException"><c>KDP0305</c>: there is no such source.</exception>
+    /// <exception cref="KdException"><c>KDP0305</c>: there is no such source; <c>KDP0332</c>: a loss needs a teacher.</exception>
     public override IReadOnlyList<Stage> Plan(IPlanContext context)
     {
         var role = Options.Role;
+        Untaught.Require($"Strategy 'two-views' trains '{role}'", context);
         _ = context.SourceCount(Options.Source);
         var trainable = context.TrainableOf(role);
 

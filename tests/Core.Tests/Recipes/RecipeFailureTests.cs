@@ -29,6 +29,14 @@ public sealed class RecipeFailureTests
                 "models.student.options.activation",
                 "one of relu, leaky-relu. Did you mean 'relu'?"
             },
+            { "losses[0].weight=-0.1", "KDP0206", "losses[0].weight", "\"maximise\": true beside it" },
+            {
+                "prepare[0].losses[0].weight=-1",
+                "KDP0206",
+                "prepare[0].losses[0].weight",
+                "makes 'cross-entropy' larger"
+            },
+            { "losses[0].maximise=true", "KDP0210", "losses[0].maximise", "a weight below 0" },
             { "losses[0].weight=1e999", "KDP0206", "losses[0].weight", "a finite number" },
             { "losses[1].options.temperature=0", "KDP0206", "losses[1].options.temperature", "above 0 to 100" },
             { "seed=99999999999999999999999999", "KDP0206", "seed", "a whole number from -9223372036854775808" },

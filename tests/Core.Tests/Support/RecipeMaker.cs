@@ -83,7 +83,12 @@ public static class RecipeMaker
                         }
                     );
                 if (Maybe())
-                    loss["weight"] = (random.NextDouble() - 0.5) * Math.Pow(10, random.Next(-30, 30));
+                {
+                    var weight = (random.NextDouble() - 0.5) * Math.Pow(10, random.Next(-30, 30));
+                    loss["weight"] = weight;
+                    if (weight < 0)
+                        loss["maximise"] = true;
+                }
                 losses.Add(loss);
             }
             return losses;

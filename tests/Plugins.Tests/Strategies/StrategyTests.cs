@@ -40,7 +40,7 @@ public class StrategyTests
         var strategy = Make.Plugin<SupervisedStrategy>(new SupervisedOptions());
         var plan = new FakePlan("student") { TeacherLosses = ["kd", "hint"] };
         var failure = Assert.Throws<KdException>(() => strategy.Plan(plan));
-        Assert.Equal(CoreErrors.WrongCombination, failure.Code);
+        Assert.Equal(CoreErrors.NobodyTeaches, failure.Code);
         Assert.Contains("kd, hint", failure.Message);
     }
 
