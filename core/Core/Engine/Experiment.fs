@@ -74,26 +74,37 @@ type Experiment private () =
         (root: string)
         cancellation
         =
-        use composition = Composer(recipe, catalog, options.Clock).Compose()
+        let warn =
+            Action<string>(fun message ->
+                if not (isNull options.Observer) then
+                    options.Observer.Warned message)
+
+        // Before there is a log, the observer alone is told.
+        let told = ref warn
+
+        use watcher =
+            new StepWatcher(
+                options.Clock,
+                options.Patience,
+                options.MostGrowth,
+                Action<string>(fun m -> told.Value.Invoke m)
+            )
+
+        use composition = Composer(recipe, catalog, options.Clock, watcher).Compose()
         let finite = FiniteState composition
 
         use saved =
             Checkpoint.LoadNewest(folder, composition.Identity, resume, finite.Complaint)
 
         FinishedRun.requireUnfinished composition folder saved
-
-        let warn =
-            Action<string>(fun message ->
-                if not (isNull options.Observer) then
-                    options.Observer.Warned message)
-
         tellSkipped saved warn
         use journal = new Journal(folder, saved, warn)
+        told.Value <- Action<string> journal.Warn
         keepRecipe recipe folder saved
         ProcessorCheck.warn composition journal.Warn
         NetworkRecord.warn composition journal.Warn
         Provenance.write composition folder.Path
-        use session = new Session(composition, folder, journal, finite, options)
+        use session = new Session(composition, folder, journal, finite, watcher, options)
         session.Restore saved
 
         try

@@ -75,6 +75,8 @@ type internal Trial(composition: Composition, options: PreflightOptions) =
         use _ = torch.NewDisposeScope()
         Evaluator.evaluate run start role source samples
 
+    let warnings = List<string>()
+
     let since (began: int64) = clock.GetElapsedTime(began).TotalSeconds
 
     /// Seconds of a batch, and samples of the first step, as the run takes them now.
@@ -97,7 +99,9 @@ type internal Trial(composition: Composition, options: PreflightOptions) =
                     if since began > options.StageSeconds then
                         stop.Cancel()
 
-                member _.OnFailure(_, _, _) = ()
+                member _.OnFailure(_, _, error) = error
+                member _.Watcher = null
+                member _.Warn message = warnings.Add message
 
                 member _.Evaluate(progress, role, source, samples) =
                     let few =
@@ -188,7 +192,6 @@ type internal Trial(composition: Composition, options: PreflightOptions) =
 
     /// Tries everything.
     member _.Run() : PreflightReport =
-        let warnings = List<string>()
         NetworkRecord.warn composition warnings.Add
         let roles = run.Roles.Values |> Seq.sortBy _.Name |> Seq.map trace |> Seq.toArray
 
@@ -256,7 +259,7 @@ type Preflight private () =
     /// Composes a recipe (with its first seed) and tries it. Raises KDP02xx to KDP05xx and KDP07xx for what would make the
     /// run fail.
     static member Run(recipe: Recipe, catalog: IPluginCatalog, options: PreflightOptions) : PreflightReport =
-        use composition = Composer(recipe, catalog, options.Clock).Compose()
+        use composition = Composer(recipe, catalog, options.Clock, null).Compose()
         Trial(composition, options).Run()
 
     /// Evaluates a weight file in a role of a recipe. source: null for the test set where there is one, else the
@@ -288,7 +291,7 @@ type Preflight private () =
                 Models = recipe.Models |> Seq.map withWeights |> Seq.toArray
             }
 
-        use composition = Composer(recipe, catalog, TimeProvider.System).Compose()
+        use composition = Composer(recipe, catalog, TimeProvider.System, null).Compose()
 
         if not (isNull warn) then
             NetworkRecord.warn composition warn.Invoke
