@@ -66,15 +66,15 @@ public static class ExitCodes
     private static string Room(ErrorCode code) => code.Id.Substring(3, 2);
 
     private static int Of(ErrorCode code) =>
-        TrainingErrors.Diverged.Contains(code)
-            ? Diverged
-            : Room(code) switch
-            {
-                "01" => PluginRefused,
-                "02" or "03" or "07" => BadRecipe,
-                "04" or "05" => Damaged,
-                // 060x is the folder, all else is what lies in it.
-                "06" => code.Id[5] == '0' ? Folder : Damaged,
-                _ => Failed,
-            };
+        TrainingErrors.Diverged.Contains(code) ? Diverged
+        : PluginErrors.Unforeseen.Contains(code) ? Failed
+        : Room(code) switch
+        {
+            "01" => PluginRefused,
+            "02" or "03" or "07" => BadRecipe,
+            "04" or "05" => Damaged,
+            // 060x is the folder, all else is what lies in it.
+            "06" => code.Id[5] == '0' ? Folder : Damaged,
+            _ => Failed,
+        };
 }

@@ -15,7 +15,7 @@ type InputKind =
 /// classes: the number of classes, 0 where there are none. classNames: as many names, or none.
 /// mean, std: per channel, of values in [0, 1]; empty where unknown. vocabulary: token texts by id; empty for images.
 /// An object initialiser adds Resize.
-[<Sealed>]
+[<Sealed; AllowNullLiteral>]
 type DataInfo
     (
         kind: InputKind,
@@ -63,7 +63,9 @@ type IDataSource =
     abstract Count: int64
 
     /// The samples of these numbers, on the CPU, in this order. Images come as uint8 [B, C, H, W] or as float in [0, 1];
-    /// the engine converts. Called from several threads at once. Raises KDP04xx for a sample that cannot be read.
+    /// the engine converts. Called from several threads at once. Raises KDP04xx for a sample that cannot be read. What it gives
+    /// is looked at: one sample for each number, Batch.Indices as asked, shape, target and classes as DataInfo says
+    /// (KDP0405, KDP0760 to KDP0766).
     abstract Read: indices: ReadOnlyMemory<int64> -> Batch
 
 /// A source that knows its samples' classes without reading them, so that a part of it can be chosen by class.

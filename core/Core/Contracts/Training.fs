@@ -130,7 +130,8 @@ type Evaluation
         | _ -> -values["loss"]
 
 /// One step of a stage, as its step function sees it. Everything it may use is here: it opens no file, reads no clock,
-/// draws from no global generator.
+/// draws from no global generator. It serves its own step alone, on the thread that calls it: anything else is refused with
+/// KDP0744. A step that returns before it is done is refused with KDP0743.
 type IStepContext =
     inherit IPartContext
 
@@ -172,10 +173,12 @@ type IStepContext =
     /// backward, clips, steps the optimisers at their schedules' rate. The objective's value comes back, detached.
     /// Where the recipe accumulates gradients, the objective is computed once for each batch of the update: it draws its
     /// batches itself, what it makes dies after it, and the gradients are the mean over all samples. An objective that draws
-    /// none is computed once. Raises KDP0701 to KDP0703 for an objective that is not finite, no scalar or without graph.
+    /// none is computed once. Raises KDP0701 to KDP0703 for an objective that is not finite, no scalar, without graph or with
+    /// one to nothing of the trainables, KDP0741 for null, KDP0742 for a trainable that the stage does not list.
     abstract Update: trainables: IReadOnlyList<Trainable> * objective: Func<Tensor> -> Tensor
 
-    /// Steps the optimiser with the gradients that are there (for methods that make gradients themselves).
+    /// Steps the optimiser with the gradients that are there (for methods that make gradients themselves). Gradients live no
+    /// longer than a step: what one makes and nobody applies is refused with KDP0745.
     abstract Apply: trainable: Trainable -> unit
 
     /// Forgets what the optimiser has gathered (moments, the count of steps), for parameters that begin anew: the next
@@ -222,7 +225,7 @@ type Stage(name: string, length: StageLength, step: Action<IStepContext>) =
     /// The steps of an epoch where the stage counts its own, as one without data does; 0 for the source's length.
     member val StepsPerEpoch = 0L with get, set
 
-    /// Everything that this stage trains.
+    /// Everything that this stage trains: its steps update nothing else. Refused with KDP0746 where they update none of it.
     member val Trainables: IReadOnlyList<Trainable> = Array.Empty<Trainable>() with get, set
 
     /// The roles that are in training mode and whose forward passes record a graph.

@@ -7,9 +7,9 @@ open KdPlugins.Torch
 open KdPlugins.Torch.Weights
 
 /// Composes runs.
-/// progress of what takes long is left to the caller; raises the KDP02xx, 03xx, 04xx and 05xx of whatever does not fit.
+/// watcher: looks at how long plans take; null for nobody. Raises the KDP02xx, 03xx, 04xx and 05xx of whatever does not fit.
 [<Sealed>]
-type internal Composer(recipe: Recipe, catalog: IPluginCatalog, clock: TimeProvider) =
+type internal Composer(recipe: Recipe, catalog: IPluginCatalog, clock: TimeProvider, watcher: StepWatcher) =
     let seed = recipe.Seeds[0]
     let owned = List<IDisposable>()
     let plugins = SortedDictionary<string, string>(StringComparer.Ordinal)
@@ -22,6 +22,7 @@ type internal Composer(recipe: Recipe, catalog: IPluginCatalog, clock: TimeProvi
         let name = $"{kind.ToString().ToLowerInvariant()}/{choice.Id}"
         plugins[name] <- instance.Descriptor.Sha256
         used[name] <- UsedPlugin instance.Descriptor
+        PluginNames.give instance.Plugin (PluginNames.ofKind kind choice.Id)
         instance.Plugin :> obj :?> 'T
 
     let device =
@@ -60,14 +61,40 @@ type internal Composer(recipe: Recipe, catalog: IPluginCatalog, clock: TimeProvi
     let run = LiveRun(device, plan recipe.Training, key, clock)
     let registry = new StateRegistry(device)
 
-    let dataset =
-        (create PluginKind.Dataset recipe.Dataset: IDatasetPlugin).Open recipe.Folder
+    let openDataset (choice: PluginChoice) : IDataset =
+        let plugin: IDatasetPlugin = create PluginKind.Dataset choice
+        let place = "while it was opened"
 
+        let data =
+            PluginCall.composing plugin place "Open" (fun () -> plugin.Open recipe.Folder)
+
+        PluginNames.give data (PluginNames.find plugin)
+
+        try
+            PluginCall.at plugin (fun () -> place) (fun () -> DataSetCheck.require plugin data)
+        with _ ->
+            data.Dispose()
+            reraise ()
+
+        data
+
+    // Every batch that comes out of a data set is looked at.
+    let openSplit (data: IDataset) (split: string) : IDataSource =
+        let source =
+            PluginCall.composing data $"while its split '{split}' was opened" "Open" (fun () -> data.Open split)
+
+        let looked = CheckedSource(data, $"split '{split}'", data.Info, source)
+        PluginNames.give looked $"split '{split}' of {PluginNames.find data}"
+        looked
+
+    let dataset = openDataset recipe.Dataset
     let info = dataset.Info
 
     let addFeed (name: string) (data: DataInfo) (source: IDataSource) =
         if source.Count < 1L then
-            Fail.error CoreErrors.NoSamples $"The source '{name}' has {source.Count} samples; at least 1 is needed."
+            Fail.error
+                CoreErrors.NoSamples
+                $"The source '{name}' has {source.Count} samples ({PluginNames.find source}); at least 1 is needed."
 
         run.Infos[name] <- data
 
@@ -77,7 +104,7 @@ type internal Composer(recipe: Recipe, catalog: IPluginCatalog, clock: TimeProvi
 
     let augmentation (choice: PluginChoice) =
         let made: IAugmentation = create PluginKind.Augmentation choice
-        made.Bind info
+        PluginCall.at made (fun () -> "while it was bound") (fun () -> made.Bind info)
         consulting.Add(struct (choice.Id, made))
         made
 
@@ -117,12 +144,12 @@ type internal Composer(recipe: Recipe, catalog: IPluginCatalog, clock: TimeProvi
 
     let openSources () =
         owned.Add dataset
-        let training = dataset.Open "train"
+        let training = openSplit dataset "train"
 
         let struct (train, validation) =
             match recipe.Validation with
             | v when v.IsOfSource -> struct (training, null)
-            | v when not (isNull v.Split) -> struct (training, dataset.Open v.Split)
+            | v when not (isNull v.Split) -> struct (training, openSplit dataset v.Split)
             | v -> Split.carve dataset.Fingerprint v training
 
         addFeed "train" info train
@@ -131,21 +158,19 @@ type internal Composer(recipe: Recipe, catalog: IPluginCatalog, clock: TimeProvi
             addFeed "validation" info validation
 
         if Seq.contains "test" dataset.Splits then
-            addFeed "test" info (dataset.Open "test")
+            addFeed "test" info (openSplit dataset "test")
 
         let data = SortedDictionary<string, string>(StringComparer.Ordinal)
         data["dataset"] <- dataset.Fingerprint
 
         for section in recipe.Sources do
-            let opened =
-                (create PluginKind.Dataset section.Dataset: IDatasetPlugin).Open recipe.Folder
-
+            let opened = openDataset section.Dataset
             owned.Add opened
 
             if section.Name = SourceSection.Validation || section.Name = SourceSection.Test then
                 checkStandIn section.Name opened.Info
 
-            addFeed section.Name opened.Info (opened.Open section.Split)
+            addFeed section.Name opened.Info (openSplit opened section.Split)
             data[section.Name] <- opened.Fingerprint
 
         data
@@ -158,7 +183,12 @@ type internal Composer(recipe: Recipe, catalog: IPluginCatalog, clock: TimeProvi
         let shape =
             run.Shared |> Seq.fold (fun shape a -> a.OutputShape shape) info.InputShape
 
-        let network = plugin.Create(ModelRequest(shape, classes, info))
+        let place = $"while the network of '{section.Role}' was made"
+
+        let network =
+            PluginCall.composing plugin place "Create" (fun () -> plugin.Create(ModelRequest(shape, classes, info)))
+
+        PluginNames.give network $"{PluginNames.find plugin} of '{section.Role}'"
         network.Module.``to`` device |> ignore
         network.Module.ToChannelsLast() |> ignore
         NormGuard.attach $"the network of '{section.Role}'" network.Module
@@ -251,7 +281,7 @@ type internal Composer(recipe: Recipe, catalog: IPluginCatalog, clock: TimeProvi
         for role in run.Roles.Values do
             shapes[role.Name] <- role.Network.Shape
 
-        let samples = (dataset.Open "train").Count
+        let samples = (openSplit dataset "train").Count
         let bindingFor n = LossBinding(shapes, info, n, device)
         let binding = bindingFor samples
 
@@ -270,7 +300,8 @@ type internal Composer(recipe: Recipe, catalog: IPluginCatalog, clock: TimeProvi
 
         for weighted in bound do
             use _ = RandomScope.Use(key.Derive("loss").Derive(phase).Derive(weighted.Id).Value)
-            weighted.Loss.Bind binding
+            let place = "while it was bound"
+            PluginCall.at weighted.Loss (fun () -> place) (fun () -> weighted.Loss.Bind binding)
 
             if not (isNull weighted.Loss.Module) then
                 weighted.Loss.Module.``to`` device |> ignore
@@ -280,7 +311,9 @@ type internal Composer(recipe: Recipe, catalog: IPluginCatalog, clock: TimeProvi
             let taps = Dictionary<string, IReadOnlyCollection<string>>()
 
             for role in run.Roles.Values do
-                taps[role.Name] <- weighted.Loss.Taps(role.Name, role.Network.Shape)
+                taps[role.Name] <-
+                    PluginCall.composing weighted.Loss place "Taps" (fun () ->
+                        weighted.Loss.Taps(role.Name, role.Network.Shape))
 
             weighted.Taps <- taps
 
@@ -293,7 +326,9 @@ type internal Composer(recipe: Recipe, catalog: IPluginCatalog, clock: TimeProvi
             let generator: IGenerator = create PluginKind.Generator section.Generator
 
             use _ = RandomScope.Use(key.Derive("generator").Derive(section.Name).Value)
-            generator.Bind(GeneratorBinding(info, device))
+
+            PluginCall.at generator (fun () -> "while it was bound") (fun () ->
+                generator.Bind(GeneratorBinding(info, device)))
 
             if not (isNull generator.Module) then
                 generator.Module.``to`` device |> ignore
@@ -317,6 +352,47 @@ type internal Composer(recipe: Recipe, catalog: IPluginCatalog, clock: TimeProvi
 
                 Fail.error CoreErrors.RoleMissing $"{where} needs the role '{role}'; the recipe has: {known}."
 
+    let requireStages (strategy: IDistillationStrategy) (stages: IReadOnlyList<Stage>) =
+        for stage in stages do
+            let nothing (what: string) =
+                Fail.error PluginErrors.Nothing $"The plan of {PluginNames.find strategy} has {what}."
+
+            if isNull (box stage) then
+                nothing "a stage that is null"
+
+            if isNull stage.Step then
+                nothing $"no step in its stage '{stage.Name}'"
+
+            if
+                isNull stage.Trainables
+                || isNull stage.Trains
+                || isNull stage.Evaluates
+                || Seq.exists isNull stage.Trainables
+            then
+                nothing $"null among what its stage '{stage.Name}' trains or evaluates"
+
+    let planned (phase: string) (strategy: IDistillationStrategy) (context: IPlanContext) =
+        let who = PluginNames.find strategy
+
+        let place =
+            if phase = "" then
+                "while it planned"
+            else
+                $"while it planned the phase '{phase}'"
+
+        if not (isNull watcher) then
+            watcher.Begin(Func<string>(fun () -> $"The plan of {who}"), null)
+
+        try
+            let stages =
+                PluginCall.composing strategy place "Plan" (fun () -> strategy.Plan context)
+
+            requireStages strategy stages
+            stages
+        finally
+            if not (isNull watcher) then
+                watcher.End()
+
     let makePhase
         name
         origin
@@ -336,6 +412,10 @@ type internal Composer(recipe: Recipe, catalog: IPluginCatalog, clock: TimeProvi
 
         let bound = lazy (bindLosses name choices losses)
         let plan = plan training
+
+        if name <> "" then
+            PluginNames.rename strategy $"strategy '{strategyChoice.Id}' of phase '{name}'"
+
         let phase = Phase(name, strategy, plan, int training.Accumulate, bound)
 
         let teaching =
@@ -349,12 +429,12 @@ type internal Composer(recipe: Recipe, catalog: IPluginCatalog, clock: TimeProvi
 
 
         let context =
-            PlanContext(name, run, plan, info, origin, factory, generators, bind, teaching, registry, exports)
+            PlanContext(name, strategy, run, plan, info, origin, factory, generators, bind, teaching, registry, exports)
 
         // What a plan draws from the default generators (initial weights, mostly) is the same in every process.
         phase.Stages <-
             (use _ = RandomScope.Use(key.Derive("plan-torch").Derive(name).Value)
-             strategy.Plan context)
+             planned name strategy context)
 
         bound.Value |> ignore
 
@@ -373,6 +453,11 @@ type internal Composer(recipe: Recipe, catalog: IPluginCatalog, clock: TimeProvi
 
     let composed (phases: IReadOnlyList<Phase>) exports networks data =
         checkConsults ()
+
+        for stage in phases |> Seq.collect _.Stages do
+            for trainable in stage.Trainables do
+                for struct (_, p) in trainable.Parameters do
+                    run.Trained.Add p.Handle |> ignore
 
         let identity =
             RunIdentity(

@@ -103,6 +103,7 @@ type internal Composition
         run.Accumulate <- phase.Accumulate
         run.Losses <- phase.Losses
         run.Optimisers <- phase.Optimisers
+        run.Strategy <- phase.Strategy
 
         for feed in run.Feeds.Values do
             feed.BatchSize <- phase.Training.BatchSize

@@ -214,6 +214,9 @@ module internal Evaluator =
         let size = run.EvaluationBatchOf(source, [||])
         eachBatch run data count size (fun batch -> batch |> Pipeline.apply run.Shared context |> action.Invoke)
 
+    let private place (progress: Progress) (role: string) (source: string) () =
+        $"while '{role}' was evaluated on '{source}' at {progress}"
+
     let private measure
         (run: LiveRun)
         (progress: Progress)
@@ -242,7 +245,12 @@ module internal Evaluator =
                 if obj.ReferenceEquals(meter, null) then
                     meter <- meterFor view.Target.Kind state.Network.Shape.Classes
 
-                meter.Add(state.Network.Forward(view.Input, view.Mask, Array.empty), view))
+                let output =
+                    PluginCall.at state.Network (place progress role source) (fun () ->
+                        state.Network.Forward(view.Input, view.Mask, Array.empty)
+                        |> PluginCall.something state.Network (place progress role source) "Forward")
+
+                meter.Add(output, view))
         finally
             modules.train wasTraining
 

@@ -70,11 +70,13 @@ type Experiment private () =
         (recipe: Recipe)
         catalog
         (options: SessionOptions)
+        watcher
         rehearse
         (tell: string -> unit)
         cancellation
         =
-        let compose () = Composer(recipe, catalog, options.Clock).Compose()
+        let compose () = Composer(recipe, catalog, options.Clock, watcher).Compose()
+
         let first = compose ()
 
         if rehearse && Rehearsal.isNeeded first then
@@ -95,27 +97,41 @@ type Experiment private () =
         rehearse
         cancellation
         =
+        let warn =
+            Action<string>(fun message ->
+                if not (isNull options.Observer) then
+                    options.Observer.Warned message)
+
+        // Before there is a log, the observer alone is told.
+        let told = ref warn
+
+        use watcher =
+            new StepWatcher(
+                options.Clock,
+                options.Patience,
+                options.MostGrowth,
+                Action<string>(fun m -> told.Value.Invoke m)
+            )
+
         let doubts = List<string>()
-        use composition = composed recipe catalog options rehearse doubts.Add cancellation
+
+        use composition =
+            composed recipe catalog options watcher rehearse doubts.Add cancellation
+
         let finite = FiniteState composition
 
         use saved =
             Checkpoint.LoadNewest(folder, composition.Identity, resume, finite.Complaint)
 
         FinishedRun.requireUnfinished composition folder saved
-
-        let warn =
-            Action<string>(fun message ->
-                if not (isNull options.Observer) then
-                    options.Observer.Warned message)
-
         tellSkipped saved warn
         use journal = new Journal(folder, saved, warn)
+        told.Value <- Action<string> journal.Warn
         keepRecipe recipe folder saved
-        let told = HashSet<string>()
+        let doubted = HashSet<string>()
 
         let doubt (message: string) =
-            if told.Add message then
+            if doubted.Add message then
                 journal.Warn message
 
         ProcessorCheck.warn composition journal.Warn
@@ -124,7 +140,7 @@ type Experiment private () =
         Seq.iter doubt doubts
         composition.Run.Warn <- Action<string> doubt
         Provenance.write composition folder.Path
-        use session = new Session(composition, folder, journal, finite, options)
+        use session = new Session(composition, folder, journal, finite, watcher, options)
         session.Restore saved
 
         try

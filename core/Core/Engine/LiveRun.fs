@@ -24,7 +24,7 @@ type IRunObserver =
     /// A checkpoint was written.
     abstract CheckpointWritten: progress: Progress * path: string -> unit
 
-    /// Something the person ought to know.
+    /// Something the person ought to know. Called from any thread, also while a step is at work.
     abstract Warned: message: string -> unit
 
 /// Everything that a run consists of while it is in memory.
@@ -69,6 +69,12 @@ type internal LiveRun(device: torch.Device, training: TrainingPlan, key: RandomK
 
     /// The optimisers of the present phase.
     member val Optimisers = new Optimisers(training) with get, set
+
+    /// The present phase's strategy; null where there is none.
+    member val Strategy: IDistillationStrategy = null with get, set
+
+    /// The handles of all parameters that some stage of the run trains.
+    member val Trained = HashSet<nativeint>() with get
 
     /// The batches of an update: an objective is computed once for each.
     member val Accumulate = 1 with get, set

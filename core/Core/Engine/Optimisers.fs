@@ -11,6 +11,7 @@ open KdPlugins.Torch.Optim
 type internal Optimisers(training: TrainingPlan) =
     let made = Dictionary<string, struct (Trainable * NamedOptimizer)>()
     let watches = Dictionary<string, GradientWatch>()
+    let unreached = Dictionary<string, HashSet<string>>()
 
     let settings (trainable: Trainable) =
         if isNull trainable.Optimiser then
@@ -48,9 +49,31 @@ type internal Optimisers(training: TrainingPlan) =
                 TrainingErrors.GradientNotFinite
                 $"The gradient of '{trainable.Name}' is not finite at {progress}: {NonFiniteTensor.Describe bad}. The step was not taken."
 
+    // A trainable whose parameters have all had a gradient costs a look-up.
+    let reach (trainable: Trainable) (all: KeyValuePair<string, Tensor>[]) =
+        match unreached.TryGetValue trainable.Name with
+        | true, left ->
+            if left.Count > 0 then
+                for gradient in all do
+                    left.Remove gradient.Key |> ignore
+        | _ ->
+            let left = HashSet<string>()
+
+            if all.Length < trainable.Parameters.Count then
+                for struct (name, _) in trainable.Parameters do
+                    left.Add name |> ignore
+
+                for gradient in all do
+                    left.Remove gradient.Key |> ignore
+
+            unreached[trainable.Name] <- left
+
     // On a GPU asking would wait for the device in every step; there CheckGradients tells, some steps later.
     let watch (trainable: Trainable) (progress: Progress) =
-        match gradients trainable with
+        let all = gradients trainable
+        reach trainable all
+
+        match all with
         | [||] -> ()
         | all ->
             let device = all[0].Value.device
@@ -118,6 +141,13 @@ type internal Optimisers(training: TrainingPlan) =
                 Fail.error
                     TrainingErrors.GradientNotFinite
                     $"A gradient of '{seen.Key}' was not finite in one of the steps up to {progress}."
+
+    /// The parameters of stepped trainables that have not had a gradient since ForgetReached, by trainable.
+    member _.Unreached: IReadOnlyList<KeyValuePair<string, HashSet<string>>> =
+        unreached |> Seq.filter (fun entry -> entry.Value.Count > 0) |> Seq.toArray :> _
+
+    /// Begins to look for parameters without gradients anew.
+    member _.ForgetReached() = unreached.Clear()
 
     /// Forgets an optimiser: the next use makes a new one.
     member _.Restart(trainable: Trainable) =

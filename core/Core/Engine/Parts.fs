@@ -17,8 +17,12 @@ type internal RoleState(name: string, network: INetwork, isFromRecipe: bool) =
         use scope = torch.NewDisposeScope()
         use _ = RandomScope.Use 0UL
 
-        let made =
-            DrawCheck.During($"Freezing the role '{name}'", (fun () -> freezable.Freeze dtype))
+        let freezing () =
+            PluginCall.composing network $"while the role '{name}' was frozen" "Freeze" (fun () ->
+                freezable.Freeze dtype)
+
+        let made = DrawCheck.During($"Freezing the role '{name}'", freezing)
+        PluginNames.give made (PluginNames.find network)
 
         scope.Detach(scope.DisposablesView) |> ignore
         made
@@ -183,7 +187,13 @@ module internal Pipeline =
 
             if not context.IsEvaluation || augmentation.InEvaluation then
                 let random = context.Random.Derive("augmentation").Derive(int64 i)
-                current <- augmentation.Apply(current, DerivedContext(context, random))
+                let place = PluginCall.during context.Progress
+                let given = current
+
+                current <-
+                    PluginCall.at augmentation place (fun () ->
+                        augmentation.Apply(given, DerivedContext(context, random))
+                        |> PluginCall.something augmentation place "Apply")
 
         if
             isNull current.Input

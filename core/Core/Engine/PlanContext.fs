@@ -41,6 +41,7 @@ type internal INetworkFactory =
 type internal PlanContext
     (
         phase: string,
+        strategy: IDistillationStrategy,
         run: LiveRun,
         training: TrainingPlan,
         data: DataInfo,
@@ -83,6 +84,7 @@ type internal PlanContext
                     CoreErrors.WrongCombination
                     $"The strategy of phase '{phase}' adds the role '{role}', which there is already."
 
+            PluginNames.give network $"the network of '{role}'"
             network.Module.``to`` run.Device |> ignore
             network.Module.ToChannelsLast() |> ignore
             NormGuard.attach $"the network of '{role}'" network.Module
@@ -116,7 +118,16 @@ type internal PlanContext
                     $"The strategy of phase '{phase}' adds the source '{name}', which there is already."
 
             let key = run.Key.Derive("order").Derive(name)
-            run.Feeds[name] <- Feed(name, source, training.BatchSize, key, run.Clock, true)
+
+            run.Feeds[name] <-
+                Feed(
+                    name,
+                    CheckedSource(strategy, $"source '{name}'", null, source),
+                    training.BatchSize,
+                    key,
+                    run.Clock,
+                    true
+                )
 
         member _.State = PhaseState(phase, run, registry)
         member _.Random = run.Key.Derive("plan").Derive(phase)

@@ -47,7 +47,9 @@ type internal Trial(composition: Composition, options: PreflightOptions, before:
                     if since began > options.StageSeconds then
                         stop.Cancel()
 
-                member _.OnFailure(_, _, _) = ()
+                member _.OnFailure(_, _, error) = error
+                member _.Watcher = null
+                member _.Warn message = warnings.Add message
 
                 member _.Evaluate(progress, role, source, samples) =
                     let few =
@@ -240,7 +242,7 @@ type Preflight private () =
     /// run fail.
     static member Run(recipe: Recipe, catalog: IPluginCatalog, options: PreflightOptions) : PreflightReport =
         let before = Environment.WorkingSet
-        use composition = Composer(recipe, catalog, options.Clock).Compose()
+        use composition = Composer(recipe, catalog, options.Clock, null).Compose()
         Trial(composition, options, before).Run()
 
     /// Evaluates a weight file in a role of a recipe. source: null for the test set where there is one, else the
@@ -272,7 +274,7 @@ type Preflight private () =
                 Models = recipe.Models |> Seq.map withWeights |> Seq.toArray
             }
 
-        use composition = Composer(recipe, catalog, TimeProvider.System).Compose()
+        use composition = Composer(recipe, catalog, TimeProvider.System, null).Compose()
 
         if not (isNull warn) then
             NetworkRecord.warn composition warn.Invoke

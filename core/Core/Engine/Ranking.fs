@@ -226,7 +226,12 @@ type AugmentationRanking private () =
         { new ILoopHooks with
             member _.Cancellation = options.Cancellation
             member _.AfterStep(_, _, _) = ()
-            member _.OnFailure(_, _, _) = ()
+            member _.OnFailure(_, _, error) = error
+            member _.Watcher = null
+
+            member _.Warn message =
+                if not (isNull options.Warned) then
+                    options.Warned.Invoke message
 
             member _.Evaluate(_, _, source, _) =
                 Fail.error CoreErrors.WrongCombination $"A ranking evaluates nothing, '{source}' neither."
@@ -286,7 +291,7 @@ type AugmentationRanking private () =
             |> HashSet
 
         roles.Add options.Teacher |> ignore
-        let composer = Composer(reduced recipe roles, catalog, options.Clock)
+        let composer = Composer(reduced recipe roles, catalog, options.Clock, null)
         use composition = composer.ComposeNetworks()
 
         if not (isNull options.Warned) then

@@ -68,7 +68,13 @@ module internal Rehearsal =
         use _ = torch.NewDisposeScope()
         Evaluator.evaluate run progress role source fewSamples
 
-    let private step (composition: Composition) (phase: Phase) (stage: Stage) (cancellation: CancellationToken) =
+    let private step
+        (composition: Composition)
+        (phase: Phase)
+        (stage: Stage)
+        (tell: string -> unit)
+        (cancellation: CancellationToken)
+        =
         composition.Enter phase
         let run = composition.Run
         // Two are enough to show whether gradients can be accumulated.
@@ -79,7 +85,9 @@ module internal Rehearsal =
             { new ILoopHooks with
                 member _.Cancellation = cancellation
                 member _.AfterStep(_, _, _) = ()
-                member _.OnFailure(_, _, _) = ()
+                member _.OnFailure(_, _, error) = error
+                member _.Watcher = null
+                member _.Warn message = tell message
                 member _.Evaluate(progress, role, source, _) = evaluate run progress role source
             }
 
@@ -128,7 +136,7 @@ module internal Rehearsal =
         for i, (phase, stage) in List.indexed stages do
             if not failed && not cancellation.IsCancellationRequested then
                 try
-                    step composition phase stage cancellation
+                    step composition phase stage tell cancellation
                 with error when not (holds error) ->
                     failed <- true
 

@@ -12,6 +12,7 @@ module internal SampleChoice =
     let rec private classesOf (source: IDataSource) : (int64 -> int64) option =
         match source with
         | :? ILabelledSource as labelled -> Some labelled.ClassOf
+        | :? CheckedSource as looked -> classesOf looked.Source
         | :? SubsetSource as subset ->
             classesOf subset.Source
             |> Option.map (fun classOf i -> classOf subset.Picked[int i])

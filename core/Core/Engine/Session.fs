@@ -22,6 +22,14 @@ type SessionOptions() =
     /// Steps between two readings of the means.
     member val LogEvery = 10L with get, set
 
+    /// How long a step or a plan may take before the observer is warned of it, and the log: 60 s, or what the environment
+    /// variable KD_STEP_WATCH says in seconds; zero for never. Of a step, at least ten times the longest one so far.
+    member val Patience = StepWatcher.Patience with get, set
+
+    /// By how many bytes native memory may grow without a pause, in a step or from step to step, before the observer is
+    /// warned of it: half of what the process may have.
+    member val MostGrowth = StepWatcher.MostBytes with get, set
+
     /// Who is told; null for nobody.
     member val Observer: IRunObserver = null with get, set
 
@@ -42,7 +50,14 @@ type SessionEnd =
 /// Carries out a composed run in its folder, from wherever its newest checkpoint stands.
 [<Sealed>]
 type internal Session
-    (composition: Composition, folder: RunFolder, journal: Journal, finite: FiniteState, options: SessionOptions) =
+    (
+        composition: Composition,
+        folder: RunFolder,
+        journal: Journal,
+        finite: FiniteState,
+        watcher: StepWatcher,
+        options: SessionOptions
+    ) =
     let run = composition.Run
     let recipe = composition.Recipe
     let reports = Reports()
@@ -136,7 +151,9 @@ type internal Session
 
             let score =
                 if not (isNull current.Score) then
-                    Nullable(current.Score.Invoke context)
+                    Nullable(
+                        PluginCall.at run.Strategy (PluginCall.during progress) (fun () -> current.Score.Invoke context)
+                    )
                 elif found.Length > 0 then
                     Nullable found[0].Score
                 else
@@ -190,8 +207,13 @@ type internal Session
             member _.OnFailure(context, _, error) =
                 match error with
                 | :? KdException as failure when Seq.contains failure.Code TrainingErrors.Diverged ->
-                    FailureDump.write folder context.Drawn
-                | _ -> ()
+                    match FailureDump.write folder context.Drawn with
+                    | "" -> error
+                    | saved -> KdException(failure.Code, failure.Detail + saved, null, failure)
+                | _ -> error
+
+            member _.Warn message = journal.Warn message
+            member _.Watcher = watcher
 
             member _.Evaluate(progress, role, source, samples) = Evaluator.evaluate run progress role source samples
         }

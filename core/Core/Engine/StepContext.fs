@@ -7,12 +7,13 @@ open TorchSharp
 open KdPlugins.Torch
 
 /// One step, as the engine carries it out.
-/// batches: how many the objective of an update is computed on.
+/// guard: watches the stage. batches: how many the objective of an update is computed on.
 [<Sealed>]
 type internal StepContext
     (
         run: LiveRun,
         stage: Stage,
+        guard: StageGuard,
         progress: Progress,
         key: RandomKey,
         reports: Reports,
@@ -29,8 +30,21 @@ type internal StepContext
 
     let mutable answers = Answers []
     let terms = Dictionary<string, Tensor>()
+    // As the losses gave them, for who looks for the one that is to blame.
+    let parts = List<string>()
     let drawn = DrawnBatches scope
+    let thread = Environment.CurrentManagedThreadId
     let mutable ended: string = null
+    let mutable isOver = false
+    let place = PluginCall.during progress
+
+    // Two comparisons: it costs nothing that could be measured.
+    let require (what: string) =
+        if isOver then
+            raise (guard.Misuse(progress, what, "after the step had ended"))
+
+        if Environment.CurrentManagedThreadId <> thread then
+            raise (guard.Misuse(progress, what, "on another thread than the step's"))
 
     // The random streams of an accumulated batch are its own, the first one's those of the step.
     let stream () =
@@ -76,6 +90,11 @@ type internal StepContext
 
         ModelOutput(toFloat32 output.Logits, toFloat32 output.Embedding, features)
 
+    let forward (role: RoleState) (network: INetwork) (batch: Batch) (taps: HashSet<string>) =
+        PluginCall.at role.Network place (fun () ->
+            network.Forward(batch.Input, batch.Mask, taps)
+            |> PluginCall.something role.Network place "Forward")
+
     let withoutGraph (role: RoleState) (batch: Batch) (taps: HashSet<string>) =
         let weights = if role.IsTrained then 0L else role.Weights
 
@@ -86,7 +105,7 @@ type internal StepContext
             use _ = torch.no_grad ()
             use _ = run.PrecisionScope()
             let network = role.Inference(run.Device, run.Training.Precision, weights)
-            network.Forward(batch.Input, batch.Mask, taps) |> widen
+            forward role network batch taps |> widen
 
         // A trained role may behave otherwise each time (dropout).
         if role.IsTrained then
@@ -114,14 +133,28 @@ type internal StepContext
 
         Fail.error TrainingErrors.NotFinite $"The loss is {total} at {progress}; not finite: {who}."
 
+    let ofLosses () =
+        if parts.Count = 0 then
+            ""
+        else
+            let names = String.Join(", ", parts |> Seq.map (fun id -> $"'{id}'"))
+            $" None of its losses ({names}) has one: is something detached, computed under no_grad, or answered by a role that the stage does not train?"
+
     let check (objective: Tensor) =
+        if isNull objective then
+            Fail.error
+                PluginErrors.Nothing
+                $"The objective of {progress} is null: the function that Update is given returned nothing."
+
         if objective.numel () <> 1L then
             Fail.error
                 TrainingErrors.NotScalar
                 $"The objective of {progress} is {TensorText.Describe objective}, one value is needed."
 
         if not objective.requires_grad then
-            Fail.error TrainingErrors.NoGradient $"The objective of {progress} has no graph to any parameter."
+            Fail.error
+                TrainingErrors.NoGradient
+                $"The objective of {progress} has no graph to any parameter.{ofLosses ()}"
 
         // On a GPU this would wait for the device in every step; there the reported means tell, some steps later.
         if run.Device.``type`` = DeviceType.CPU then
@@ -130,8 +163,26 @@ type internal StepContext
             if not (Double.IsFinite total) then
                 explainNotFinite total
 
+    let lossOf (weighted: WeightedLoss) (id: string) (context: ILossContext) : Tensor =
+        PluginCall.at weighted.Loss place (fun () ->
+            let value =
+                weighted.Loss.Compute context
+                |> PluginCall.something weighted.Loss place "Compute"
+
+            if value.numel () <> 1L then
+                raise (
+                    KdException(
+                        TrainingErrors.NotScalar,
+                        $"The loss '{id}' gave {TensorText.Describe value} at {progress}, one value is needed.",
+                        "Reduce it in Compute, such as by .mean() over the samples."
+                    )
+                )
+
+            value)
+
     let compute (objective: Func<Tensor>) =
         terms.Clear()
+        parts.Clear()
 
         let value =
             use _ = run.PrecisionScope()
@@ -139,6 +190,17 @@ type internal StepContext
 
         check value
         value
+
+    // Of all that an update trains, something has to be reached.
+    let requireGradient (trainables: IReadOnlyList<Trainable>) =
+        let isReached (t: Trainable) = t.Parameters |> Seq.exists (fun struct (_, p) -> not (isNull p.grad))
+
+        if trainables.Count > 0 && not (Seq.exists isReached trainables) then
+            let names = String.Join(", ", trainables |> Seq.map (fun t -> $"'{t.Name}'"))
+
+            Fail.error
+                TrainingErrors.NoGradient
+                $"The objective of {progress} has a graph, and reaches no parameter of what is updated ({names})."
 
     // The gradient of the mean over all samples, batch after batch, each in a memory of its own.
     let accumulate (trainables: IReadOnlyList<Trainable>) (objective: Func<Tensor>) =
@@ -213,7 +275,12 @@ type internal StepContext
 
     override _.Stream = stream ()
 
-    override _.Consult(role, batch, taps) = withoutGraph (run.Role role) batch (tapsOf role taps)
+    /// Nobody may use it any more.
+    member _.Close() = isOver <- true
+
+    override _.Consult(role, batch, taps) =
+        require "Consult"
+        withoutGraph (run.Role role) batch (tapsOf role taps)
 
     override _.Value(name, fallback) =
         match values.TryGetValue name with
@@ -243,7 +310,8 @@ type internal StepContext
 
             let random = (stream ()).Derive("loss").Derive(id)
             let context = LossContext(this, random, outputs, student, teacher, batch, report)
-            let value = weighted.Loss.Compute context
+            let value = lossOf weighted id context
+            parts.Add id
             (this :> IStepContext).Report(id, value)
 
             let part =
@@ -274,6 +342,7 @@ type internal StepContext
         member _.Cancellation = cancellation
 
         member this.Next source =
+            require "Next"
             let feed = run.Feed source
             let n = run.Cursors.GetValueOrDefault source
             run.Cursors[source] <- n + 1L
@@ -282,6 +351,7 @@ type internal StepContext
             Pipeline.apply run.Shared (this.Context("shared", source)) batch
 
         member _.Read(source, indices) =
+            require "Read"
             let batch = (run.Feed source).Source.Read indices
 
             for tensor in BatchTensors.all batch do
@@ -290,6 +360,7 @@ type internal StepContext
             BatchTensors.toDevice run.Device batch
 
         member this.EvaluationView(role, batch) =
+            require "EvaluationView"
             let plain = EvaluationContext(progress, key.Derive("evaluation-view"), run.Device)
 
             batch
@@ -297,17 +368,20 @@ type internal StepContext
             |> Pipeline.apply (run.Role role).Augmentations plain
 
         member this.View(role, batch) =
+            require "View"
+
             match (run.Role role).Augmentations with
             | none when none.Count = 0 -> batch
             | augmentations -> Pipeline.apply augmentations (this.Context("view", role)) batch
 
         member _.Forward(role, batch, taps) =
+            require "Forward"
             let state = run.Role role
             let wanted = tapsOf role taps
 
             if state.IsTrained then
                 use _ = run.PrecisionScope()
-                state.Network.Forward(batch.Input, batch.Mask, wanted) |> widen
+                forward state state.Network batch wanted |> widen
             else
                 withoutGraph state batch wanted
 
@@ -324,6 +398,11 @@ type internal StepContext
             this.Sum(guiding, ".guided", this.Outputs(student, teacher), Roles.Student, Roles.Teacher, batch)
 
         member this.Update(trainables, objective) =
+            require "Update"
+
+            for trainable in trainables do
+                guard.Stepping(trainable, progress)
+
             for trainable in trainables do
                 (run.Optimisers.Of trainable).zero_grad()
 
@@ -335,21 +414,41 @@ type internal StepContext
                     value.backward ()
                     value.detach ()
 
+            requireGradient trainables
+
             for trainable in trainables do
                 run.Optimisers.Step(trainable, progress)
 
             (this :> IStepContext).Report("loss", total)
             total
 
-        member _.Apply trainable = run.Optimisers.Step(trainable, progress)
-        member _.Restart trainable = run.Optimisers.Restart trainable
+        member _.Apply trainable =
+            require "Apply"
+            guard.Stepping(trainable, progress)
+            run.Optimisers.Step(trainable, progress)
+
+        member _.Restart trainable =
+            require "Restart"
+            run.Optimisers.Restart trainable
 
         member _.Report(name, value) =
+            require "Report"
             let scalar = value.detach ()
             terms[name] <- scalar
             reports.Add(name, scalar)
 
-        member _.Publish(name, value) = values[name] <- value
-        member _.Evaluate(role, source, samples) = evaluate.Invoke(role, source, samples)
-        member _.Visit(source, samples, action) = visit.Invoke(source, samples, action)
-        member _.EndStage reason = ended <- reason
+        member _.Publish(name, value) =
+            require "Publish"
+            values[name] <- value
+
+        member _.Evaluate(role, source, samples) =
+            require "Evaluate"
+            evaluate.Invoke(role, source, samples)
+
+        member _.Visit(source, samples, action) =
+            require "Visit"
+            visit.Invoke(source, samples, action)
+
+        member _.EndStage reason =
+            require "EndStage"
+            ended <- reason

@@ -15,8 +15,14 @@ type internal ILoopHooks =
     /// A step is done; epochDone: it was the last of an epoch.
     abstract AfterStep: context: StepContext * progress: Progress * epochDone: bool -> unit
 
-    /// A step failed: the batches it had drawn can be saved.
-    abstract OnFailure: context: StepContext * progress: Progress * error: exn -> unit
+    /// A step failed: the batches it had drawn can be saved. What is to be raised, with where they are.
+    abstract OnFailure: context: StepContext * progress: Progress * error: exn -> exn
+
+    /// Something the person ought to know.
+    abstract Warn: message: string -> unit
+
+    /// Looks at how long steps take; null for nobody.
+    abstract Watcher: StepWatcher
 
     /// Evaluates a role on a source in the middle of a step.
     abstract Evaluate: progress: Progress * role: string * source: string * samples: int64 -> Evaluation
@@ -47,7 +53,29 @@ module internal TrainingLoop =
         let total = if cap > 0L then min cap pace.Steps else pace.Steps
         let mutable step = from
         let mutable ended = false
+
+        let who =
+            if isNull run.Strategy then
+                ""
+            else
+                PluginNames.find run.Strategy
+
+        let watcher = hooks.Watcher
         run.Enter stage
+
+        let failed (context: StepContext) (progress: Progress) (error: exn) =
+            let told =
+                match error with
+                | :? OperationCanceledException when hooks.Cancellation.IsCancellationRequested -> error
+                | _ -> PluginCall.told (if who = "" then "the step" else who) $"at {progress}" error
+
+            PluginCall.rethrow (hooks.OnFailure(context, progress, told))
+
+        let guard =
+            StageGuard(run, stage, name, who, (from = 0L && total = pace.Steps), Action<string> hooks.Warn)
+
+        if not (isNull watcher) then
+            watcher.Restart()
 
         while step < total && not ended && not hooks.Cancellation.IsCancellationRequested do
             use memory = StepScope.Begin()
@@ -60,6 +88,7 @@ module internal TrainingLoop =
                 StepContext(
                     run,
                     stage,
+                    guard,
                     progress,
                     stepKey,
                     reports,
@@ -74,22 +103,43 @@ module internal TrainingLoop =
             // run draws what the uninterrupted one would have drawn.
             use _ = RandomScope.Use(stepKey.Derive("torch").Value)
 
+            if not (isNull watcher) then
+                watcher.Begin(
+                    Func<string>(fun () -> PluginCall.upper ($"{who}, {progress}".TrimStart(',', ' '))),
+                    memory
+                )
+
+            let isFirst, isLast = step = 0L, step + 1L = total
+
             try
-                if step = 0L && not (isNull stage.Begin) then
-                    stage.Begin.Invoke context
+                guard.Run(
+                    progress,
+                    fun () ->
+                        if isFirst && not (isNull stage.Begin) then
+                            stage.Begin.Invoke context
 
-                context.Take()
-                ended <- not (isNull context.Ended)
+                        context.Take()
 
-                if (step + 1L = total || ended) && not (isNull stage.End) then
-                    stage.End.Invoke context
+                        if (isLast || not (isNull context.Ended)) && not (isNull stage.End) then
+                            stage.End.Invoke context
+                )
+
+                guard.AfterStep progress
             with error ->
-                hooks.OnFailure(context, progress, error)
-                reraise ()
+                failed context progress error
+
+            ended <- not (isNull context.Ended)
+
+            if not (isNull watcher) then
+                watcher.End()
 
             step <- step + 1L
             let after = Progress(name, step, total, perEpoch)
             hooks.AfterStep(context, after, step % perEpoch = 0L || step = total || ended)
+            context.Close()
+
+        if ended || step >= total then
+            guard.AtEnd(Progress(name, step, total, perEpoch))
 
         run.Leave()
         if ended || step >= total then Done else Stopped step

@@ -33,6 +33,7 @@ internal static partial class FailureAdvice
                 DataErrors.All,
                 RunErrors.All,
                 TrainingErrors.All,
+                PluginErrors.All,
                 HostErrors.All,
                 CommandErrors.All,
                 ServiceErrors.All,

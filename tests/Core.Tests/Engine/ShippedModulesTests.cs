@@ -137,7 +137,7 @@ public sealed class ShippedModulesTests
               "losses": [ { "id": "{{losses}}" } ], "strategy": { "id": "{{id}}", "options": {{options}} } {{more}} }
             """;
         var recipe = RecipeReader.ReadText(text, folder.Root, RecipeOverrides.None, Catalog);
-        using var composition = new Composer(recipe, Catalog, TimeProvider.System).Compose();
+        using var composition = new Composer(recipe, Catalog, TimeProvider.System, null).Compose();
         foreach (var module in composition.Run.Modules.Values)
             ModuleNames.Verify(module);
         using var bests = new Bests(composition.Run);

@@ -97,7 +97,11 @@ public sealed class StepServicesTests : IDisposable
             var trainable = new Trainable("w", [("w", w)], adam, _ => 1);
             return
             [
-                new Stage("only", StageLength.Steps(3), step => Step(step, trainable)) { Trainables = [trainable] },
+                new Stage("only", StageLength.Steps(3), step => Step(step, trainable))
+                {
+                    Trainables = [trainable],
+                    End = step => step.Apply(trainable),
+                },
             ];
         }
     }
