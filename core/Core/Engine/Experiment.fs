@@ -77,6 +77,12 @@ type Experiment private () =
         let compose () = Composer(recipe, catalog, options.Clock).Compose()
         let first = compose ()
 
+        try
+            ValueRanges.check first
+        with _ ->
+            (first :> IDisposable).Dispose()
+            reraise ()
+
         if rehearse && Rehearsal.isNeeded first then
             (use tried = first
              Rehearsal.run tried tell cancellation)

@@ -241,6 +241,7 @@ type Preflight private () =
     static member Run(recipe: Recipe, catalog: IPluginCatalog, options: PreflightOptions) : PreflightReport =
         let before = Environment.WorkingSet
         use composition = Composer(recipe, catalog, options.Clock).Compose()
+        ValueRanges.check composition
         Trial(composition, options, before).Run()
 
     /// Evaluates a weight file in a role of a recipe. source: null for the test set where there is one, else the
