@@ -4,6 +4,7 @@ using KdPlugins.Host.Commands;
 namespace KdPlugins.Host.Tests.Commands;
 
 /// <summary>What check and run say of recipes that cannot be meant, or that are doubtful.</summary>
+[Collection("commands")]
 public sealed class DoubtTests : IDisposable
 {
     private readonly Kd _kd = new();
