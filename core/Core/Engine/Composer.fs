@@ -233,7 +233,6 @@ type internal Composer(recipe: Recipe, catalog: IPluginCatalog, clock: TimeProvi
             run.Roles[section.Role] <- role
             run.Modules[$"role/{section.Role}"] <- network.Module
 
-        ValueRanges.check recipe run info
         networks
 
     let uniqueIds (choices: IReadOnlyList<LossChoice>) =

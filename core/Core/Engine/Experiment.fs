@@ -79,6 +79,12 @@ type Experiment private () =
 
         let first = compose ()
 
+        try
+            ValueRanges.check first
+        with _ ->
+            (first :> IDisposable).Dispose()
+            reraise ()
+
         if rehearse && Rehearsal.isNeeded first then
             (use tried = first
              Rehearsal.run tried tell cancellation)

@@ -243,6 +243,7 @@ type Preflight private () =
     static member Run(recipe: Recipe, catalog: IPluginCatalog, options: PreflightOptions) : PreflightReport =
         let before = Environment.WorkingSet
         use composition = Composer(recipe, catalog, options.Clock, null).Compose()
+        ValueRanges.check composition
         Trial(composition, options, before).Run()
 
     /// Evaluates a weight file in a role of a recipe. source: null for the test set where there is one, else the

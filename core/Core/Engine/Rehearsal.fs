@@ -123,7 +123,11 @@ module internal Rehearsal =
         composition.Run.Warn <- Action<string> tell
 
         for role in composition.Run.Roles.Values |> Seq.sortBy _.Name do
-            trace composition role |> ignore
+            try
+                trace composition role |> ignore
+            // Steps may give it other inputs.
+            with error when not (holds error) ->
+                ()
 
         let stages =
             [

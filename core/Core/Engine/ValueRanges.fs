@@ -20,13 +20,15 @@ module internal ValueRanges =
         | _ -> struct (ValueRange.Unknown, place)
 
     /// Raises KDP0330 for an augmentation that gets values that it is not made for. Images come in [0, 1].
-    let check (recipe: Recipe) (run: LiveRun) (data: DataInfo) =
+    let check (composition: Composition) =
+        let run, recipe = composition.Run, composition.Recipe
+
         let places (section: string) (made: seq<IAugmentation>) =
             Seq.zip (recipe.AugmentationsOf section) made
             |> Seq.mapi (fun i (choice, one) -> $"augmentations.{section}[{i}] ('{choice.Id}')", one)
 
         let start =
-            if data.Kind = InputKind.Image then
+            if composition.Data.Info.Kind = InputKind.Image then
                 ValueRange.Unit
             else
                 ValueRange.Unknown

@@ -20,7 +20,12 @@ public sealed class NetworkRecordTests : IDisposable
     private readonly RecipeRun _runs = new(
         ShippedPlugins
             .Catalog()
-            .With(typeof(SquareAugmentation), typeof(Float32Augmentation), typeof(ExportingStrategy))
+            .With(
+                typeof(SquareAugmentation),
+                typeof(Float32Augmentation),
+                typeof(ExportingStrategy),
+                typeof(StepServicesTests.PlusAugmentation)
+            )
     );
 
     public void Dispose() => _runs.Dispose();
@@ -153,13 +158,13 @@ public sealed class NetworkRecordTests : IDisposable
         Assert.Empty(none["preprocessing"]!.AsArray());
         Assert.Equal([0f, 0f, 0f], Floats(none["normalisation"]!["mean"]));
         Assert.Equal([1f, 1f, 1f], Floats(none["normalisation"]!["std"]));
-        // ((x - 0.5) / 0.5 - 0.5) / 0.5 = (x - 0.75) / 0.25.
+        // (x + 1 - 0.5) / 0.5 = (x + 0.5) / 0.5.
         const string One =
             """[ { "id": "normalise", "options": { "mean": [0.5, 0.5, 0.5], "std": [0.5, 0.5, 0.5] } } ]""";
-        var two = Trained("two", One, One);
+        var two = Trained("two", One, """[ { "id": "proof-plus" } ]""");
         Assert.Equal(2, two["preprocessing"]!.AsArray().Count);
-        Assert.Equal([0.75f, 0.75f, 0.75f], Floats(two["normalisation"]!["mean"]));
-        Assert.Equal([0.25f, 0.25f, 0.25f], Floats(two["normalisation"]!["std"]));
+        Assert.Equal([-0.5f, -0.5f, -0.5f], Floats(two["normalisation"]!["mean"]));
+        Assert.Equal([0.5f, 0.5f, 0.5f], Floats(two["normalisation"]!["std"]));
     }
 
     [Fact]
