@@ -351,47 +351,6 @@ type internal Composer(recipe: Recipe, catalog: IPluginCatalog, clock: TimeProvi
 
                 Fail.error CoreErrors.RoleMissing $"{where} needs the role '{role}'; the recipe has: {known}."
 
-    let requireStages (strategy: IDistillationStrategy) (stages: IReadOnlyList<Stage>) =
-        for stage in stages do
-            let nothing (what: string) =
-                Fail.error PluginErrors.Nothing $"The plan of {PluginNames.find strategy} has {what}."
-
-            if isNull (box stage) then
-                nothing "a stage that is null"
-
-            if isNull stage.Step then
-                nothing $"no step in its stage '{stage.Name}'"
-
-            if
-                isNull stage.Trainables
-                || isNull stage.Trains
-                || isNull stage.Evaluates
-                || Seq.exists isNull stage.Trainables
-            then
-                nothing $"null among what its stage '{stage.Name}' trains or evaluates"
-
-    let planned (phase: string) (strategy: IDistillationStrategy) (context: IPlanContext) =
-        let who = PluginNames.find strategy
-
-        let place =
-            if phase = "" then
-                "while it planned"
-            else
-                $"while it planned the phase '{phase}'"
-
-        if not (isNull watcher) then
-            watcher.Begin(Func<string>(fun () -> $"The plan of {who}"), null)
-
-        try
-            let stages =
-                PluginCall.composing strategy place "Plan" (fun () -> strategy.Plan context)
-
-            requireStages strategy stages
-            stages
-        finally
-            if not (isNull watcher) then
-                watcher.End()
-
     let makePhase
         name
         origin
@@ -433,7 +392,7 @@ type internal Composer(recipe: Recipe, catalog: IPluginCatalog, clock: TimeProvi
         // What a plan draws from the default generators (initial weights, mostly) is the same in every process.
         phase.Stages <-
             (use _ = RandomScope.Use(key.Derive("plan-torch").Derive(name).Value)
-             planned name strategy context)
+             PlanCall.run watcher name strategy context)
 
         bound.Value |> ignore
 

@@ -245,12 +245,15 @@ module internal Evaluator =
                 if obj.ReferenceEquals(meter, null) then
                     meter <- meterFor view.Target.Kind state.Network.Shape.Classes
 
-                let output =
-                    PluginCall.at state.Network (place progress role source) (fun () ->
-                        state.Network.Forward(view.Input, view.Mask, Array.empty)
-                        |> PluginCall.something state.Network (place progress role source) "Forward")
+                let sums = meter
 
-                meter.Add(output, view))
+                // What the network answers may not fit the labels: that is its fault too.
+                PluginCall.at state.Network (place progress role source) (fun () ->
+                    let output =
+                        state.Network.Forward(view.Input, view.Mask, Array.empty)
+                        |> PluginCall.something state.Network (place progress role source) "Forward"
+
+                    sums.Add(output, view)))
         finally
             modules.train wasTraining
 

@@ -2,6 +2,7 @@ namespace KdPlugins.Core
 
 open System
 open System.Collections.Generic
+open System.IO
 open TorchSharp
 open TorchSharp.Modules
 open KdPlugins.Torch
@@ -139,4 +140,16 @@ type internal PlanContext
 
             Trainable(role, Seq.append own (lossParameters ()) |> Seq.toArray, null, null)
 
-        member _.Export(name, write) = exports.Add(Export(name, write))
+        member _.Export(name, write) =
+            // What a disk refuses keeps its meaning.
+            let guarded (folder: string) =
+                try
+                    write.Invoke folder
+                with
+                | :? IOException
+                | :? UnauthorizedAccessException -> reraise ()
+                | error ->
+                    let place = $"while it exported '{name}'"
+                    PluginCall.rethrow (PluginCall.told (PluginNames.find strategy) place error)
+
+            exports.Add(Export(name, Action<string> guarded))

@@ -172,6 +172,15 @@ type internal Session
         || (rules.EverySeconds > 0L
             && clock.GetElapsedTime(lastSave).TotalSeconds >= float rules.EverySeconds)
 
+    // Where training diverged, what the step was working on is kept.
+    let withBatch (context: StepContext) (error: exn) : exn =
+        match error with
+        | :? KdException as failure when Seq.contains failure.Code TrainingErrors.Diverged ->
+            match FailureDump.write folder context.Drawn with
+            | "" -> error
+            | saved -> KdException(failure.Code, failure.Detail + saved, null, failure)
+        | _ -> error
+
     let hooks (cancellation: CancellationToken) =
         { new ILoopHooks with
             member _.Cancellation = cancellation
@@ -184,7 +193,10 @@ type internal Session
                 let due = not last && saveIsDue progress
 
                 if epochDone || due || progress.Step % options.LogEvery = 0L then
-                    writeMeans progress
+                    try
+                        writeMeans progress
+                    with :? KdException as failure ->
+                        PluginCall.rethrow (withBatch context failure)
                 else
                     tell
                         _.StepDone(
@@ -204,13 +216,7 @@ type internal Session
 
                 stepBegan <- clock.GetTimestamp()
 
-            member _.OnFailure(context, _, error) =
-                match error with
-                | :? KdException as failure when Seq.contains failure.Code TrainingErrors.Diverged ->
-                    match FailureDump.write folder context.Drawn with
-                    | "" -> error
-                    | saved -> KdException(failure.Code, failure.Detail + saved, null, failure)
-                | _ -> error
+            member _.OnFailure(context, _, error) = withBatch context error
 
             member _.Warn message = journal.Warn message
             member _.Watcher = watcher

@@ -143,11 +143,31 @@ type internal StageGuard(run: LiveRun, stage: Stage, name: string, who: string, 
 
     let unreached (progress: Progress) =
         if not warned then
-            let found = run.Optimisers.Unreached
+            // A method may learn from features alone: a network's classifier is the model's business.
+            let ofNetworks =
+                run.Roles.Values
+                |> Seq.filter _.IsFromRecipe
+                |> Seq.collect (fun role -> role.Network.Module.parameters () |> Seq.map _.Handle)
+                |> HashSet
 
-            if found.Count > 0 then
+            let found =
+                [|
+                    for entry in run.Optimisers.Unreached do
+                        for trainable in stage.Trainables |> Seq.filter (fun t -> t.Name = entry.Key) do
+                            let own =
+                                [|
+                                    for struct (n, p) in trainable.Parameters do
+                                        if entry.Value.Contains n && not (ofNetworks.Contains p.Handle) then
+                                            n
+                                |]
+
+                            if own.Length > 0 then
+                                struct (trainable.Name, own)
+                |]
+
+            if found.Length > 0 then
                 warned <- true
-                let all = found |> Seq.map (fun entry -> $"{names entry.Value} of '{entry.Key}'")
+                let all = found |> Seq.map (fun struct (of', own) -> $"{names own} of '{of'}'")
                 let text = String.Join("; ", all)
 
                 warn.Invoke

@@ -29,9 +29,7 @@ type internal StepContext
     let values = Dictionary<string, float>()
 
     let mutable answers = Answers []
-    let terms = Dictionary<string, Tensor>()
-    // As the losses gave them, for who looks for the one that is to blame.
-    let parts = List<string>()
+    let sums = StepLosses(run, progress)
     let drawn = DrawnBatches scope
     let thread = Environment.CurrentManagedThreadId
     let mutable ended: string = null
@@ -118,89 +116,15 @@ type internal StepContext
                 output
             | output -> output
 
-    let explainNotFinite (total: float) =
-        let bad =
-            terms
-            |> Seq.filter (fun t -> not (t.Value.isfinite().all().item<bool>()))
-            |> Seq.map (fun t -> $"'{t.Key}'")
-            |> Seq.toArray
-
-        let who =
-            if bad.Length = 0 then
-                "the objective"
-            else
-                String.Join(", ", bad)
-
-        Fail.error TrainingErrors.NotFinite $"The loss is {total} at {progress}; not finite: {who}."
-
-    let ofLosses () =
-        if parts.Count = 0 then
-            ""
-        else
-            let names = String.Join(", ", parts |> Seq.map (fun id -> $"'{id}'"))
-            $" None of its losses ({names}) has one: is something detached, computed under no_grad, or answered by a role that the stage does not train?"
-
-    let check (objective: Tensor) =
-        if isNull objective then
-            Fail.error
-                PluginErrors.Nothing
-                $"The objective of {progress} is null: the function that Update is given returned nothing."
-
-        if objective.numel () <> 1L then
-            Fail.error
-                TrainingErrors.NotScalar
-                $"The objective of {progress} is {TensorText.Describe objective}, one value is needed."
-
-        if not objective.requires_grad then
-            Fail.error
-                TrainingErrors.NoGradient
-                $"The objective of {progress} has no graph to any parameter.{ofLosses ()}"
-
-        // On a GPU this would wait for the device in every step; there the reported means tell, some steps later.
-        if run.Device.``type`` = DeviceType.CPU then
-            let total = objective.detach().to_type(torch.ScalarType.Float64).item<double>()
-
-            if not (Double.IsFinite total) then
-                explainNotFinite total
-
-    let lossOf (weighted: WeightedLoss) (id: string) (context: ILossContext) : Tensor =
-        PluginCall.at weighted.Loss place (fun () ->
-            let value =
-                weighted.Loss.Compute context
-                |> PluginCall.something weighted.Loss place "Compute"
-
-            if value.numel () <> 1L then
-                raise (
-                    KdException(
-                        TrainingErrors.NotScalar,
-                        $"The loss '{id}' gave {TensorText.Describe value} at {progress}, one value is needed.",
-                        "Reduce it in Compute, such as by .mean() over the samples."
-                    )
-                )
-
-            value)
-
     let compute (objective: Func<Tensor>) =
-        terms.Clear()
-        parts.Clear()
+        sums.Begin()
 
         let value =
             use _ = run.PrecisionScope()
             objective.Invoke()
 
-        check value
+        sums.Check value
         value
-
-    // Of all that an update trains, something has to be reached.
-    let requireGradient (trainables: IReadOnlyList<Trainable>) =
-        let isReached (t: Trainable) = t.Parameters |> Seq.exists (fun struct (_, p) -> not (isNull p.grad))
-
-        if trainables.Count > 0 && not (Seq.exists isReached trainables) then
-            let names = String.Join(", ", trainables |> Seq.map (fun t -> $"'{t.Name}'"))
-
-            Fail.error
-                TrainingErrors.NoGradient
-                $"The objective of {progress} has a graph, and reaches no parameter of what is updated ({names})."
 
     // The gradient of the mean over all samples, batch after batch, each in a memory of its own.
     let accumulate (trainables: IReadOnlyList<Trainable>) (objective: Func<Tensor>) =
@@ -310,8 +234,7 @@ type internal StepContext
 
             let random = (stream ()).Derive("loss").Derive(id)
             let context = LossContext(this, random, outputs, student, teacher, batch, report)
-            let value = lossOf weighted id context
-            parts.Add id
+            let value = sums.Compute(weighted, id, context)
             (this :> IStepContext).Report(id, value)
 
             let part =
@@ -414,7 +337,7 @@ type internal StepContext
                     value.backward ()
                     value.detach ()
 
-            requireGradient trainables
+            sums.CheckReached trainables
 
             for trainable in trainables do
                 run.Optimisers.Step(trainable, progress)
@@ -434,7 +357,7 @@ type internal StepContext
         member _.Report(name, value) =
             require "Report"
             let scalar = value.detach ()
-            terms[name] <- scalar
+            sums.Report(name, scalar)
             reports.Add(name, scalar)
 
         member _.Publish(name, value) =

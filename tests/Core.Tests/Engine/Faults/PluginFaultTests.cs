@@ -232,6 +232,22 @@ public sealed class PluginFaultTests : FaultRuns
             Assert.Contains($"samples {tensors["indices"][2].item<long>()} are", failure.Message);
     }
 
+    // As where a GPU is not waited for in a step.
+    [Fact]
+    public void A_mean_that_is_not_finite_says_where_the_latest_batch_is()
+    {
+        Now.Plan = context =>
+            Training(
+                context,
+                (step, student) =>
+                {
+                    Learn(step, student);
+                    step.Report("loss", tensor(float.NaN));
+                }
+            );
+        Fails(TrainingErrors.NotFinite, "The mean loss of the steps up to", "batch-0.safetensors");
+    }
+
     [Fact]
     public void A_large_batch_is_kept_in_part_the_bad_samples_first()
     {

@@ -193,11 +193,18 @@ public sealed class StepFaultTests : FaultRuns
     [InlineData(25)]
     public void Parameters_that_no_gradient_reaches_are_named_once(int steps)
     {
-        Now.Loss = c => c.Student.Embedding.square().mean();
+        Now.Head = nn.Sequential(("used", nn.Linear(4, 2)), ("unused", nn.Linear(4, 2)));
+        // The classifier of the network is not used either: that is the method's business.
+        Now.Loss = c =>
+            ((Linear)Now.Head.named_modules().First(m => m.name == "used").module)
+                .call(c.Student.Embedding)
+                .square()
+                .mean();
         Now.Plan = context => Training(context, Learn, steps);
         Run(Recipe());
         var warning = Assert.Single(Warnings);
         Assert.StartsWith($"{Where}: no gradient has reached", warning);
-        Assert.Contains("'last.weight', 'last.bias' of 'student'", warning);
+        Assert.Contains("'loss.faulty-loss.unused.weight', 'loss.faulty-loss.unused.bias' of 'student'", warning);
+        Assert.DoesNotContain("last.weight", warning);
     }
 }
