@@ -30,7 +30,7 @@ public sealed class ModuleNameAnalyzer : DiagnosticAnalyzer
     private static void Class(SymbolStartAnalysisContext context)
     {
         var type = (INamedTypeSymbol)context.Symbol;
-        if (!IsModule(type))
+        if (!TorchTypes.IsModule(type))
             return;
         var found = new Findings();
         context.RegisterOperationAction(c => Call((IInvocationOperation)c.Operation, found), OperationKind.Invocation);
@@ -108,7 +108,7 @@ public sealed class ModuleNameAnalyzer : DiagnosticAnalyzer
 
     private static bool Adds(IMethodSymbol method) =>
         Containers.Contains(method.Name) && method.ContainingType.Name == "nn"
-        || Additions.Contains(method.Name) && IsModule(method.ContainingType);
+        || Additions.Contains(method.Name) && TorchTypes.IsModule(method.ContainingType);
 
     // A field of this object, or a property that has one behind it, of a module's type.
     private static ISymbol? Member(IOperation reference, INamedTypeSymbol type) =>
@@ -118,7 +118,7 @@ public sealed class ModuleNameAnalyzer : DiagnosticAnalyzer
                 Instance: IInstanceReferenceOperation,
                 Member: IFieldSymbol { IsStatic: false } or IPropertySymbol { IsStatic: false },
             } member
-        && IsModule(member.Type)
+        && TorchTypes.IsModule(member.Type)
         && (
             member.Member is IFieldSymbol
             || type.GetMembers()
@@ -127,14 +127,6 @@ public sealed class ModuleNameAnalyzer : DiagnosticAnalyzer
         )
             ? member.Member
             : null;
-
-    private static bool IsModule(ITypeSymbol? type)
-    {
-        for (var at = type; at is not null; at = at.BaseType)
-            if (at.Name == "Module" && at.ContainingType?.Name == "nn")
-                return true;
-        return false;
-    }
 
     /// <summary>What is known of a class; its operations are looked at in any order, by several threads.</summary>
     private sealed class Findings

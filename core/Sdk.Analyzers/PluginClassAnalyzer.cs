@@ -1,7 +1,9 @@
+using System.Collections.Concurrent;
 using System.Collections.Immutable;
 using System.Text.RegularExpressions;
 using Microsoft.CodeAnalysis;
 using Microsoft.CodeAnalysis.Diagnostics;
+using Microsoft.CodeAnalysis.Operations;
 
 namespace KdPlugins.Sdk.Analyzers;
 
@@ -18,7 +20,8 @@ public sealed class PluginClassAnalyzer : DiagnosticAnalyzer
             Rules.SeveralAttributes,
             Rules.NotVisible,
             Rules.NoConstructor,
-            Rules.BadIdentity
+            Rules.BadIdentity,
+            Rules.NoAttribute
         );
 
     /// <inheritdoc/>
@@ -27,6 +30,40 @@ public sealed class PluginClassAnalyzer : DiagnosticAnalyzer
         context.EnableConcurrentExecution();
         context.ConfigureGeneratedCodeAnalysis(GeneratedCodeAnalysisFlags.None);
         context.RegisterSymbolAction(Check, SymbolKind.NamedType);
+        context.RegisterCompilationStartAction(Unmarked);
+    }
+
+    // A class that the assembly itself makes is a part of another one.
+    private static void Unmarked(CompilationStartAnalysisContext context)
+    {
+        var made = new ConcurrentDictionary<ISymbol, bool>(SymbolEqualityComparer.Default);
+        var found = new ConcurrentBag<(INamedTypeSymbol Type, string Contract, string Attribute)>();
+        context.RegisterOperationAction(
+            c => made[((IObjectCreationOperation)c.Operation).Type!.OriginalDefinition] = true,
+            OperationKind.ObjectCreation
+        );
+        context.RegisterSymbolAction(
+            c =>
+            {
+                var type = (INamedTypeSymbol)c.Symbol;
+                if (
+                    type is { TypeKind: TypeKind.Class, IsAbstract: false, IsStatic: false, IsGenericType: false }
+                    && type.DeclaredAccessibility != Accessibility.Private
+                    && !type.GetAttributes().Any(a => PluginKinds.Of(a) is not null)
+                    && PluginKinds.Of(type) is var (contract, attribute)
+                )
+                    found.Add((type, contract, attribute));
+            },
+            SymbolKind.NamedType
+        );
+        context.RegisterCompilationEndAction(c =>
+        {
+            foreach (var (type, contract, attribute) in found)
+                if (!made.ContainsKey(type))
+                    c.ReportDiagnostic(
+                        Diagnostic.Create(Rules.NoAttribute, type.Locations[0], type.Name, contract, attribute)
+                    );
+        });
     }
 
     private static void Check(SymbolAnalysisContext context)

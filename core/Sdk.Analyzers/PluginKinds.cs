@@ -22,4 +22,17 @@ internal static class PluginKinds
         && All.TryGetValue(type.Name, out var kind)
             ? kind
             : null;
+
+    /// <summary>The contract that a class implements, and the attribute that belongs to it; null for none.</summary>
+    internal static (string Contract, string Attribute)? Of(INamedTypeSymbol type)
+    {
+        foreach (var kind in All)
+            if (
+                type.AllInterfaces.Any(i =>
+                    i.Name == kind.Value.Contract && i.ContainingNamespace.ToDisplayString() == "KdPlugins.Core"
+                )
+            )
+                return (kind.Value.Contract, kind.Key.Replace("Attribute", ""));
+        return null;
+    }
 }

@@ -27,19 +27,14 @@ public sealed class RandomnessAnalyzer : DiagnosticAnalyzer
     }
 
     // Initial weights, and what networks draw in a step, come from the default generators: the engine seeds those.
-    private static bool IsModule(INamedTypeSymbol? type)
-    {
-        for (var at = type; at is not null; at = at.BaseType)
-            if (at.Name == "Module" && at.ContainingType?.Name == "nn")
-                return true;
-        return false;
-    }
-
     // TorchSharp's draws take an optional generator; what has none to take (dropout) is seeded by the engine.
     private static void Call(OperationAnalysisContext context)
     {
         var call = (IInvocationOperation)context.Operation;
-        if (call.TargetMethod.ContainingType.Name == "init" || IsModule(context.ContainingSymbol.ContainingType))
+        if (
+            call.TargetMethod.ContainingType.Name == "init"
+            || TorchTypes.IsModule(context.ContainingSymbol.ContainingType)
+        )
             return;
         var generator = call.Arguments.FirstOrDefault(a =>
             a.Parameter?.Type.Name == "Generator" && a.Parameter.Type.ContainingType?.Name == "torch"

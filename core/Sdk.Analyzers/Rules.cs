@@ -85,7 +85,7 @@ internal static class Rules
     internal static readonly DiagnosticDescriptor LoopTensor = Rule(
         12,
         "A tensor lives longer than the turn of its loop",
-        "Tensor '{0}' is made anew in every turn of the loop and lives until the step ends. Open 'using var scope = NewDisposeScope()' inside of the loop and move out what stays (MoveToOuterDisposeScope), or declare it with 'using'.",
+        "{0}: a tensor is made anew in every turn of the loop and lives until the step ends. Open 'using var scope = NewDisposeScope()' inside of the loop and move out what stays (MoveToOuterDisposeScope), or declare it with 'using'.",
         "The engine frees tensors when a step ends; a loop inside of a step piles them up until then."
     );
 
@@ -101,6 +101,41 @@ internal static class Rules
         "A module is registered under two names",
         "'{0}' is held by a container of this module too: RegisterComponents registers it twice, so that its tensors have two names, and files of published weights, which have one, do not load. Leave it in the container, and read it from there (container[0]) or from a property without a field.",
         "RegisterComponents takes every field that holds a module, private ones too, beside what containers hold."
+    );
+
+    internal static readonly DiagnosticDescriptor NoAttribute = Rule(
+        15,
+        "A plugin class without its attribute",
+        "'{0}' is a {1} and carries no [{2}(\"my-id\")]: no host finds it. Add the attribute, or make the class abstract or private where it is a part of another one.",
+        "The host finds plugins by the attributes of the SDK, not by their base class."
+    );
+
+    internal static readonly DiagnosticDescriptor OtherThread = Rule(
+        16,
+        "Work of a step that the engine does not wait for",
+        "{0}: the engine goes on when the step returns, and its scopes and random streams belong to the step's thread; what comes later is lost or ends the run. Do the work in the step itself; libtorch uses all cores.",
+        "Steps, losses, augmentations and generators are called on one thread, and are done when they return."
+    );
+
+    internal static readonly DiagnosticDescriptor Unguarded = Rule(
+        17,
+        "A mistake in shapes would end the process",
+        "TorchSharp's {0} ends the whole process where shapes or dtypes do not fit, past every catch. Call TorchOps.{0} of KdPlugins.Torch: the same function, with an error that names both shapes (mm and bmm are safe too).",
+        "The native half of TorchSharp catches nothing in these functions; no run, and no service, survives them."
+    );
+
+    internal static readonly DiagnosticDescriptor BrokenParts = Rule(
+        18,
+        "A module that TorchSharp cannot move, convert or register",
+        "{0}.",
+        "TorchSharp converts modules by reflection over their properties' names, and registers containers by their owner."
+    );
+
+    internal static readonly DiagnosticDescriptor Clock = Rule(
+        19,
+        "A clock within a step",
+        "'{0}' reads a clock: what follows from it differs by machine and in a resumed run. Take context.Progress for time within the run, and leave durations to the engine, which measures every step.",
+        "A step depends on its context alone; then it can be repeated and resumed bit for bit."
     );
 
     private static DiagnosticDescriptor Rule(int number, string title, string message, string description) =>

@@ -6,8 +6,9 @@ using Microsoft.CodeAnalysis.Operations;
 namespace KdPlugins.Sdk.Analyzers;
 
 /// <summary>
-/// Tensors that a turn of a loop makes, keeps in a variable of its own and leaves behind. What goes into a variable or a
-/// collection from outside of the loop is meant to stay, and is left alone.
+/// Tensors that every turn of a loop makes and leaves behind: in a variable of its own, as intermediates of an expression, as
+/// the former value of a variable from outside. What goes into a collection, an element or a result is meant to stay. Where a
+/// loop goes over the elements of a collection, intermediates of what stays are few and left alone.
 /// </summary>
 [DiagnosticAnalyzer(LanguageNames.CSharp)]
 public sealed class TensorLoopAnalyzer : DiagnosticAnalyzer
@@ -22,81 +23,77 @@ public sealed class TensorLoopAnalyzer : DiagnosticAnalyzer
         context.EnableConcurrentExecution();
         context.ConfigureGeneratedCodeAnalysis(GeneratedCodeAnalysisFlags.None);
         context.RegisterOperationAction(Declaration, OperationKind.VariableDeclarator);
+        context.RegisterOperationAction(
+            Expression,
+            OperationKind.Invocation,
+            OperationKind.Binary,
+            OperationKind.Unary,
+            OperationKind.CompoundAssignment,
+            OperationKind.PropertyReference,
+            OperationKind.ImplicitIndexerReference
+        );
     }
 
+    // var y = ... of a turn; told by its name.
     private static void Declaration(OperationAnalysisContext context)
     {
         var variable = (IVariableDeclaratorOperation)context.Operation;
         var value =
             variable.Initializer?.Value ?? (variable.Parent as IVariableDeclarationOperation)?.Initializer?.Value;
-        if (!IsTensor(variable.Symbol.Type) || value is null || !Makes(value))
-            return;
-        for (
-            IOperation? inner = variable, outer = variable.Parent;
-            outer is not null;
-            inner = outer, outer = outer.Parent
+        if (
+            TorchTypes.IsTensor(variable.Symbol.Type)
+            && value is not null
+            && (value is IInvocationOperation || TensorFates.Makes(value))
+            && LoopTurn.Of(variable) is { } turn
+            && !Stays(variable.Symbol, turn)
         )
-        {
-            if (
-                outer
-                is IUsingDeclarationOperation
-                    or IUsingOperation
-                    or IAnonymousFunctionOperation
-                    or ILocalFunctionOperation
-            )
-                return;
-            if (outer is IBlockOperation block && OpensScope(block))
-                return;
-            if (outer is ILoopOperation loop && loop.Body == inner)
-            {
-                if (!Escapes(variable.Symbol, loop))
-                    context.ReportDiagnostic(
-                        Diagnostic.Create(Rules.LoopTensor, variable.Syntax.GetLocation(), variable.Symbol.Name)
-                    );
-                return;
-            }
-        }
+            Report(context, variable.Syntax, $"'{variable.Symbol.Name}'");
     }
 
-    private static bool IsTensor(ITypeSymbol? type) => type?.Name == "Tensor" && type.ContainingType?.Name == "torch";
-
-    // A call or an operator; not what is only looked up.
-    private static bool Makes(IOperation value) =>
-        value is IInvocationOperation or IBinaryOperation or IUnaryOperation
-        || value is IPropertyReferenceOperation { Property.IsIndexer: true } indexed
-            && IsTensor(indexed.Instance?.Type);
-
-    private static bool OpensScope(IBlockOperation block) =>
-        block
-            .Operations.OfType<IUsingDeclarationOperation>()
-            .Any(u =>
-                u.DeclarationGroup.Declarations.SelectMany(d => d.Declarators)
-                    .Any(d => d.Symbol.Type.Name is "DisposeScope" or "StepScope")
-            );
-
-    // Handed to something outside of the turn: a variable, a member, an element, a collection, an argument that is kept,
-    // or what the method gives.
-    private static bool Escapes(ILocalSymbol symbol, ILoopOperation loop) =>
-        loop
-            .Body.Descendants()
-            .OfType<ILocalReferenceOperation>()
-            .Where(r => SymbolEqualityComparer.Default.Equals(r.Local, symbol))
-            .Any(IsKept);
-
-    private static bool IsKept(IOperation reference)
+    // The outermost tensor of an expression tells for those that it is computed from.
+    private static void Expression(OperationAnalysisContext context)
     {
-        for (var at = reference.Parent; at is not null and not IBlockOperation; at = at.Parent)
-            switch (at)
-            {
-                case IAssignmentOperation or IReturnOperation or IArrayInitializerOperation or ITupleOperation:
-                case IObjectCreationOperation or IAnonymousFunctionOperation:
-                    return true;
-                case IInvocationOperation
-                {
-                    TargetMethod.Name: "Add" or "Append" or "Enqueue" or "Push" or "Report" or "Dispose"
-                }:
-                    return true;
-            }
+        var made = context.Operation;
+        if (!TensorFates.Makes(made) || LoopTurn.Of(made) is not { } turn)
+            return;
+        var (fate, local) = TensorFates.Of(made, turn.Body);
+        var isTold = fate switch
+        {
+            Fate.Dropped or Fate.Read => true,
+            Fate.Replaces => turn.IsLong,
+            Fate.Kept => turn.IsLong && HasIntermediates(made),
+            Fate.Local when IsInitialiser(made, local!) => turn.IsLong
+                && HasIntermediates(made)
+                && TensorFates.IsKept(local!, turn.Body),
+            Fate.Local => turn.IsLong || !Stays(local!, turn),
+            _ => false,
+        };
+        if (isTold)
+            Report(context, made.Syntax, $"'{Short(made.Syntax.ToString())}'");
+    }
+
+    // In a short loop, what something that stays is computed from may as well.
+    private static bool Stays(ILocalSymbol local, LoopTurn turn) =>
+        TensorFates.IsKept(local, turn.Body) || !turn.IsLong && TensorFates.Feeds(local, turn.Body);
+
+    private static bool IsInitialiser(IOperation made, ILocalSymbol local)
+    {
+        for (var at = made.Parent; at is not null; at = at.Parent)
+            if (at is IVariableDeclaratorOperation declarator)
+                return SymbolEqualityComparer.Default.Equals(declarator.Symbol, local);
+            else if (at is IBlockOperation)
+                return false;
         return false;
     }
+
+    private static bool HasIntermediates(IOperation made) => made.Descendants().Any(TensorFates.Makes);
+
+    private static string Short(string text)
+    {
+        text = string.Join(" ", text.Split((char[])[' ', '\n', '\r', '\t'], StringSplitOptions.RemoveEmptyEntries));
+        return text.Length <= 60 ? text : text.Substring(0, 57) + "...";
+    }
+
+    private static void Report(OperationAnalysisContext context, SyntaxNode where, string what) =>
+        context.ReportDiagnostic(Diagnostic.Create(Rules.LoopTensor, where.GetLocation(), what));
 }

@@ -23,4 +23,12 @@ public static class Conformance
     /// <summary>The checks of a strategy: whole runs of a small recipe.</summary>
     public static ConformanceSuite Strategy<T>(StrategySettings? settings = null)
         where T : class, IDistillationStrategy, new() => new(new StrategyChecks<T>(settings ?? new()).All());
+
+    /// <summary>The checks of a data set: what every split gives is read as the engine does.</summary>
+    public static ConformanceSuite Dataset<T>(DatasetSettings? settings = null)
+        where T : class, IDatasetPlugin, new() => new(new DatasetChecks<T>(settings ?? new()).All());
+
+    /// <summary>The checks of a model: networks of several class counts.</summary>
+    public static ConformanceSuite Model<T>(ModelSettings? settings = null)
+        where T : class, IModelPlugin, new() => new(new ModelChecks<T>(settings ?? new()).All());
 }

@@ -37,9 +37,12 @@ public sealed class ConformanceCheck
     public string Name { get; }
 
     /// <summary>Makes the check.</summary>
+    /// <remarks>Skipped where the environment variable <c>KD_CHECKS</c> names others, see <see cref="ConformanceSuite"/>.</remarks>
     /// <exception cref="ConformanceException">The plugin does not pass.</exception>
     public ConformanceOutcome Run()
     {
+        if (!CheckFilter.Current.Takes(Name))
+            return new(true, $"left out: {CheckFilter.Variable} names {CheckFilter.Current}.");
         NativeRuntime.Start();
         lock (OneAtATime)
         {
@@ -64,13 +67,32 @@ public sealed class ConformanceCheck
     public override string ToString() => $"{_plugin} {Name}";
 }
 
-/// <summary>The checks of one plugin.</summary>
+/// <summary>
+/// The checks of one plugin. Single ones are chosen by <see cref="Only"/>, or for a whole test run by the environment
+/// variable <c>KD_CHECKS</c>: names with commas between, <c>*</c> for any text, such as <c>gradient,wrong*</c>.
+/// </summary>
 public sealed class ConformanceSuite
 {
     internal ConformanceSuite(IReadOnlyList<ConformanceCheck> checks) => Checks = checks;
 
     /// <summary>Every check, to be made one by one.</summary>
     public IReadOnlyList<ConformanceCheck> Checks { get; }
+
+    /// <summary>The suite with these checks alone.</summary>
+    /// <param name="names">Names such as <c>gradient</c>; <c>*</c> stands for any text.</param>
+    /// <exception cref="ArgumentException">A name is no check's; the message has all names.</exception>
+    public ConformanceSuite Only(params string[] names)
+    {
+        ArgumentNullException.ThrowIfNull(names);
+        foreach (var name in names)
+            if (!Checks.Any(c => new CheckFilter([name]).Takes(c.Name)))
+                throw new ArgumentException(
+                    $"No check is called '{name}'; there are: {string.Join(", ", Checks.Select(c => c.Name))}.",
+                    nameof(names)
+                );
+        var filter = new CheckFilter(names);
+        return new([.. Checks.Where(c => filter.Takes(c.Name))]);
+    }
 
     /// <summary>The checks as the data of an xunit theory: <c>[MemberData(nameof(Checks))] void Conforms(ConformanceCheck c)</c>.</summary>
     public IEnumerable<object[]> Theory() => Checks.Select(c => new object[] { c });

@@ -5,13 +5,15 @@ using static TorchSharp.torch;
 
 namespace KdPlugins.Testing;
 
-internal sealed class LossChecks<T>(LossSettings settings) : PartChecks<T, IDistillationLoss>(PluginKind.Loss, settings)
+internal sealed partial class LossChecks<T>(LossSettings settings)
+    : PartChecks<T, IDistillationLoss>(PluginKind.Loss, settings)
     where T : class, IDistillationLoss, new()
 {
     protected override IEnumerable<ConformanceCheck> Own() =>
         [
             Check("golden values", Golden),
             Check("gradient", Gradient),
+            Check("parameters", Parameters),
             Check("determinism", Determinism),
             Check("global generator", () => KeepsGlobalGenerator(() => Value(Bound(), Case(0), 0))),
             Check("inputs unchanged", InputsUnchanged),
@@ -62,39 +64,6 @@ internal sealed class LossChecks<T>(LossSettings settings) : PartChecks<T, IDist
                 throw Fail($"it gives {got:R} where {golden.Expected:R} is known, to {golden.Tolerance:R}.");
         }
         return settings.Golden.Count > 0 ? "" : "the settings give no golden values.";
-    }
-
-    // By every tensor that the student answered; a gradient that is missing counts as zero.
-    private string Gradient()
-    {
-        if (settings.NotDifferentiable.Length > 0)
-            return settings.NotDifferentiable;
-        var (loss, on) = (Bound(), Case(0));
-        var names = LossInputs.Names(on.Student);
-        var reached = false;
-        foreach (var name in names)
-        {
-            var at = LossInputs.Get(on.Student, name).detach();
-            Tensor At(Tensor x) => Value(loss, on with { Student = LossInputs.With(on.Student, name, x) }, 0);
-            var leaf = at.clone().requires_grad_(true);
-            var value = At(leaf);
-            if (value.NumberOfElements != 1)
-                throw Fail($"it gives {TensorText.Describe(value)} where a scalar is expected.");
-            if (value.requires_grad)
-                value.backward();
-            reached |= leaf.grad is { } g && g.abs().max().item<double>() > 0;
-            // With a term that has a gradient of nothing, so that a missing one can be compared too.
-            var error = GradientCheck.Error(x => At(x) + x.sum() * 0, at);
-            var size = Math.Max(1, leaf.grad?.abs().max().item<double>() ?? 0);
-            if (!(error <= settings.GradientTolerance * size))
-                throw Fail(
-                    $"its gradient by the student's {name} is off from central differences by {error:G3}. A gradient that is "
-                        + "stopped on purpose is told by the setting NotDifferentiable."
-                );
-        }
-        return reached
-            ? ""
-            : throw Fail("no gradient reaches the student: the value does not depend on it, or is detached.");
     }
 
     private void Determinism()

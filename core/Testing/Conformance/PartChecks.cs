@@ -16,7 +16,7 @@ internal abstract class PartChecks<T, TContract>(PluginKind kind, ConformanceSet
 
     /// <summary>Every check; those that all kinds have come first.</summary>
     internal IReadOnlyList<ConformanceCheck> All() =>
-        [Check("composition", Composition), Check("options", OptionsBind), .. Own()];
+        [Check("composition", Composition), Check("options", OptionsBind), Check("calls", Calls), .. Own()];
 
     protected abstract IEnumerable<ConformanceCheck> Own();
 
@@ -86,12 +86,18 @@ internal abstract class PartChecks<T, TContract>(PluginKind kind, ConformanceSet
         var options = settings.Options;
         if (options is not null && options.GetType() != type)
             throw Fail($"its options are {type.Name}, and the settings give {options.GetType().Name}.");
-        var fromNothing = OptionsBinder.Bind(type, "{}", "{}");
-        var text = OptionsBinder.ToJson(options ?? fromNothing);
+        // Where the settings give none, no option may be required.
+        var text = OptionsBinder.ToJson(options ?? OptionsBinder.Bind(type, "{}", "{}"));
         var back = OptionsBinder.ToJson(OptionsBinder.Bind(type, text, "its own options"));
         if (text != back)
             throw Fail($"its options do not come back from JSON as they were: {text} became {back}.");
         new T().Configure(OptionsBinder.Bind(type, text, "its own options"));
+    }
+
+    private void Calls()
+    {
+        if (ForbiddenCalls.First(typeof(T), kind, settings.AllowedCalls) is { } problem)
+            throw Fail(problem);
     }
 
     /// <summary>Fails where the action moves libtorch's default generator, or depends on where that stands.</summary>

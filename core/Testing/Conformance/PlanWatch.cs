@@ -7,8 +7,12 @@ namespace KdPlugins.Testing;
 /// <summary>A catalog whose strategies tell of the modules that they plan with: registered state, added and given roles.</summary>
 /// <param name="inner">Makes the plugins.</param>
 /// <param name="found">Told of each module with what it is, such as <c>state 'encoder'</c>.</param>
-internal sealed class PlanWatch(IPluginCatalog inner, Action<string, nn.Module> found) : IPluginCatalog
+/// <param name="stages">Looks at the steps that are planned; null for nobody.</param>
+internal sealed class PlanWatch(IPluginCatalog inner, Action<string, nn.Module> found, StageWatch? stages = null)
+    : IPluginCatalog
 {
+    private IPlanContext? _plan;
+
     public IReadOnlyList<PluginDescriptor> Plugins => inner.Plugins;
 
     public IPluginInstance Create(PluginKind kind, string id)
@@ -23,9 +27,10 @@ internal sealed class PlanWatch(IPluginCatalog inner, Action<string, nn.Module> 
             (method, arguments) =>
             {
                 if (method == nameof(IDistillationStrategy.Plan))
-                    arguments[0] = Watched((IPlanContext)arguments[0]!);
+                    arguments[0] = Watched(_plan = (IPlanContext)arguments[0]!);
             },
-            result => result
+            result =>
+                result is IReadOnlyList<Stage> planned && stages is not null ? stages.Around(_plan!, planned) : result
         );
 
     private IPlanContext Watched(IPlanContext context)

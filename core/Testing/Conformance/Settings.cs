@@ -23,6 +23,11 @@ public abstract record ConformanceSettings
 
     /// <summary>Plugin classes that the recipe names beside the checked one and the kit's.</summary>
     public IReadOnlyList<Type> Plugins { get; init; } = [];
+
+    /// <summary>
+    /// What the check <c>calls</c> lets pass, by the names it tells, such as <c>Tensor.matmul</c> where shapes cannot but fit.
+    /// </summary>
+    public IReadOnlyCollection<string> AllowedCalls { get; init; } = [];
 }
 
 /// <summary>What a loss is checked with.</summary>
@@ -72,6 +77,29 @@ public sealed record StrategySettings : ConformanceSettings
 {
     /// <summary>Steps of a sitting where it is resumed; at least 1.</summary>
     public int StepsPerSitting { get; init; } = 3;
+}
+
+/// <summary>What a data set is checked with.</summary>
+public sealed record DatasetSettings : ConformanceSettings
+{
+    /// <summary>The folder that relative paths in the options are relative to, as a recipe's is.</summary>
+    public string Folder { get; init; } = "";
+
+    /// <summary>At most so many samples of each split are read, evenly spread; at least 2.</summary>
+    public int Samples { get; init; } = 64;
+}
+
+/// <summary>What a model is checked with.</summary>
+public sealed record ModelSettings : ConformanceSettings
+{
+    /// <summary>An input without the batch dimension that the architecture takes.</summary>
+    public IReadOnlyList<long> InputShape { get; init; } = [3, 32, 32];
+
+    /// <summary>What the data set holds; null for images of <see cref="InputShape"/> with classes.</summary>
+    public DataInfo? Data { get; init; }
+
+    /// <summary>Parameters, by name, that no gradient reaches on purpose.</summary>
+    public IReadOnlyCollection<string> Unused { get; init; } = [];
 }
 
 /// <summary>What a loss sees of a step.</summary>

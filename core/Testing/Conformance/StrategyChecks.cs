@@ -13,12 +13,18 @@ internal sealed class StrategyChecks<T>(StrategySettings settings)
     protected override IEnumerable<ConformanceCheck> Own() =>
         [
             Check("learning", Learning),
+            Check("stages", () => Watched("stages")),
+            Check("modes", () => Watched("modes")),
+            Check("context", () => Watched("context")),
+            Check("global generator", () => Watched("global generator")),
             Check("names", Names),
             Check("determinism", Determinism),
             Check("resume", () => Compare("pieces")),
             Check("memory", Memory),
             Check("CPU and CUDA", Parity),
         ];
+
+    private StageWatch? _watch;
 
     private string Recipe =>
         settings.Recipe ?? KitParts.Recipe(strategy: $$"""{ "id": "{{Id}}", "options": {{OptionsJson}} }""");
@@ -48,6 +54,23 @@ internal sealed class StrategyChecks<T>(StrategySettings settings)
                     found.Add(Convert.ToHexStringLower(SHA256.HashData(weights.ToTensor(key).contiguous().bytes)));
         }
         return found;
+    }
+
+    // One run for the four of them; a strategy that draws may say so.
+    private void Watched(string check)
+    {
+        if (_watch is null)
+        {
+            _watch = new();
+            using var run = new RecipeRun(new PlanWatch(Catalog, (_, _) => { }, _watch));
+            run.Whole(Recipe, "watched");
+            _watch.End();
+        }
+        if (
+            _watch.Problems(check) is { Count: > 0 } problems
+            && !(check == "global generator" && settings.DrawsFromTorch)
+        )
+            throw Fail(string.Join(" And ", problems.Take(3)));
     }
 
     // Every module that the plan meets: the roles', and the state that the strategy owns.

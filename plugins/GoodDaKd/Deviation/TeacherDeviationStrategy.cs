@@ -93,7 +93,7 @@ public sealed class TeacherDeviationStrategy : DistillationStrategy<TeacherDevia
         var rows = arange(count * size, ScalarType.Int64);
         var p = steps.Read("p", rows).view(count, size, -1).sum(1);
         var means = p.div(steps.Read("rows", rows).view(count, size).sum(1, keepdim: true));
-        return [.. Enumerable.Range(0, (int)count).Select(g => means[g].contiguous().data<double>().ToArray())];
+        return [.. means.contiguous().data<double>().ToArray().Chunk((int)means.shape[1])];
     }
 
     private static double Entropy(IPool steps)

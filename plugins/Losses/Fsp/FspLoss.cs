@@ -1,4 +1,5 @@
 using KdPlugins.Sdk;
+using KdPlugins.Torch;
 using static TorchSharp.torch;
 
 namespace KdPlugins.Losses;
@@ -34,6 +35,6 @@ public sealed class FspLoss : FeatureLoss<FspOptions>
     {
         var (first, second) = FeatureMaps.Aligned(from, to);
         var positions = first.shape[2] * first.shape[3];
-        return first.flatten(2).matmul(second.flatten(2).transpose(1, 2)).div(positions);
+        return TorchOps.matmul(first.flatten(2), second.flatten(2).transpose(1, 2)).div(positions);
     }
 }

@@ -1,4 +1,5 @@
 using KdPlugins.Sdk;
+using KdPlugins.Torch;
 using static TorchSharp.torch;
 
 namespace KdPlugins.Losses;
@@ -33,5 +34,6 @@ public sealed class NstLoss : FeatureLoss<NstOptions>
     private static Tensor Channels(Tensor map) => FeatureMaps.Normalised(map.flatten(2), 2);
 
     // The mean over samples and pairs of channels.
-    private static Tensor Kernel(Tensor first, Tensor second) => first.matmul(second.transpose(1, 2)).square().mean();
+    private static Tensor Kernel(Tensor first, Tensor second) =>
+        TorchOps.matmul(first, second.transpose(1, 2)).square().mean();
 }

@@ -1,5 +1,6 @@
 using KdPlugins.Core;
 using KdPlugins.Sdk;
+using KdPlugins.Torch;
 using static TorchSharp.torch;
 
 namespace KdPlugins.Losses;
@@ -35,7 +36,7 @@ public sealed class PktLoss : EmbeddingLoss<PktOptions>
                 ? Lengths.Smooth(rows.square().sum(1, keepdim: true), Options.Smoothing)
                 : rows.norm(1, keepdim: true, p: 2f).add(Epsilon);
         var directions = rows.div(lengths);
-        var similar = directions.matmul(directions.t()).add(1).div(2);
+        var similar = TorchOps.matmul(directions, directions.t()).add(1).div(2);
         return similar.div(similar.sum(1, keepdim: true));
     }
 }

@@ -1,5 +1,6 @@
 using KdPlugins.Core;
 using KdPlugins.Sdk;
+using KdPlugins.Torch;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -54,7 +55,7 @@ public sealed class RkdLoss : EmbeddingLoss<RkdOptions>
     private static Tensor Angles(Tensor differences)
     {
         var ways = FeatureMaps.Normalised(differences, 2);
-        return ways.matmul(ways.transpose(1, 2));
+        return TorchOps.matmul(ways, ways.transpose(1, 2));
     }
 
     private static Tensor Apart(Tensor student, Tensor teacher) =>

@@ -1,4 +1,5 @@
 using KdPlugins.Sdk;
+using KdPlugins.Torch;
 using static TorchSharp.torch;
 
 namespace KdPlugins.Losses;
@@ -29,6 +30,6 @@ public sealed class SpLoss : FeatureLoss<SpOptions>
     private static Tensor Similarities(Tensor values)
     {
         var rows = values.flatten(1);
-        return FeatureMaps.Normalised(rows.matmul(rows.t()), 1);
+        return FeatureMaps.Normalised(TorchOps.matmul(rows, rows.t()), 1);
     }
 }

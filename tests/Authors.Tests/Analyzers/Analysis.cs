@@ -34,11 +34,11 @@ internal static class Analysis
         ];
 
     /// <summary>The findings as <c>KDA0001 message</c>; the source has to compile.</summary>
-    internal static IReadOnlyList<string> Of(string source)
+    internal static IReadOnlyList<string> Of(string source, string usings = "")
     {
         var compilation = CSharpCompilation.Create(
             "Analysed",
-            [CSharpSyntaxTree.ParseText(Usings + source)],
+            [CSharpSyntaxTree.ParseText(Usings + usings + source)],
             Platform.Value,
             new(OutputKind.DynamicallyLinkedLibrary)
         );
@@ -56,7 +56,8 @@ internal static class Analysis
     }
 
     /// <summary>The findings' ids.</summary>
-    internal static IEnumerable<string> Ids(string source) => Of(source).Select(f => f.Split(' ')[0]);
+    internal static IEnumerable<string> Ids(string source, string usings = "") =>
+        Of(source, usings).Select(f => f.Split(' ')[0]);
 
     /// <summary>A sound loss with more members, and maybe another line before the class.</summary>
     internal static string Loss(

@@ -32,6 +32,14 @@ internal static class Commands
     /// <summary>Runs <c>dotnet</c> to its end and gives what it said; the test fails where the command does.</summary>
     internal static string Dotnet(string folder, params string[] arguments)
     {
+        var (code, said) = Ended(folder, arguments);
+        Assert.True(code == 0, $"dotnet {string.Join(' ', arguments)}\n{said}");
+        return said;
+    }
+
+    /// <summary>Runs <c>dotnet</c> to its end and gives its exit code and what it said.</summary>
+    internal static (int Code, string Said) Ended(string folder, params string[] arguments)
+    {
         using var process = Start(folder, arguments, out var said);
         if (!process.WaitForExit(Longest))
         {
@@ -40,8 +48,7 @@ internal static class Commands
         }
         // Without a time, so that the last lines are in; whoever else holds the pipes may keep them open for long.
         Task.WhenAny(process.WaitForExitAsync(), Task.Delay(TimeSpan.FromSeconds(5))).GetAwaiter().GetResult();
-        Assert.True(process.ExitCode == 0, $"dotnet {string.Join(' ', arguments)}\n{Text(said)}");
-        return Text(said);
+        return (process.ExitCode, Text(said));
     }
 
     /// <summary>Starts <c>dotnet</c>; what it says gathers in <paramref name="said"/>.</summary>

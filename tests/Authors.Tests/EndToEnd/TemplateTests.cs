@@ -20,6 +20,10 @@ public sealed class TemplateTests(AuthorsMachine machine) : IClassFixture<Author
     [InlineData("generator", "F#")]
     [InlineData("strategy", "C#")]
     [InlineData("strategy", "F#")]
+    [InlineData("dataset", "C#")]
+    [InlineData("dataset", "F#")]
+    [InlineData("model", "C#")]
+    [InlineData("model", "F#")]
     public void A_plugin_from_a_template_is_built_tested_dropped_in_and_used(string kind, string language)
     {
         Skip.If(

@@ -15,7 +15,7 @@ public sealed class ConformanceTests
         Conformance.Augmentation<GoodNoise>().Verify();
         Conformance.Generator<GoodGenerator>().Verify();
         Conformance.Strategy<GoodStrategy>().Verify();
-        Conformance.Strategy<DrawingStrategy>().Verify();
+        Conformance.Strategy<DrawingStrategy>(new() { DrawsFromTorch = true }).Verify();
     }
 
     [Fact]
