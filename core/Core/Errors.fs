@@ -69,6 +69,36 @@ type CoreErrors private () =
             "a run needs more memory than there is"
             "Lower training.batchSize or evaluation.batchSize, take a smaller bank or network, or a machine with more memory."
 
+    static let noMeter =
+        entry
+            "KDP0370"
+            "nothing measures targets of this kind"
+            "Name a meter that takes them under \"evaluation.meters\"; where none is installed, put a plugin that has one into the plugin folder."
+
+    static let meterClash =
+        entry "KDP0371" "two meters give a value of one name" "Leave one of the two out of \"evaluation.meters\"."
+
+    static let meterChoice =
+        entry
+            "KDP0372"
+            "several meters could measure these targets"
+            "Name the one that is to do it under \"evaluation.meters\"."
+
+    static let bestUnknown =
+        entry
+            "KDP0373"
+            "nothing gives the value that is to choose the best state"
+            "Set \"evaluation.best\" to a value named above, or name the meter that gives it under \"evaluation.meters\"."
+
+    static let meterFault =
+        entry "KDP0374" "a meter breaks its contract" "The plugin's author has to correct the meter."
+
+    static let noClass =
+        entry
+            "KDP0375"
+            "a target is no class of the network's"
+            "Correct the data set's labels, or give the network as many classes as the data have."
+
     static let drewOutside =
         entry
             "KDP0720"
@@ -113,6 +143,24 @@ type CoreErrors private () =
 
     /// What a run holds does not fit into the machine's memory.
     static member Memory = memory
+
+    /// No meter takes the targets of a source that is evaluated.
+    static member NoMeter = noMeter
+
+    /// Two meters of a recipe give values of one name.
+    static member MeterClash = meterClash
+
+    /// A recipe names no meter, and several take its targets.
+    static member MeterChoice = meterChoice
+
+    /// No meter gives the value that a recipe chooses the best state by.
+    static member BestUnknown = bestUnknown
+
+    /// A meter states nothing, or gives what it has not stated.
+    static member MeterFault = meterFault
+
+    /// A label lies outside of the classes that a network answers with.
+    static member NoClass = noClass
 
     /// What the engine does between a step's own draws has moved libtorch's default generators (see DrawCheck).
     static member DrewOutside = drewOutside

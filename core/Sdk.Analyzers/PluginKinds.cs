@@ -13,7 +13,8 @@ internal static class PluginKinds
         .Add("KdGeneratorAttribute", ("IGenerator", "Generator"))
         .Add("KdStrategyAttribute", ("IDistillationStrategy", "DistillationStrategy"))
         .Add("KdModelAttribute", ("IModelPlugin", "ModelPlugin"))
-        .Add("KdDatasetAttribute", ("IDatasetPlugin", "DatasetPlugin"));
+        .Add("KdDatasetAttribute", ("IDatasetPlugin", "DatasetPlugin"))
+        .Add("KdMeterAttribute", ("IMeter", "Meter"));
 
     /// <summary>Contract and base class that an attribute asks for, or null.</summary>
     internal static (string Contract, string Base)? Of(AttributeData attribute) =>

@@ -67,6 +67,7 @@ public sealed class TestCatalog : IPluginCatalog
                 KdStrategyAttribute a => (PluginKind.Strategy, a.Id, a.Version, a.Description, a.Paper),
                 KdModelAttribute a => (PluginKind.Model, a.Id, a.Version, a.Description, a.Paper),
                 KdDatasetAttribute a => (PluginKind.Dataset, a.Id, a.Version, a.Description, a.Paper),
+                KdMeterAttribute a => (PluginKind.Meter, a.Id, a.Version, a.Description, a.Paper),
                 _ => null,
             };
             if (found is not var (kind, id, version, description, paper))

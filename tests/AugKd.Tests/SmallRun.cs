@@ -20,7 +20,8 @@ internal static class SmallRun
                 typeof(KdLoss).Assembly,
                 typeof(CifarResNetPlugin).Assembly,
                 typeof(SupervisedStrategy).Assembly,
-                typeof(ShapesPlugin).Assembly
+                typeof(ShapesPlugin).Assembly,
+                typeof(Meters.ClassificationMeter).Assembly
             )
             .With(typeof(GuardedShapes), typeof(LinearGenerator), typeof(LatentlessGenerator), typeof(PlainModel));
 

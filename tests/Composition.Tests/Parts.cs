@@ -29,6 +29,7 @@ internal static class Parts
                 typeof(IcdaStrategy).Assembly,
                 typeof(KrrStStrategy).Assembly,
                 typeof(KdLoss).Assembly,
+                typeof(Meters.ClassificationMeter).Assembly,
                 typeof(CifarResNetPlugin).Assembly,
                 typeof(TwoViewsStrategy).Assembly,
                 typeof(Sre2lStrategy).Assembly,

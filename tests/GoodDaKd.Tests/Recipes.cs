@@ -18,6 +18,7 @@ internal static class Recipes
             typeof(CutoutAugmentation).Assembly,
             typeof(ShapesPlugin).Assembly,
             typeof(KdLoss).Assembly,
+            typeof(Meters.ClassificationMeter).Assembly,
             typeof(CifarResNetPlugin).Assembly,
             typeof(OfflineStrategy).Assembly,
             typeof(TableModel).Assembly

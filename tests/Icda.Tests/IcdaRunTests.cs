@@ -23,6 +23,7 @@ public sealed class IcdaRunTests : IDisposable
         typeof(CutmixAugmentation),
         typeof(CrossEntropyLoss),
         typeof(KdLoss),
+        typeof(Meters.ClassificationMeter),
         typeof(OfflineStrategy),
         typeof(IcdLoss),
         typeof(IcdaStrategy)

@@ -19,6 +19,7 @@ public sealed class RunLeakTests : IDisposable
         typeof(Augmentations.MixupAugmentation).Assembly,
         typeof(Datasets.ShapesPlugin).Assembly,
         typeof(Losses.KdLoss).Assembly,
+        typeof(Meters.ClassificationMeter).Assembly,
         typeof(Models.CifarResNetPlugin).Assembly
     );
 

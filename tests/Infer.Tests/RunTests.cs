@@ -21,6 +21,7 @@ public sealed class RunTests : IDisposable
         typeof(MixupAugmentation).Assembly,
         typeof(ShapesPlugin).Assembly,
         typeof(KdLoss).Assembly,
+        typeof(Meters.ClassificationMeter).Assembly,
         typeof(CifarResNetPlugin).Assembly,
         typeof(OfflineStrategy).Assembly
     );

@@ -20,6 +20,7 @@ public abstract class KrrRunTests : IDisposable
         typeof(CutoutAugmentation).Assembly,
         typeof(ShapesPlugin).Assembly,
         typeof(KdLoss).Assembly,
+        typeof(Meters.ClassificationMeter).Assembly,
         typeof(CifarResNetPlugin).Assembly,
         typeof(SupervisedStrategy).Assembly
     );

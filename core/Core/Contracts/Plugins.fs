@@ -16,6 +16,8 @@ type PluginKind =
     | Model = 4
     /// Opens a source of samples.
     | Dataset = 5
+    /// Measures networks.
+    | Meter = 6
 
 /// What every plugin is to the host. Authors meet it through the base classes of the SDK.
 [<AllowNullLiteral>]

@@ -94,18 +94,32 @@ type Trainable
 
         Trainable(name, parameters, optimiser, schedule)
 
-/// What an evaluation found. values are by metric name: "accuracy" and "top5" in [0, 1], "loss" (mean cross-entropy in
-/// nats), "miou" and "pixel-accuracy" in [0, 1], "perplexity". confusion: rows are true classes, columns predicted ones;
-/// empty where targets are not classes.
+/// A value of a meter, measured.
+[<Sealed>]
+type Measure(value: MeterValue, number: double) =
+
+    /// What it is.
+    member _.Value = value
+
+    /// The number; finite in an evaluation of the engine's.
+    member _.Number = number
+
+/// What an evaluation found.
+/// measures: at least one, what says most first. best: the name of the one that says which state is best.
 [<Sealed>]
 type Evaluation
     (
         role: string,
         source: string,
         samples: int64,
-        values: IReadOnlyDictionary<string, double>,
-        confusion: IReadOnlyList<IReadOnlyList<int64>>
+        measures: IReadOnlyList<Measure>,
+        best: string,
+        drawings: IReadOnlyList<Drawing>
     ) =
+    let values =
+        measures
+        |> Seq.map (fun m -> KeyValuePair(m.Value.Name, m.Number))
+        |> Dictionary
 
     /// Whose network was evaluated.
     member _.Role = role
@@ -116,18 +130,23 @@ type Evaluation
     /// The number of samples.
     member _.Samples = samples
 
-    /// The metrics by name.
-    member _.Values = values
+    /// What the meters found, what says most first.
+    member _.Measures = measures
 
-    /// Samples (pixels for class maps) by true class and predicted class; empty where targets are not classes.
-    member _.Confusion = confusion
+    /// The numbers by name.
+    member _.Values: IReadOnlyDictionary<string, double> = values
 
-    /// The metric that says which state is best, higher is better: accuracy, mIoU, or the negative loss.
+    /// What the meters have to show, such as counts by true and predicted class.
+    member _.Drawings = drawings
+
+    /// The value that says which state is best, higher is better: the negative number where lower is.
     member _.Score =
-        match values.TryGetValue "accuracy", values.TryGetValue "miou" with
-        | (true, accuracy), _ -> accuracy
-        | _, (true, miou) -> miou
-        | _ -> -values["loss"]
+        let chosen = measures |> Seq.find (fun m -> m.Value.Name = best)
+
+        if chosen.Value.HigherIsBetter then
+            chosen.Number
+        else
+            -chosen.Number
 
 /// One step of a stage, as its step function sees it. Everything it may use is here: it opens no file, reads no clock,
 /// draws from no global generator. It serves its own step alone, on the thread that calls it: anything else is refused with
@@ -238,7 +257,7 @@ type Stage(name: string, length: StageLength, step: Action<IStepContext>) =
     member val Validation = "validation" with get, set
 
     /// The stage's own score for choosing its best state, higher is better, computed after every epoch; null for the
-    /// validation accuracy of the first evaluated role.
+    /// validation score of the first evaluated role (Evaluation.Score).
     member val Score: Func<IStepContext, double> = null with get, set
 
     /// Whether the best state is put back when the stage ends.

@@ -404,7 +404,27 @@ type internal Composer(recipe: Recipe, catalog: IPluginCatalog, clock: TimeProvi
 
         phase
 
+    let makeMeters () =
+        let meter (choice: PluginChoice) = struct (choice.Id, (create PluginKind.Meter choice: IMeter))
+
+        let byDefault kind =
+            meter
+                {
+                    Id = DefaultMeter.find catalog kind
+                    Options = "{}"
+                }
+
+        Meters(recipe.Evaluation.Meters |> Seq.map meter |> Seq.toArray, recipe.Evaluation.Best, byDefault)
+
+    // Every run ends with an evaluation: what cannot be measured is said before the first step.
+    let checkMeters () =
+        for name in [ SourceSection.Validation; SourceSection.Test ] do
+            match run.Infos.TryGetValue name with
+            | true, data -> run.Meters.Require(name, data.Target) |> ignore
+            | _ -> ()
+
     let openData () =
+        run.Meters <- makeMeters ()
         run.Shared <- recipe.AugmentationsOf Recipe.Shared |> Seq.map augmentation |> Seq.toArray
         run.EvaluationBatch <- recipe.Evaluation.BatchSize
         openSources ()
@@ -442,6 +462,7 @@ type internal Composer(recipe: Recipe, catalog: IPluginCatalog, clock: TimeProvi
     member _.Compose() : Composition =
         guarded (fun () ->
             let data = openData ()
+            checkMeters ()
 
             let result =
                 (create PluginKind.Strategy recipe.Strategy: IDistillationStrategy).Result

@@ -133,17 +133,20 @@ type internal Finish
 
             write result.Role "" which result.Best)
 
-    let metric (result: RoleResult) (name: string) =
-        let pair = JsonObject()
-        pair["last"] <- RunJson.number result.Last.Values[name]
-        pair["best"] <- RunJson.number result.Best.Values[name]
-        pair
+    let pair (last: Measure) (best: Measure) =
+        let node = JsonObject()
+        node["last"] <- RunJson.number last.Number
+        node["best"] <- RunJson.number best.Number
+        node
 
     let describe (result: RoleResult) (written: WrittenFile) =
         let node = JsonObject()
 
-        for name in result.Last.Values.Keys |> Seq.sort do
-            node[$"{source}_{name.Replace('-', '_')}"] <- metric result name
+        // One network and one source: both states give the same values.
+        for last, best in
+            Seq.zip result.Last.Measures result.Best.Measures
+            |> Seq.sortBy (fun (m, _) -> m.Value.Name) do
+            node[$"{source}_{last.Value.Name.Replace('-', '_')}"] <- pair last best
 
         node["parameters"] <- JsonValue.Create result.Parameters
 
@@ -153,14 +156,7 @@ type internal Finish
         node["sha256"] <- JsonValue.Create written.Sha256
         node["bytes"] <- JsonValue.Create written.Length
 
-        if result.Best.Confusion.Count > 0 then
-            let rows =
-                result.Best.Confusion
-                |> Seq.map (fun row ->
-                    JsonArray(row |> Seq.map (fun n -> JsonValue.Create n :> JsonNode) |> Seq.toArray) :> JsonNode)
-
-            node["confusion"] <- JsonArray(Seq.toArray rows)
-
+        DrawingJson.add node result.Best.Drawings
         node
 
     let exportFiles () =

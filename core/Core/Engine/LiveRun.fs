@@ -79,6 +79,15 @@ type internal LiveRun(device: torch.Device, training: TrainingPlan, key: RandomK
     /// The batches of an update: an objective is computed once for each.
     member val Accumulate = 1 with get, set
 
+    /// What measures in evaluations.
+    member val Meters: Meters = Unchecked.defaultof<_> with get, set
+
+    /// What the samples of a source are; of one that a strategy added, what the main data set holds.
+    member this.InfoOf(source: string) =
+        match this.Infos.TryGetValue source with
+        | true, info -> info
+        | _ -> this.Infos[SourceSection.Train]
+
     /// Samples per evaluation batch; 0 for as many as the images' size allows.
     member val EvaluationBatch = 0L with get, set
 

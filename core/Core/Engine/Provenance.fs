@@ -90,6 +90,29 @@ module internal Provenance =
             |> Seq.toArray
         )
 
+    // What says most first; where sources have targets of several kinds, the one that results are reported on begins.
+    let private measures (composition: Composition) : JsonArray =
+        let run = composition.Run
+
+        let values =
+            [ SourceSection.Test; SourceSection.Validation ]
+            |> Seq.filter run.Infos.ContainsKey
+            |> Seq.map (fun name -> run.Meters.For run.Infos[name].Target)
+            |> Seq.collect (fun panel -> panel.Values |> Seq.map (fun v -> v, v.Name = panel.Best))
+            |> Seq.distinctBy (fun (v, _) -> v.Name)
+
+        JsonArray(
+            values
+            |> Seq.map (fun (value, chooses) ->
+                let node = JsonObject()
+                node["name"] <- JsonValue.Create value.Name
+                node["unit"] <- JsonValue.Create value.Unit
+                node["higher_is_better"] <- JsonValue.Create value.HigherIsBetter
+                node["chooses"] <- JsonValue.Create chooses
+                node :> JsonNode)
+            |> Seq.toArray
+        )
+
     let private hashes (identity: RunIdentity) =
         let node = JsonObject()
         node["recipe"] <- JsonValue.Create identity.Recipe
@@ -111,6 +134,7 @@ module internal Provenance =
         node["precision"] <- JsonValue.Create composition.Recipe.Precision
         node["build"] <- JsonValue.Create composition.Identity.Build
         node["libtorch"] <- JsonValue.Create composition.Identity.LibTorch
+        node["measures"] <- measures composition
         node["plugins"] <- plugins composition
         node["hashes"] <- hashes composition.Identity
         node

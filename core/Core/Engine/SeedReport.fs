@@ -61,14 +61,23 @@ module internal SeedReport =
         let sum = counts |> Array.reduce (Array.map2 (Array.map2 (+)))
         JsonArray(sum |> Array.map (fun row -> RunJson.numbers row :> JsonNode))
 
+    // Rows of counts by true and predicted class.
+    let private isMatrix (node: JsonNode) =
+        match node with
+        | :? JsonArray as rows -> rows.Count > 0 && rows |> Seq.forall (fun row -> row :? JsonArray)
+        | _ -> false
+
     let private combineRole (seeds: IReadOnlyList<int64>) (roles: JsonObject[]) =
         let node = JsonObject()
 
         for entry in roles[0] do
             if isPair entry.Value then
                 node[entry.Key] <- combinePair seeds (roles |> Array.map (fun r -> r[entry.Key].AsObject()))
-            elif entry.Key = "confusion" then
+            elif isMatrix entry.Value then
                 node[entry.Key] <- sumOfCounts (roles |> Array.map (fun r -> r[entry.Key]))
+            elif entry.Key = DrawingJson.key then
+                let each = roles |> Array.map (fun r -> r[entry.Key].AsArray())
+                node[entry.Key] <- DrawingJson.combine seeds each
             else
                 node[entry.Key] <- entry.Value.DeepClone()
 

@@ -132,6 +132,34 @@ type internal PhaseDraft =
             Losses = null
         }
 
+/// When and by what the networks are evaluated.
+type internal EvaluationDraft =
+    {
+        /// After every so many epochs; 0 only at the end.
+        [<Range(0, 1_000_000)>]
+        EveryEpochs: int64
+
+        /// Samples per forward pass; 0 for 256, fewer where images have more pixels than 64 x 64.
+        [<Range(0, 1_000_000)>]
+        BatchSize: int64
+
+        /// What measures; the default meter of the data's targets, with its basic values, where it is left out.
+        [<OfKind(PluginKind.Meter)>]
+        Meters: IReadOnlyList<PluginDraft>
+
+        /// The value that chooses the best state and heads tables; the first meter's choice where it is left out.
+        [<RegularExpression(Names.Kebab, ErrorMessage = "the name of a value, such as accuracy")>]
+        Best: string
+    }
+
+    static member Default =
+        {
+            EvaluationDraft.EveryEpochs = EvaluationSection.Default.EveryEpochs
+            BatchSize = EvaluationSection.Default.BatchSize
+            Meters = Array.Empty()
+            Best = null
+        }
+
 /// A recipe.
 type internal RecipeDraft =
     {
@@ -202,7 +230,7 @@ type internal RecipeDraft =
         Baseline: bool
 
         /// When the networks are evaluated.
-        Evaluation: EvaluationSection
+        Evaluation: EvaluationDraft
 
         /// When checkpoints are written.
         Checkpoints: CheckpointSection
@@ -227,6 +255,6 @@ type internal RecipeDraft =
             Training = TrainingSection.Default
             Prepare = Array.Empty()
             Baseline = false
-            Evaluation = EvaluationSection.Default
+            Evaluation = EvaluationDraft.Default
             Checkpoints = CheckpointSection.Default
         }

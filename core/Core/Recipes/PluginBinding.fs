@@ -77,6 +77,14 @@ type internal PluginBinding(catalog: IPluginCatalog, failures: FailureSink) =
                     Needs = Seq.toArray strategy.Needs
                 })
 
+    /// A meter, and the names of all that it may give.
+    member _.Meter(path: JsonPath, draft: PluginDraft) : (PluginChoice * string[]) voption =
+        match box draft with
+        | null -> ValueNone
+        | _ ->
+            bind PluginKind.Meter draft.Id draft.Options path (fun plugin ->
+                (plugin :?> IMeter).Values |> Seq.map _.Name |> Seq.toArray)
+
 /// What the binding of every section works with.
 type internal BindingScope =
     {

@@ -109,7 +109,7 @@ type Recipe =
             RecipeText.field json "training" this.Training
             RecipeText.phases json this.Prepare
             json.WriteBoolean("baseline", this.Baseline)
-            RecipeText.field json "evaluation" this.Evaluation
+            RecipeText.evaluation json this.Evaluation
             RecipeText.field json "checkpoints" this.Checkpoints
             json.WriteEndObject())
 

@@ -217,7 +217,7 @@ let bind (catalog: IPluginCatalog) (failures: FailureSink) (draft: RecipeDraft) 
         Training = draft.Training
         Prepare = phases
         Baseline = draft.Baseline
-        Evaluation = draft.Evaluation
+        Evaluation = EvaluationBinding.bind scope
         Checkpoints = draft.Checkpoints
         Folder = folder
         // By name as all else: the resolved text, which names its sections in another order, gives the same.

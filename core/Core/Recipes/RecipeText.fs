@@ -80,6 +80,20 @@ let losses (json: Utf8JsonWriter) (terms: IReadOnlyList<LossChoice>) =
         json.WriteRawValue term.Loss.Options
         json.WriteEndObject())
 
+/// What is said of meters is written only where something is: a recipe that says nothing has the identity it always had.
+let evaluation (json: Utf8JsonWriter) (section: EvaluationSection) =
+    json.WriteStartObject "evaluation"
+    json.WriteNumber("everyEpochs", section.EveryEpochs)
+    json.WriteNumber("batchSize", section.BatchSize)
+
+    if section.Meters.Count > 0 then
+        list json "meters" section.Meters (whole json)
+
+    if not (isNull section.Best) then
+        json.WriteString("best", section.Best)
+
+    json.WriteEndObject()
+
 let phases (json: Utf8JsonWriter) (all: IReadOnlyList<PhaseSection>) =
     list json "prepare" all (fun phase ->
         json.WriteStartObject()

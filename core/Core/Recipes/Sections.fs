@@ -1,5 +1,6 @@
 namespace KdPlugins.Core
 
+open System
 open System.Collections.Generic
 
 /// A plugin and its options.
@@ -98,3 +99,28 @@ type PhaseSection =
         /// Its objective.
         Losses: IReadOnlyList<LossChoice>
     }
+
+/// When and by what the networks are evaluated.
+type EvaluationSection =
+    {
+        /// After every so many epochs; 0 only at the end.
+        EveryEpochs: int64
+
+        /// Samples per forward pass; 0 for 256, fewer where images have more pixels than 64 x 64.
+        BatchSize: int64
+
+        /// What measures; empty for the meter that takes the data's targets by default.
+        Meters: IReadOnlyList<PluginChoice>
+
+        /// The name of the value that chooses the best state and heads tables; null for the first meter's choice.
+        Best: string
+    }
+
+    /// After every epoch, by the default meter.
+    static member Default =
+        {
+            EveryEpochs = 1L
+            BatchSize = 0L
+            Meters = Array.Empty<PluginChoice>()
+            Best = null
+        }

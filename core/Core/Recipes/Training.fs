@@ -197,21 +197,6 @@ type ValidationSection =
     member this.IsOfSource =
         not this.Fraction.HasValue && not this.Count.HasValue && isNull this.Split
 
-/// When the networks are evaluated.
-type EvaluationSection =
-    {
-        /// After every so many epochs; 0 only at the end.
-        [<Range(0, 1_000_000)>]
-        EveryEpochs: int64
-
-        /// Samples per forward pass; 0 for 256, fewer where images have more pixels than 64 x 64.
-        [<Range(0, 1_000_000)>]
-        BatchSize: int64
-    }
-
-    /// After every epoch.
-    static member Default = { EveryEpochs = 1L; BatchSize = 0L }
-
 /// When checkpoints are written.
 type CheckpointSection =
     {

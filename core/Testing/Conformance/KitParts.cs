@@ -9,13 +9,21 @@ namespace KdPlugins.Testing;
 
 /// <summary>
 /// The smallest plugins that a run needs, so that an author's tests need no others: <c>kit-data</c>, <c>kit-net</c>,
-/// <c>kit-cross-entropy</c>, <c>kit-kd</c>, <c>kit-generator</c> and <c>kit-offline</c>.
+/// <c>kit-cross-entropy</c>, <c>kit-kd</c>, <c>kit-generator</c>, <c>kit-offline</c> and <c>kit-accuracy</c>.
 /// </summary>
 public static class KitParts
 {
     /// <summary>The classes, for a <see cref="TestCatalog"/>.</summary>
     public static IReadOnlyList<Type> Types { get; } =
-    [typeof(KitData), typeof(KitNet), typeof(KitCrossEntropy), typeof(KitKd), typeof(KitGenerator), typeof(KitOffline)];
+    [
+        typeof(KitData),
+        typeof(KitNet),
+        typeof(KitCrossEntropy),
+        typeof(KitKd),
+        typeof(KitGenerator),
+        typeof(KitOffline),
+        typeof(KitAccuracy),
+    ];
 
     /// <summary>A small recipe with a teacher, a student and the kit's parts, 2 epochs of 4 steps.</summary>
     /// <param name="strategy">The section of the strategy, JSON.</param>

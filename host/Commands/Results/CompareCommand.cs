@@ -70,17 +70,18 @@ internal static class CompareCommand
         foreach (var (path, report, _) in runs)
         {
             var name = NameOf(path);
+            var measures = Reports.Measures.Of(report);
             foreach (var role in ResultTable.Roles(report!))
             {
                 var node = report![role]!.AsObject();
-                var metric = ResultTable.MetricOf(node)!;
+                var metric = measures.KeyOf(node)!;
                 table.Add(
                     name,
                     Field(report, "method"),
                     role,
                     metric.Replace('_', ' '),
-                    ResultTable.Value(node, metric, "last"),
-                    ResultTable.Value(node, metric, "best"),
+                    ResultTable.Value(measures, node, metric, "last"),
+                    ResultTable.Value(measures, node, metric, "best"),
                     ResultTable.Parameters(node),
                     Field(report, "images_per_second"),
                     RunText.Duration(TimeSpan.FromSeconds(Reports.Json.Number(report, "seconds") ?? 0))

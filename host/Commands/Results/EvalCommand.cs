@@ -72,8 +72,9 @@ internal static class EvalCommand
         return command;
     }
 
-    private static JsonObject Json(string weights, Evaluation found) =>
-        new()
+    private static JsonObject Json(string weights, Evaluation found)
+    {
+        var line = new JsonObject
         {
             ["event"] = "evaluation",
             ["weights"] = weights,
@@ -81,8 +82,9 @@ internal static class EvalCommand
             ["source"] = found.Source,
             ["samples"] = found.Samples,
             ["values"] = JsonDisplay.Values(found.Values),
-            ["confusion"] = new JsonArray([
-                .. found.Confusion.Select(row => new JsonArray([.. row.Select(n => JsonValue.Create(n))])),
-            ]),
         };
+        // As in a report: counts by true and predicted class under their own name, the rest in a list.
+        EvaluationJson.AddDrawings(line, found);
+        return line;
+    }
 }

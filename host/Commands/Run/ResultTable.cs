@@ -7,18 +7,17 @@ namespace KdPlugins.Host.Commands.Run;
 /// <summary>A run's report as a table: one row per role, the metric's last and best state.</summary>
 internal static class ResultTable
 {
-    private static readonly string[] Metrics = ["accuracy", "miou", "perplexity", "loss"];
-
     private static readonly string[] First = ["teacher", "baseline"];
 
     /// <summary>The roles of a report: teacher, baseline, the others, the result last.</summary>
     internal static IReadOnlyList<string> Roles(JsonObject report)
     {
         var result = Json.Text(report, "result");
+        var measures = Measures.Of(report);
         return
         [
             .. report
-                .Where(e => e.Value is JsonObject role && MetricOf(role) is not null)
+                .Where(e => e.Value is JsonObject role && measures.KeyOf(role) is not null)
                 .Select(e => e.Key)
                 .OrderBy(role =>
                     role == result ? 100
@@ -29,18 +28,14 @@ internal static class ResultTable
         ];
     }
 
-    /// <summary>The metric that says most about a role, such as test_accuracy; null where there is none.</summary>
-    internal static string? MetricOf(JsonObject role) =>
-        Metrics.SelectMany(m => (string[])[$"test_{m}", $"validation_{m}"]).FirstOrDefault(role.ContainsKey);
-
     /// <summary>A state's value; over several seeds the mean and the deviation.</summary>
-    internal static string Value(JsonObject role, string metric, string state)
+    internal static string Value(Measures measures, JsonObject role, string metric, string state)
     {
         if (role[metric] is not JsonObject pair || Json.Number(pair, state) is not { } value)
             return "";
-        var text = RunText.Metric(metric, value);
+        var text = measures.Text(metric, value);
         var deviation = Json.Number(pair, state == "last" ? "std" : "best_std");
-        return deviation is { } d ? $"{text} ± {RunText.Metric(metric, d)}" : text;
+        return deviation is { } d ? $"{text} ± {measures.Text(metric, d)}" : text;
     }
 
     /// <summary>The number of a role's parameters.</summary>
@@ -52,13 +47,19 @@ internal static class ResultTable
         var roles = Roles(report);
         if (roles.Count == 0)
             return "The report has no results.";
-        var metric = MetricOf(report[roles[^1]]!.AsObject())!;
+        var measures = Measures.Of(report);
+        var metric = measures.KeyOf(report[roles[^1]]!.AsObject())!;
         var name = metric.Replace('_', ' ');
         var table = new TextTable("role", $"{name}, last", $"{name}, best", "parameters");
         foreach (var role in roles)
         {
             var node = report[role]!.AsObject();
-            table.Add(role, Value(node, metric, "last"), Value(node, metric, "best"), Parameters(node));
+            table.Add(
+                role,
+                Value(measures, node, metric, "last"),
+                Value(measures, node, metric, "best"),
+                Parameters(node)
+            );
         }
         return table.ToString();
     }

@@ -1,5 +1,6 @@
 using System.Globalization;
 using KdPlugins.Core;
+using KdPlugins.Host.Reports;
 
 namespace KdPlugins.Host.Commands.Run;
 
@@ -24,23 +25,19 @@ internal static class RunText
             ? string.Create(CultureInfo.InvariantCulture, $"{(int)time.TotalHours}:{time.Minutes:00}:{time.Seconds:00}")
             : string.Create(CultureInfo.InvariantCulture, $"{time.Minutes}:{time.Seconds:00}");
 
-    /// <summary>Metrics of an evaluation: shares in per cent, the rest as they are.</summary>
+    /// <summary>Metrics of an evaluation, what says most first: shares in per cent, the rest as they are.</summary>
     internal static string Metrics(Evaluation evaluation) =>
         string.Join(
             ", ",
             evaluation
-                .Values.OrderBy(v => v.Key is "accuracy" or "miou" ? 0 : 1)
-                .ThenBy(v => v.Key, StringComparer.Ordinal)
-                .Select(v => $"{v.Key} {Metric(v.Key, v.Value)}")
+                .Measures.Skip(1)
+                .OrderBy(m => m.Value.Name, StringComparer.Ordinal)
+                .Prepend(evaluation.Measures[0])
+                .Select(m => $"{m.Value.Name} {Metric(m)}")
         );
 
-    internal static string Metric(string name, double value) =>
-        IsShare(name)
-            ? string.Create(CultureInfo.InvariantCulture, $"{100 * value:0.00} %")
-            : string.Create(CultureInfo.InvariantCulture, $"{value:0.####}");
-
-    internal static bool IsShare(string name) =>
-        name.EndsWith("accuracy") || name.EndsWith("miou") || name.EndsWith("top5");
+    internal static string Metric(Measure measure) =>
+        Measures.Text(measure.Value.Unit == MeterValue.Share, measure.Number);
 
     internal static string Loss(IReadOnlyDictionary<string, double>? values) =>
         values is not null && values.TryGetValue("loss", out var loss)

@@ -61,15 +61,8 @@ internal sealed class TerminalDisplay(IAnsiConsole console, int seeds) : IRunDis
         Show(progress, imagesPerSecond);
     }
 
-    public void Evaluated(Progress progress, Evaluation evaluation)
-    {
-        foreach (var name in (string[])["accuracy", "miou", "perplexity"])
-            if (evaluation.Values.TryGetValue(name, out var value))
-            {
-                _score = SafeText.Line($"{evaluation.Role} {RunText.Metric(name, value)}");
-                return;
-            }
-    }
+    public void Evaluated(Progress progress, Evaluation evaluation) =>
+        _score = SafeText.Line($"{evaluation.Role} {RunText.Metric(evaluation.Measures[0])}");
 
     public void CheckpointWritten(Progress progress, string path) { }
 

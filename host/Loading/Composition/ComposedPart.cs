@@ -25,6 +25,7 @@ internal static class Factories
             PluginKind.Strategy => Of<IDistillationStrategy>(host),
             PluginKind.Model => Of<IModelPlugin>(host),
             PluginKind.Dataset => Of<IDatasetPlugin>(host),
+            PluginKind.Meter => Of<IMeter>(host),
             _ => [],
         };
 

@@ -15,6 +15,7 @@ internal sealed class TypeScan(MetadataReader metadata)
         ["KdStrategyAttribute"] = PluginKind.Strategy,
         ["KdModelAttribute"] = PluginKind.Model,
         ["KdDatasetAttribute"] = PluginKind.Dataset,
+        ["KdMeterAttribute"] = PluginKind.Meter,
     };
 
     internal List<PartFact> Parts { get; } = [];

@@ -24,20 +24,37 @@ internal static class ConfusionSection
         var shown = 0;
         foreach (var role in roles.OrderBy(r => r == result ? 0 : 1))
         {
-            if (Counts(Json.Object(run.Report, role)) is not { } counts)
+            var matrices = Matrices(Json.Object(run.Report, role)).ToList();
+            if (matrices.Count == 0)
                 continue;
             var name = HeadlineSection.Label(role, result ?? "", roles.Contains("teacher"));
-            object?[] content = [Matrix(name, counts, run.ClassNames), Frequent(name, counts, run.ClassNames)];
+            object?[] content =
+            [
+                .. matrices.SelectMany(m =>
+                    (object?[])[Matrix(name, m, run.ClassNames), Frequent(name, m, run.ClassNames)]
+                ),
+            ];
             yield return shown++ == 0 ? E("div", E("h3", name), content) : Details(name, content);
         }
         if (shown == 0)
             yield return E("p", Class("quiet"), "No network of this run was measured by classes.");
     }
 
-    // Rows are true classes; null where there is no square of counts.
-    private static long[][]? Counts(JsonObject? role)
+    // What meters say is a matrix; in runs from before there were meters, whatever is one.
+    private static IEnumerable<long[][]> Matrices(JsonObject? role)
     {
-        if (role?["confusion"] is not JsonArray rows || rows.Count is 0 or > MostInPicture)
+        var counts = role?["drawings"] is JsonArray drawings
+            ? drawings
+                .Where(d => Json.Text(d, "kind") == "matrix")
+                .Select(d => d!["counts"] ?? (Json.Text(d, "name") is { } name ? role[name] : null))
+            : role?.Select(e => e.Value) ?? [];
+        return counts.Select(Counts).OfType<long[][]>();
+    }
+
+    // Rows are true classes; null where there is no square of counts.
+    private static long[][]? Counts(JsonNode? node)
+    {
+        if (node is not JsonArray rows || rows.Count is 0 or > MostInPicture)
             return null;
         var counts = rows.Select(row =>
                 row is JsonArray cells ? cells.Select(c => (long)(Json.Number(c) ?? -1)).ToArray() : []

@@ -17,12 +17,12 @@ internal static class CurvesSection
     {
         var histories = run.Seeds.Count > 0 ? run.Seeds.Select(s => s.History).ToList() : [run.History];
         var names = histories.SelectMany(h => h.Names("evaluation")).Distinct().ToList();
-        var metric = ((string[])["accuracy", "miou", "perplexity", "loss"]).FirstOrDefault(m =>
-            names.Any(n => n.EndsWith($".validation.{m}", StringComparison.Ordinal))
-        );
+        var metric = Measures
+            .Of(run.Facts)
+            .All.FirstOrDefault(m => names.Any(n => n.EndsWith($".validation.{m.Name}", StringComparison.Ordinal)));
         if (metric is null)
             return null;
-        var suffix = $".validation.{metric}";
+        var suffix = $".validation.{metric.Name}";
         List<Curve> curves = [];
         var order = run.Report is null ? [] : ResultTable.Roles(run.Report).ToList();
         var fitting = names.Where(n => n.EndsWith(suffix, StringComparison.Ordinal)).Order(StringComparer.Ordinal);
@@ -37,12 +37,12 @@ internal static class CurvesSection
             curves.Add(new(role, Mean(each), colour));
         }
         var title =
-            $"Validation {metric} of all networks{(histories.Count > 1 ? ", mean over seeds and each seed" : "")}";
-        return new LineChart(title, "step of the network's stage", RunText.IsShare(metric), curves).Draw();
+            $"Validation {metric.Label} of all networks{(histories.Count > 1 ? ", mean over seeds and each seed" : "")}";
+        return new LineChart(title, "step of the network's stage", metric.IsShare, curves).Draw();
     }
 
     /// <summary>Per stage: loss terms, validation, learning rate.</summary>
-    internal static IEnumerable<XElement> Stages(EventHistory history)
+    internal static IEnumerable<XElement> Stages(EventHistory history, Measures measures)
     {
         var stages = history
             .Events.Where(e => e.Stage is not null && e.Step is not null)
@@ -55,7 +55,7 @@ internal static class CurvesSection
             XElement?[] charts =
             [
                 Losses(means),
-                .. Validations(evaluations),
+                .. Validations(evaluations, measures),
                 Chart(
                     "Learning rate",
                     Names(means).Where(n => n.StartsWith(Rate)),
@@ -69,7 +69,7 @@ internal static class CurvesSection
             yield return E("h3", $"Stage {stage}");
             yield return E("div", Class("charts"), charts);
             if (evaluations.Count > 0)
-                yield return Details($"Evaluations of {stage} as a table", Evaluations(stage!, evaluations));
+                yield return Details($"Evaluations of {stage} as a table", Evaluations(stage!, evaluations, measures));
         }
     }
 
@@ -86,22 +86,17 @@ internal static class CurvesSection
         );
     }
 
-    private static IEnumerable<XElement?> Validations(IReadOnlyList<RunEvent> evaluations)
+    private static IEnumerable<XElement?> Validations(IReadOnlyList<RunEvent> evaluations, Measures measures)
     {
         var names = Names(evaluations).ToList();
-        foreach (var metric in (string[])["accuracy", "miou", "pixel-accuracy", "perplexity"])
-        {
-            var fitting = names.Where(n => n.EndsWith($".{metric}", StringComparison.Ordinal)).ToList();
+        foreach (var metric in measures.All)
             yield return Chart(
-                $"Evaluation: {metric}",
-                fitting,
+                $"Evaluation: {metric.Label}",
+                names.Where(n => n.EndsWith($".{metric.Name}", StringComparison.Ordinal)),
                 evaluations,
-                n => n[..^(metric.Length + 1)].Replace(".", " on "),
-                RunText.IsShare(metric)
+                n => n[..^(metric.Name.Length + 1)].Replace(".", " on "),
+                metric.IsShare
             );
-        }
-        var losses = names.Where(n => n.EndsWith(".loss", StringComparison.Ordinal));
-        yield return Chart("Evaluation: loss", losses, evaluations, n => n[..^5].Replace(".", " on "), false);
     }
 
     private static XElement? Chart(
@@ -135,7 +130,7 @@ internal static class CurvesSection
             }.Draw();
     }
 
-    private static XElement Evaluations(string stage, IReadOnlyList<RunEvent> evaluations)
+    private static XElement Evaluations(string stage, IReadOnlyList<RunEvent> evaluations, Measures measures)
     {
         var names = Names(evaluations).ToList();
         return Table(
@@ -147,7 +142,7 @@ internal static class CurvesSection
                     (IReadOnlyList<object>)
                         [
                             N(e.Step!.Value),
-                            .. names.Select(n => e.Values.TryGetValue(n, out var v) ? RunText.Metric(n, v) : ""),
+                            .. names.Select(n => e.Values.TryGetValue(n, out var v) ? measures.Text(n, v) : ""),
                         ]
                 ),
             "facts numbers"

@@ -19,10 +19,11 @@ internal static class HeadlineSection
         }
         var report = run.Report!;
         var result = Json.Text(report, "result") ?? roles[^1];
-        var metric = ResultTable.MetricOf(report[roles[^1]]!.AsObject())!;
+        var measures = Measures.Of(report);
+        var metric = measures.KeyOf(report[roles[^1]]!.AsObject())!;
         if (Verdict(report, roles, result, metric) is { } verdict)
             yield return E("p", Class("verdict"), verdict);
-        yield return Headline(run, report, roles, result, metric);
+        yield return Headline(run, report, roles, result, measures, metric);
         if (metric.StartsWith("validation", StringComparison.Ordinal))
             yield return E(
                 "p",
@@ -43,6 +44,7 @@ internal static class HeadlineSection
         JsonObject report,
         IReadOnlyList<string> roles,
         string result,
+        Measures measures,
         string metric
     )
     {
@@ -65,8 +67,8 @@ internal static class HeadlineSection
                         var node = report[role]!.AsObject();
                         string[] cells =
                         [
-                            ResultTable.Value(node, metric, "last"),
-                            ResultTable.Value(node, metric, "best"),
+                            ResultTable.Value(measures, node, metric, "last"),
+                            ResultTable.Value(measures, node, metric, "best"),
                             BestEpochs(node),
                             Count(Json.Number(node, "parameters")),
                             Text.Bytes(Json.Number(node, "bytes")),
@@ -88,9 +90,10 @@ internal static class HeadlineSection
     {
         double? Of(string role, string state) =>
             roles.Contains(role) ? Json.Number(Json.Object(report[role], metric), state) : null;
-        if (Of(result, "best") is not { } best || !RunText.IsShare(metric))
+        var measures = Measures.Of(report);
+        if (Of(result, "best") is not { } best || !measures.IsShare(metric))
             return null;
-        var text = $"{Label(result, result, roles.Contains("teacher"))}: {RunText.Metric(metric, best)}";
+        var text = $"{Label(result, result, roles.Contains("teacher"))}: {measures.Text(metric, best)}";
         if (Of("baseline", "best") is { } alone)
             text += $", {Points(best - alone)} the same student alone";
         if (result != "teacher" && Of("teacher", "best") is { } teacher)
@@ -112,8 +115,10 @@ internal static class HeadlineSection
         return string.Join(", ", each.Select(e => e is { } epoch ? Count(epoch) : "last"));
     }
 
-    private static XElement AllMetrics(JsonObject report, IReadOnlyList<string> roles) =>
-        Table(
+    private static XElement AllMetrics(JsonObject report, IReadOnlyList<string> roles)
+    {
+        var measures = Measures.Of(report);
+        return Table(
             "Every metric of every network.",
             ["role", "metric", "last", "best on validation"],
             roles.SelectMany(role =>
@@ -125,13 +130,14 @@ internal static class HeadlineSection
                             [
                                 role,
                                 e.Key.Replace('_', ' '),
-                                ResultTable.Value(report[role]!.AsObject(), e.Key, "last"),
-                                ResultTable.Value(report[role]!.AsObject(), e.Key, "best"),
+                                ResultTable.Value(measures, report[role]!.AsObject(), e.Key, "last"),
+                                ResultTable.Value(measures, report[role]!.AsObject(), e.Key, "best"),
                             ]
                     )
             ),
             "facts numbers"
         );
+    }
 
     private static string Count(double? number) => number?.ToString("#,0", CultureInfo.InvariantCulture) ?? "";
 }

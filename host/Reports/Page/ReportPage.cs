@@ -49,6 +49,7 @@ internal static class ReportPage
         var samples = run.Samples ?? run.Seeds.FirstOrDefault()?.Samples;
         yield return ("samples", "Training images", [.. SamplesSection.Make(samples, run.ClassNames)]);
         yield return ("confusion", "Confusions", [.. ConfusionSection.Make(run)]);
+        yield return ("details", "Evaluation in detail", [.. DrawingSection.Make(run)]);
         var sets = run.Seeds.SelectMany(s => s.DataSets).Concat(run.DataSets).ToList();
         for (var i = 0; i < sets.Count; i++)
             yield return ($"data-{i + 1}", $"Data set {sets[i].Name}", [.. DataSetSection.Make(sets[i], run.Folder)]);
@@ -61,7 +62,7 @@ internal static class ReportPage
     {
         if (run.Seeds.Count == 0)
         {
-            var stages = CurvesSection.Stages(run.History).ToList();
+            var stages = CurvesSection.Stages(run.History, Measures.Of(run.Facts)).ToList();
             return stages.Count > 0 ? stages : [E("p", Class("quiet"), "The run has recorded no numbers yet.")];
         }
         return

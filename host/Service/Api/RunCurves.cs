@@ -8,8 +8,18 @@ namespace KdPlugins.Host.Service.Api;
 /// <param name="Role">The network it is about, such as teacher, baseline, student; empty where that is unknown.</param>
 /// <param name="Source">What was evaluated, such as validation; empty for the means over training steps.</param>
 /// <param name="Name">The value, such as loss or accuracy.</param>
+/// <param name="IsShare">Whether it is a share of one, shown as per cent.</param>
+/// <param name="Rank">Its place among what the run's meters give, 0 for what says most; -1 for what no meter gives.</param>
 /// <param name="Points">Points [step of the stage, value]; thinned, extremes kept.</param>
-internal sealed record RunCurve(string Stage, string Role, string Source, string Name, IReadOnlyList<double[]> Points);
+internal sealed record RunCurve(
+    string Stage,
+    string Role,
+    string Source,
+    string Name,
+    bool IsShare,
+    int Rank,
+    IReadOnlyList<double[]> Points
+);
 
 /// <summary>The curves of one seed.</summary>
 /// <param name="Seed">The seed's folder; empty for a run of one seed.</param>
@@ -42,7 +52,19 @@ internal static class RunCurves
                     if (Find(curves, key, points) is { } curve)
                         curve.Add(step - begins, value);
         }
-        return [.. curves.Select(c => new RunCurve(c.Key.Stage, c.Key.Role, c.Key.Source, c.Key.Name, c.Value.Points))];
+        var measures = Measures.OfFolder(folder).All;
+        return [.. curves.Select(c => Curve(c.Key, c.Value, measures))];
+    }
+
+    private static RunCurve Curve(
+        (string Stage, string Role, string Source, string Name) key,
+        ThinnedCurve curve,
+        IReadOnlyList<MeasuredValue> measures
+    )
+    {
+        var rank = measures.ToList().FindIndex(m => key.Source.Length > 0 && m.Name == key.Name);
+        var isShare = rank >= 0 && measures[rank].IsShare;
+        return new(key.Stage, key.Role, key.Source, key.Name, isShare, rank, curve.Points);
     }
 
     private static IEnumerable<((string, string, string, string) Key, double Value)> Keys(

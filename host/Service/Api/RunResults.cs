@@ -19,7 +19,6 @@ internal sealed class RunResults(JobQueue queue, CurveStore curves)
     private const int MostKept = 4096;
     private const int LargestReport = 16 << 20;
     private const int Points = 200;
-    private static readonly string[] Metrics = ["accuracy", "miou", "perplexity", "loss"];
     private readonly ConcurrentDictionary<string, RunResult?> _done = new();
 
     /// <summary>The result of a run; null where there is none yet.</summary>
@@ -59,12 +58,13 @@ internal sealed class RunResults(JobQueue queue, CurveStore curves)
             || Json.Read(path, LargestReport) is not { } report
             || ResultTable.Roles(report) is not [.., var role]
             || Json.Object(report, role) is not { } measured
-            || ResultTable.MetricOf(measured) is not { } metric
+            || Measures.Of(report) is not { } measures
+            || measures.KeyOf(measured) is not { } metric
             || Json.Number(Json.Object(measured, metric), "last") is not { } value
             || !double.IsFinite(value)
         )
             return null;
-        return new(role, metric.Replace('_', ' '), value, RunText.IsShare(metric.Split('_', 2)[^1]));
+        return new(role, metric.Replace('_', ' '), value, measures.IsShare(metric));
     }
 
     private RunResult? Latest(JobFolder folder)
@@ -72,10 +72,10 @@ internal sealed class RunResults(JobQueue queue, CurveStore curves)
         var seeds = curves.Of(folder, Points);
         if (seeds.Count == 0)
             return null;
-        var evaluations = seeds[^1].Curves.Where(c => c.Source.Length > 0 && c.Points.Count > 0).ToList();
-        foreach (var metric in Metrics)
-            if (evaluations.LastOrDefault(c => c.Name == metric) is { } found)
-                return new(found.Role, $"{found.Source} {metric}", found.Points[^1][1], RunText.IsShare(metric));
-        return null;
+        // The last network that is measured by what says most.
+        var evaluations = seeds[^1].Curves.Where(c => c.Rank >= 0 && c.Source.Length > 0 && c.Points.Count > 0);
+        return evaluations.Reverse().MinBy(c => c.Rank) is { } found
+            ? new(found.Role, $"{found.Source} {found.Name}", found.Points[^1][1], found.IsShare)
+            : null;
     }
 }

@@ -39,7 +39,12 @@ internal static class EngineRun
     {
         using var runs = new RecipeRun(
             TestCatalog
-                .Of(typeof(CifarResNet).Assembly, typeof(KdLoss).Assembly, typeof(OfflineStrategy).Assembly)
+                .Of(
+                    typeof(CifarResNet).Assembly,
+                    typeof(KdLoss).Assembly,
+                    typeof(Meters.ClassificationMeter).Assembly,
+                    typeof(OfflineStrategy).Assembly
+                )
                 .With(typeof(StillImages))
         );
         Experiment.Run(

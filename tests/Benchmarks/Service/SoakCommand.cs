@@ -29,7 +29,7 @@ internal static class SoakCommand
         try
         {
             var (data, plugins) = (Path.Combine(folder, "data"), Path.Combine(folder, "plugins"));
-            foreach (var name in (string[])["Augmentations", "Datasets", "Losses", "Models", "Strategies"])
+            foreach (var name in (string[])["Augmentations", "Datasets", "Losses", "Meters", "Models", "Strategies"])
                 Copy(Path.Combine(ServiceStand.Plugins, name), Path.Combine(plugins, name));
             using var stand = ServiceStand.WithWorkers(
                 data,

@@ -57,6 +57,7 @@ public sealed class RecipeReaderTests
         );
         Assert.Equal([0.5, 0.75], recipe.Training.Schedule.Milestones);
         Assert.Equal((2L, 128L), (recipe.Evaluation.EveryEpochs, recipe.Evaluation.BatchSize));
+        Assert.Equal(("sample-hits", "misses"), (recipe.Evaluation.Meters[0].Id, recipe.Evaluation.Best));
         Assert.Equal(
             (10L, 0L, 3L),
             (recipe.Checkpoints.EverySteps, recipe.Checkpoints.EverySeconds, recipe.Checkpoints.Keep)

@@ -23,7 +23,8 @@ public static class SamplePlugins
             typeof(SampleGenerator),
             typeof(OfflineStrategy),
             typeof(SupervisedStrategy),
-            typeof(PickyStrategy)
+            typeof(PickyStrategy),
+            typeof(HitsMeter)
         );
 }
 

@@ -72,7 +72,7 @@ public static class SampleRecipes
             { "role": "other" },
           ],
           "baseline": true,
-          "evaluation": { "everyEpochs": 2, "batchSize": 128 },
+          "evaluation": { "everyEpochs": 2, "batchSize": 128, "meters": [ { "id": "sample-hits" } ], "best": "misses" },
           "checkpoints": { "everySteps": 10, "everySeconds": 0, "keep": 3 }
         }
         """;

@@ -19,7 +19,14 @@ public sealed class DisplayTests
     private static Dictionary<string, double> Loss(double value) => new() { ["loss"] = value };
 
     private static Evaluation Found(double accuracy) =>
-        new("student", "validation", 64, new Dictionary<string, double> { ["loss"] = 1, ["accuracy"] = accuracy }, []);
+        new(
+            "student",
+            "validation",
+            64,
+            [new(new("accuracy", MeterValue.Share, true), accuracy), new(new("loss", "nats", false), 1)],
+            "accuracy",
+            []
+        );
 
     [Fact]
     public void Plain_lines_come_per_epoch_and_every_ten_seconds()

@@ -62,7 +62,7 @@ public sealed class Kd : IDisposable
     internal string CopyPlugins()
     {
         var target = At("plugins");
-        foreach (var name in (string[])["Datasets", "Losses", "Models", "Strategies"])
+        foreach (var name in (string[])["Datasets", "Losses", "Meters", "Models", "Strategies"])
             Copy(Path.Combine(Plugins, name), Path.Combine(target, name));
         return target;
     }

@@ -13,6 +13,7 @@ public sealed class LossRunTests : IDisposable
 {
     private static readonly TestCatalog Catalog = TestCatalog.Of(
         typeof(KdLoss).Assembly,
+        typeof(KdPlugins.Meters.ClassificationMeter).Assembly,
         typeof(ShapesPlugin).Assembly,
         typeof(CifarResNetPlugin).Assembly,
         typeof(NormaliseAugmentation).Assembly,

@@ -67,7 +67,7 @@ const failure = (f) =>
 // A page cannot send the token with a link: the report is then fetched and saved.
 function report(at, id) {
   const path = `${at}/report.html`;
-  if (!token.get()) return h("a", { href: path, target: "_blank", rel: "noopener" }, "Report with confusions (new tab)");
+  if (!token.get()) return h("a", { href: path, target: "_blank", rel: "noopener" }, "Report with all results (new tab)");
   const save = async () => {
     const address = URL.createObjectURL(await (await ask(path)).blob());
     h("a", { href: address, download: `${id}.html` }).click();
@@ -82,11 +82,12 @@ const none = (what, jobState, when) => h("p", { class: "quiet" }, `There are no 
 function curves(seeds, jobState) {
   const all = seeds.at(-1)?.curves ?? [];
   const pick = (test) => all.filter(test).map((c) => ({ name: c.role || c.stage, points: c.points }));
-  const metric = ["accuracy", "miou", "perplexity"].find((m) => all.some((c) => c.source === "validation" && c.name === m));
+  // What says most first.
+  const measured = all.filter((c) => c.source === "validation" && c.rank >= 0).sort((a, b) => a.rank - b.rank);
   const drawn = [
     chart("Training loss", pick((c) => !c.source && c.name === "loss")),
-    metric && chart(`Validation ${metric}`, pick((c) => c.source === "validation" && c.name === metric), metric !== "perplexity"),
-    chart("Validation loss", pick((c) => c.source === "validation" && c.name === "loss")),
+    ...[...new Set(measured.map((c) => c.name))].map((name) =>
+      chart(`Validation ${name}`, pick((c) => c.source === "validation" && c.name === name), measured.find((c) => c.name === name).isShare)),
   ].filter(Boolean);
   return h("section", { "aria-labelledby": "h-curves" },
     h("h2", { id: "h-curves" }, `Curves${seeds.at(-1)?.seed ? ` of ${seeds.at(-1).seed}` : ""}`),

@@ -31,8 +31,16 @@ internal sealed class PluginRoot : IDisposable
     /// <summary>A plugin that was built as a project.</summary>
     internal PluginRoot AddFixture(string project)
     {
+        foreach (var file in Directory.EnumerateFiles(FixtureOutput(project)))
+            Write($"{project}/{System.IO.Path.GetFileName(file)}", File.ReadAllBytes(file));
+        return this;
+    }
+
+    /// <summary>The output of a plugin that was built as a project.</summary>
+    internal static string FixtureOutput(string project)
+    {
         var name = new DirectoryInfo(AppContext.BaseDirectory);
-        var output = System.IO.Path.Combine(
+        return System.IO.Path.Combine(
             name.Parent!.Parent!.Parent!.Parent!.FullName,
             "Fixtures",
             project,
@@ -40,9 +48,6 @@ internal sealed class PluginRoot : IDisposable
             name.Parent.Name,
             name.Name
         );
-        foreach (var file in Directory.EnumerateFiles(output))
-            Write($"{project}/{System.IO.Path.GetFileName(file)}", File.ReadAllBytes(file));
-        return this;
     }
 
     internal string At(string path) => System.IO.Path.Combine(Path, path);

@@ -1,0 +1,93 @@
+using KdPlugins.Core;
+using KdPlugins.Sdk;
+using KdPlugins.Torch;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace KdPlugins.Meters;
+
+/// <summary>
+/// One class per pixel: mean intersection over union of the classes that appear or are said, the share of pixels that are
+/// right, and their mean cross-entropy. Ignored pixels do not count; smaller logits are enlarged bilinearly.
+/// </summary>
+[KdMeter("segmentation", Description = "Mean IoU, pixel accuracy and loss of class maps")]
+public sealed class SegmentationMeter : Meter<NoOptions>
+{
+    /// <inheritdoc/>
+    public override IReadOnlyCollection<TargetKind> Targets => [TargetKind.ClassMap];
+
+    /// <inheritdoc/>
+    public override bool IsDefault => true;
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<MeterValue> Values { get; } =
+    [new("miou", MeterValue.Share, true), new("pixel-accuracy", MeterValue.Share, true), new("loss", "nats", false)];
+
+    /// <inheritdoc/>
+    public override IMeasurement Begin(MeterBinding binding) => new Measurement(binding);
+
+    private sealed class Measurement(MeterBinding binding) : IMeasurement
+    {
+        private const string Id = "segmentation";
+        private readonly long _classes = binding.Network.Shape.Classes;
+        private readonly ConfusionCounts _confusion = new(binding.Network.Shape.Classes, binding.Device);
+        private readonly LabelRange _labels = new(Id, binding.Network.Shape.Classes, binding.Device);
+        private readonly Tensor _loss = zeros([], ScalarType.Float64, binding.Device);
+
+        public void Add(ModelOutput output, Batch batch)
+        {
+            var target = TargetReader.As<ClassMapTarget>(batch.Target, $"Meter '{Id}'");
+            var counted = target.Labels.ne(target.IgnoreIndex);
+            var labels = _labels.Take(target.Labels, counted);
+            var logits = Enlarged(output.Logits, labels.shape[^2..]);
+            Shapes.Require(Id, logits, [labels.shape[0], _classes, .. labels.shape[1..]]);
+            _confusion.Add(labels, logits.argmax(1), counted);
+            var loss = nn.functional.cross_entropy(
+                logits,
+                labels.where(counted, target.Labels),
+                ignore_index: target.IgnoreIndex,
+                reduction: nn.Reduction.Sum
+            );
+            _loss.add_(loss.to_type(ScalarType.Float64));
+        }
+
+        /// <exception cref="KdException"><c>KDP0375</c>: a label is no class.</exception>
+        public MeterReading Read()
+        {
+            _labels.Require();
+            var table = _confusion.Read();
+            var pixels = Math.Max(1, table.Total);
+            var iou = table.Iou;
+            return new(
+                new Dictionary<string, double>
+                {
+                    ["miou"] = ClassTable.Mean(iou),
+                    ["pixel-accuracy"] = (double)table.Right / pixels,
+                    ["loss"] = _loss.item<double>() / pixels,
+                },
+                [
+                    new BarsDrawing(
+                        "iou-by-class",
+                        "IoU by class",
+                        MeterValue.Share,
+                        binding.Names(table.Classes),
+                        iou
+                    ),
+                    table.Draw(),
+                ]
+            );
+        }
+
+        private static Tensor Enlarged(Tensor logits, long[] size) =>
+            logits.dim() == 4 && !logits.shape.AsSpan(2).SequenceEqual(size)
+                ? nn.functional.interpolate(logits, size: size, mode: InterpolationMode.Bilinear, align_corners: false)
+                : logits;
+
+        public void Dispose()
+        {
+            _confusion.Dispose();
+            _labels.Dispose();
+            _loss.Dispose();
+        }
+    }
+}
