@@ -68,7 +68,7 @@ internal sealed class CalledMethods
             if (value == 0xFE)
                 value = (value << 8) | code[at++];
             var operand = Codes[value].OperandType;
-            if (operand is OperandType.InlineMethod or OperandType.InlineTok)
+            if (operand is OperandType.InlineMethod or OperandType.InlineTok or OperandType.InlineField)
                 Follow(method, BinaryPrimitives.ReadInt32LittleEndian(code.AsSpan(at)));
             at += Size(operand, code, at);
         }
@@ -87,8 +87,11 @@ internal sealed class CalledMethods
 
     private void Follow(MethodBase from, int token)
     {
-        var called = Resolved(from, token);
-        if (called is null)
+        var member = Resolved(from, token);
+        // The one instance of a function without variables, in a field of its own class.
+        if (member is FieldInfo { IsStatic: true } field && field.FieldType == field.DeclaringType && IsFunction(field))
+            Whole(field.FieldType);
+        if (member is not MethodBase called)
             return;
         // The state machine of an async function, and the like.
         foreach (var argument in called.IsGenericMethod ? called.GetGenericArguments() : [])
@@ -103,13 +106,17 @@ internal sealed class CalledMethods
             Visit(called);
     }
 
-    private static MethodBase? Resolved(MethodBase from, int token)
+    // C# has all functions of a class in one ("<>c"), and names each where it is used.
+    private bool IsFunction(FieldInfo field) =>
+        field.FieldType.Assembly == _assembly && !field.FieldType.Name.StartsWith("<>c", StringComparison.Ordinal);
+
+    private static MemberInfo? Resolved(MethodBase from, int token)
     {
         var ofType = from.DeclaringType is { IsGenericType: true } type ? type.GetGenericArguments() : null;
         var ofMethod = from.IsGenericMethod ? from.GetGenericArguments() : null;
         try
         {
-            return from.Module.ResolveMember(token, ofType, ofMethod) as MethodBase;
+            return from.Module.ResolveMember(token, ofType, ofMethod);
         }
         // A member of an assembly that is not here; the loader tells of those.
         catch (Exception e) when (e is IOException or TypeLoadException or MissingMemberException or ArgumentException)

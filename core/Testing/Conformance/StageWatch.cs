@@ -42,6 +42,8 @@ internal sealed class StageWatch
                         + "a head that no objective depends on. Use it, or leave it out."
                 );
         }
+        foreach (var parameter in _stages.SelectMany(s => s.Parameters))
+            parameter.Forget();
         _stages.Clear();
     }
 
@@ -167,7 +169,9 @@ internal sealed class StageWatch
                 return;
             HasChanged = parameter.IsInvalid || !Tensors.Same(_before, parameter);
             if (HasChanged)
-                _before.Dispose();
+                Forget();
         }
+
+        internal void Forget() => _before.Dispose();
     }
 }

@@ -1,3 +1,4 @@
+using System.Runtime.ExceptionServices;
 using System.Security.Cryptography;
 using KdPlugins.Core;
 using KdPlugins.Torch;
@@ -25,6 +26,7 @@ internal sealed class StrategyChecks<T>(StrategySettings settings)
         ];
 
     private StageWatch? _watch;
+    private ExceptionDispatchInfo? _failure;
 
     private string Recipe =>
         settings.Recipe ?? KitParts.Recipe(strategy: $$"""{ "id": "{{Id}}", "options": {{OptionsJson}} }""");
@@ -56,14 +58,21 @@ internal sealed class StrategyChecks<T>(StrategySettings settings)
         return found;
     }
 
-    // One run for the four of them; a strategy that draws may say so.
+    // One run for the four of them; a strategy that draws may say so. What was seen before a run failed says why it did.
     private void Watched(string check)
     {
         if (_watch is null)
         {
             _watch = new();
             using var run = new RecipeRun(new PlanWatch(Catalog, (_, _) => { }, _watch));
-            run.Whole(Recipe, "watched");
+            try
+            {
+                run.Whole(Recipe, "watched");
+            }
+            catch (Exception failure) when (failure is not ConformanceException)
+            {
+                _failure = ExceptionDispatchInfo.Capture(failure);
+            }
             _watch.End();
         }
         if (
@@ -71,6 +80,7 @@ internal sealed class StrategyChecks<T>(StrategySettings settings)
             && !(check == "global generator" && settings.DrawsFromTorch)
         )
             throw Fail(string.Join(" And ", problems.Take(3)));
+        _failure?.Throw();
     }
 
     // Every module that the plan meets: the roles', and the state that the strategy owns.
@@ -143,6 +153,9 @@ internal sealed class StrategyChecks<T>(StrategySettings settings)
     private string Memory()
     {
         const int Enough = 40;
+        // What others have left behind must not go away while this one is counted.
+        GC.Collect();
+        GC.WaitForPendingFinalizers();
         using var run = new RecipeRun(Catalog);
         var counts = new List<(string Stage, long Live)>();
         var recipe = settings.Recipe ?? Recipe.Replace("\"epochs\": 2", "\"epochs\": 12", StringComparison.Ordinal);

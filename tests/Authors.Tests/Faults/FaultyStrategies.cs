@@ -41,9 +41,7 @@ public sealed class OtherThread : MutantStrategy
                 (step, student) =>
                 {
                     step.Update([student], () => Objective(step));
-                    var other = new Thread(() => step.Publish("x", 1));
-                    other.Start();
-                    other.Join();
+                    Task.Factory.StartNew(() => step.Publish("x", 1), TaskCreationOptions.LongRunning).Wait();
                 }
             ),
         ];

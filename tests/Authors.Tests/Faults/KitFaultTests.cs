@@ -1,5 +1,6 @@
 using KdPlugins.Authors.Tests.Kit;
 using KdPlugins.Core;
+using KdPlugins.Core.FSharpPlugin;
 using KdPlugins.Testing;
 
 namespace KdPlugins.Authors.Tests.Faults;
@@ -35,6 +36,10 @@ public sealed class KitFaultTests
         (typeof(NullLoss), "gradient", "it gives null where a scalar is expected"),
         (typeof(ThreadedNoise), "calls", "new Thread. The engine goes on when the call returns"),
         (typeof(TickingNoise), "calls", "Environment.TickCount64. A resumed run would go on otherwise"),
+        (typeof(ProductLoss), "calls", "ProductLoss (ProductLoss.compare) calls Tensor.matmul"),
+        (typeof(ClockAugmentation), "calls", "DateTime.Now. A resumed run would go on otherwise"),
+        (typeof(AsyncStrategy), "calls", "FSharpAsync.Start. The engine goes on when the call returns"),
+        (typeof(TaskStrategy), "calls", "an async function. The engine goes on when the call returns"),
         (typeof(BrightData), "batches", "not from 0 to 1. Divide by 255"),
         (typeof(HalfData), "batches", "40 samples were asked for, and Read gives 20"),
         (typeof(MisnumberedData), "batches", "Indices are not the numbers that were asked for"),
