@@ -133,7 +133,13 @@ type internal BatchCheck(who: string, info: DataInfo) =
             if t.Labels.dim () <> 1L then
                 wrong PluginErrors.OtherTarget $"gives labels as {text t.Labels}; one per sample is expected."
 
-            inClasses asked t.Labels classes (Nullable())
+            // In every batch: a loop over so few numbers is cheaper than operators.
+            if
+                classes > 0L
+                && t.Labels.data<int64>().ToArray()
+                   |> Array.exists (fun y -> y < 0L || y >= classes)
+            then
+                inClasses asked t.Labels classes (Nullable())
         | :? ClassMapTarget as t ->
             onCpu "labels" t.Labels [| torch.ScalarType.Int64 |]
 

@@ -39,7 +39,7 @@ type internal RoleState(name: string, network: INetwork, isFromRecipe: bool) =
     /// Whether the present stage trains it.
     member val IsTrained = false with get, set
 
-    /// Weights as they were drawn, of a network that loads none; null where they are not known by it.
+    /// What Weights was when the network had been drawn; null where the recipe loads weights.
     member val Untrained = System.Nullable<int64>() with get, set
 
     /// Whether its weights stay as they are in the present stage.

@@ -25,7 +25,8 @@ internal static class DescribeCommand
             foreach (var plugin in found)
             {
                 var options = schema["$defs"]?[$"{PluginReport.Name(plugin.Kind)}.{plugin.Id}"]?.AsObject() ?? [];
-                screen.Tell(() => Json(plugin, options), () => Text(plugin, options) + "\n");
+                var values = MeterValues(host, plugin);
+                screen.Tell(() => Json(plugin, options, values), () => Text(plugin, options, values) + "\n");
             }
             return ExitCodes.Done;
         });
@@ -53,8 +54,25 @@ internal static class DescribeCommand
         return general;
     }
 
-    private static JsonObject Json(PluginDescriptor plugin, JsonObject options) =>
-        new()
+    // What a meter measures is said by an instance; one that needs options says nothing.
+    private static IReadOnlyList<MeterValue> MeterValues(PluginHost host, PluginDescriptor plugin)
+    {
+        if (plugin.Kind != PluginKind.Meter)
+            return [];
+        try
+        {
+            using var made = RecipePlugins.Create(host.Catalog, plugin.Kind, new(plugin.Id, "{}"));
+            return [.. ((IMeter)made.Plugin).Values];
+        }
+        catch (KdException)
+        {
+            return [];
+        }
+    }
+
+    private static JsonObject Json(PluginDescriptor plugin, JsonObject options, IReadOnlyList<MeterValue> values)
+    {
+        var json = new JsonObject
         {
             ["event"] = "plugin",
             ["kind"] = PluginReport.Name(plugin.Kind),
@@ -66,14 +84,30 @@ internal static class DescribeCommand
             ["sha256"] = plugin.Sha256,
             ["options"] = options.DeepClone(),
         };
+        if (plugin.Kind == PluginKind.Meter)
+            json["values"] = new JsonArray([
+                .. values.Select(v => new JsonObject
+                {
+                    ["name"] = v.Name,
+                    ["unit"] = v.Unit,
+                    ["higherIsBetter"] = v.HigherIsBetter,
+                    ["isBasic"] = v.IsBasic,
+                }),
+            ]);
+        return json;
+    }
 
-    private static string Text(PluginDescriptor plugin, JsonObject options)
+    private static string Text(PluginDescriptor plugin, JsonObject options, IReadOnlyList<MeterValue> values)
     {
         var text = new StringBuilder();
         text.AppendLine($"{PluginReport.Name(plugin.Kind)} '{plugin.Id}' {plugin.Version}: {plugin.Description}");
         if (plugin.Paper.Length > 0)
             text.AppendLine($"paper: {plugin.Paper}");
         text.AppendLine($"assembly: {plugin.Assembly}, sha256 {plugin.Sha256}");
+        if (values.Count > 0)
+            text.AppendLine("values:");
+        foreach (var value in values)
+            text.AppendLine($"  {Value(value)}");
         if (options["properties"] is not JsonObject { Count: > 0 } properties)
             return text.AppendLine("It takes no options.").ToString();
         var required = (options["required"] as JsonArray)?.Select(r => r!.GetValue<string>()).ToHashSet() ?? [];
@@ -81,6 +115,12 @@ internal static class DescribeCommand
         foreach (var (name, value) in properties)
             Option(text, name, value!.AsObject(), required.Contains(name));
         return text.ToString();
+    }
+
+    private static string Value(MeterValue value)
+    {
+        var unit = value.Unit.Length == 0 ? "" : $"{value.Unit}, ";
+        return $"{value.Name}: {unit}{(value.HigherIsBetter ? "higher" : "lower")} is better{(value.IsBasic ? "" : ", where a recipe names meters or what chooses")}";
     }
 
     private static void Option(StringBuilder text, string name, JsonObject schema, bool isRequired)

@@ -102,6 +102,7 @@ public sealed class MeterTests : IDisposable
         var runs = Runs(Shipped);
         var read = runs.Read(Recipe("""{ "meters": [ { "id": "classification" } ], "best": "macro-f1" }"""));
         Assert.Equal("""{"bins":15}""", Assert.Single(read.Evaluation.Meters).Options);
+        Assert.Equal("macro-f1", read.Evaluation.Best);
         Assert.Equal(read.Evaluation, runs.Read(read.ToResolvedJson()).Evaluation);
         Assert.NotEqual(read.Identity(), runs.Read(Recipe("{}")).Identity());
     }

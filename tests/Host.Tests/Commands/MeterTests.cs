@@ -180,6 +180,14 @@ public sealed class MeterTests(MeterTests.Runs runs) : IClassFixture<MeterTests.
         var described = Kd.Call("describe", "classification", "--plugins", runs.Plugins).Output;
         Assert.Contains("meter 'classification' 1.0.0: ", described);
         Assert.Contains("1 to 1000, default 15.", described);
+        Assert.Contains("  loss: nats, lower is better\n", described);
+        Assert.Contains(
+            "  macro-f1: share, higher is better, where a recipe names meters or what chooses\n",
+            described
+        );
+        var line = Assert.Single(Kd.Call("describe", "exact-match", "--plugins", runs.Plugins, "--json").Lines);
+        Assert.Equal("wrong-sequences", (string?)line["values"]![1]!["name"]);
+        Assert.False((bool)line["values"]![1]!["higherIsBetter"]!);
     }
 
     [Theory]
