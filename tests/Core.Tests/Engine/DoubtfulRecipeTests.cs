@@ -1,3 +1,4 @@
+using System.Text.RegularExpressions;
 using KdPlugins.Core.Tests.Support;
 using KdPlugins.Sdk;
 using KdPlugins.Testing;
@@ -54,7 +55,9 @@ public sealed class DoubtfulRecipeTests : IDisposable
     private string Refused(string recipe)
     {
         var failure = Assert.Throws<KdException>(() => Checked(recipe));
-        Assert.Equal(failure.Message, Assert.Throws<KdException>(() => Run(recipe)).Message);
+        // A check and a rehearsal take other numbers of steps.
+        static string Text(KdException e) => Regex.Replace(e.Message, "step 0 of [0-9]+", "step 0");
+        Assert.Equal(Text(failure), Text(Assert.Throws<KdException>(() => Run(recipe))));
         return failure.Message;
     }
 

@@ -52,8 +52,8 @@ public sealed class RehearsalTests : IDisposable
         Assert.Empty(heard.Stages);
         // So it is by check; and without a rehearsal the teacher was trained before.
         Assert.Equal(
-            failure.Message,
-            Assert.Throws<KdException>(() => Preflight.Run(_runs.Read(recipe), _catalog, new() { Samples = 8 })).Message
+            CoreErrors.TapMissing,
+            Assert.Throws<KdException>(() => Preflight.Run(_runs.Read(recipe), _catalog, new() { Samples = 8 })).Code
         );
         Assert.Equal(["teacher/train", "distil"], Run(recipe, "late", rehearse: false).Heard.Stages);
     }
@@ -87,7 +87,7 @@ public sealed class RehearsalTests : IDisposable
         };
         var (heard, failure) = Run(Recipe("late"), "run");
         Assert.Null(failure);
-        Assert.Contains("'use'", Assert.Single(heard.Warnings, w => w.Contains("Not enough rows.")));
+        Assert.Contains("'use'", Assert.Single(heard.Warnings, w => w.Contains("Not enough rows")));
         Assert.Equal(["teacher/train", "fill", "use"], heard.Stages);
     }
 

@@ -42,10 +42,10 @@ public sealed class MemoryWatchTests : FaultRuns
                 (step, student) =>
                 {
                     Learn(step, student);
-                    kept.Add(ones(1 << 17).DetachFromDisposeScope());
+                    kept.Add(ones(1 << 16).DetachFromDisposeScope());
                     Thread.Sleep(2);
                 },
-                150
+                300
             );
         Run(Recipe(), new() { Patience = TimeSpan.FromMilliseconds(40), MostGrowth = 8 << 20 });
         kept.ForEach(t => t.Dispose());

@@ -125,7 +125,7 @@ public sealed class PluginFaultTests : FaultRuns
         Now.Loss = c => c.Teacher.Logits.mean();
         Now.Plan = context => Training(context, Learn);
         var inner = Assert.Throws<KdException>(() => Runs.Whole(Recipe(), "other"));
-        Assert.Equal(CoreErrors.RoleMissing.Id, inner.Code.Id);
+        Assert.Equal(CoreErrors.NobodyTeaches.Id, inner.Code.Id);
         Assert.Contains("This was loss 'faulty-loss' at stage main", inner.Message);
         Assert.DoesNotContain("strategy", inner.Message);
     }
