@@ -28,6 +28,9 @@ public sealed class ExitCodeTests
             { RunErrors.CheckpointNotFinite, ExitCodes.Damaged },
             { RunErrors.FinishedChanged, ExitCodes.Damaged },
             { TrainingErrors.NoGradient, ExitCodes.BadRecipe },
+            { PluginErrors.Failed, ExitCodes.Failed },
+            { PluginErrors.Memory, ExitCodes.Failed },
+            { PluginErrors.NotListed, ExitCodes.BadRecipe },
             { CommandErrors.Usage, ExitCodes.Failed },
         };
 
