@@ -17,7 +17,7 @@ internal sealed record RecipePlace(string Path, string Folder)
         !System.IO.Path.Exists(text) && !text.EndsWith(".json", StringComparison.OrdinalIgnoreCase);
 
     /// <summary>Finds it; of a file that is not there, whoever reads it says so.</summary>
-    /// <exception cref="KdException"><c>KDP0130</c>: it is neither a file nor the name of one recipe.</exception>
+    /// <exception cref="KdException"><c>KDP0129</c>: it is neither a file nor the name of one recipe.</exception>
     internal static RecipePlace Find(string text, FolderPluginCatalog catalog)
     {
         if (IsName(text))
@@ -27,7 +27,7 @@ internal sealed record RecipePlace(string Path, string Folder)
     }
 
     /// <summary>The recipe of a name.</summary>
-    /// <exception cref="KdException"><c>KDP0130</c>.</exception>
+    /// <exception cref="KdException"><c>KDP0129</c>.</exception>
     internal static NamedRecipe Named(string name, RecipeShelf shelf)
     {
         try

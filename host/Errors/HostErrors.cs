@@ -203,7 +203,7 @@ public static class HostErrors
 
     /// <summary>A recipe is asked for by a name that none has, or several have.</summary>
     public static readonly ErrorCode RecipeUnknown = new(
-        "KDP0130",
+        "KDP0129",
         "there is no recipe of this name",
         "'kd recipes' lists what there is; a file is named by its path."
     );

@@ -28,6 +28,10 @@ public static class Conformance
     public static ConformanceSuite Dataset<T>(DatasetSettings? settings = null)
         where T : class, IDatasetPlugin, new() => new(new DatasetChecks<T>(settings ?? new()).All());
 
+    /// <summary>The checks of a meter: the same samples give the same numbers, however they come.</summary>
+    public static ConformanceSuite Meter<T>(MeterSettings? settings = null)
+        where T : class, IMeter, new() => new(new MeterChecks<T>(settings ?? new()).All());
+
     /// <summary>The checks of a model: networks of several class counts.</summary>
     public static ConformanceSuite Model<T>(ModelSettings? settings = null)
         where T : class, IModelPlugin, new() => new(new ModelChecks<T>(settings ?? new()).All());

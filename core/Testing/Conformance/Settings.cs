@@ -72,6 +72,22 @@ public sealed record GeneratorSettings : ConformanceSettings
     public DataInfo? Data { get; init; }
 }
 
+/// <summary>Answers of a network and what they ought to have been.</summary>
+/// <param name="Logits">float [12, ...], finite.</param>
+/// <param name="Target">Of 12 samples.</param>
+/// <param name="Classes">The classes of an answer.</param>
+public sealed record MeterCase(Tensor Logits, Target Target, long Classes);
+
+/// <summary>What a meter is checked with.</summary>
+public sealed record MeterSettings : ConformanceSettings
+{
+    /// <summary>
+    /// Makes 12 answers to a kind of target from a key; null for four classes of samples, pixels or tokens. Boxes have no answers
+    /// of the kit's.
+    /// </summary>
+    public Func<RandomKey, TargetKind, MeterCase>? Case { get; init; }
+}
+
 /// <summary>What a strategy is checked with.</summary>
 public sealed record StrategySettings : ConformanceSettings
 {

@@ -37,7 +37,7 @@ internal sealed class RecipeShelf
     }
 
     /// <summary>The recipe of a name, or of a name with its plugin's folder and ':' before it.</summary>
-    /// <exception cref="KdException"><c>KDP0130</c>: there is none, or several plugins have one of this name.</exception>
+    /// <exception cref="KdException"><c>KDP0129</c>: there is none, or several plugins have one of this name.</exception>
     internal NamedRecipe Find(string name)
     {
         var found = Recipes.Where(r => r.Name == name || r.FullName == name).ToList();

@@ -73,6 +73,13 @@ public sealed class KitFaultTests
         (typeof(ZeroWeights), "weights", "with another seed it has the same weights"),
         (typeof(OwnWeights), "weights", "with the same seed 'hidden.weight' begins otherwise"),
         (typeof(ChangesItsInput), "inputs unchanged", "changes its input in place"),
+        (typeof(MeanOfMeansMeter), "batches", "cut into batches of 5, 2 and 5 its 'right' is"),
+        (typeof(LastRowMeter), "order", "in the opposite order its 'right' is"),
+        (typeof(UnstatedMeter), "reading", "gives 'wrong', which its Values do not state"),
+        (typeof(NaNMeter), "reading", "its 'right' is NaN for finite answers"),
+        (typeof(SpoilingMeter), "inputs unchanged", "changes the answers in place"),
+        (typeof(TwoNamesMeter), "values", "states the value 'right' twice"),
+        (typeof(StrangeChooserMeter), "values", "its Chooser 'accuracy' is none of its Values"),
     ];
 
     public static TheoryData<string> Planted => [.. Faults.Select(f => $"{f.Plugin.Name} {f.Check}")];
@@ -94,6 +101,7 @@ public sealed class KitFaultTests
     [InlineData(typeof(GoodStrategy))]
     [InlineData(typeof(GoodData))]
     [InlineData(typeof(GoodModel))]
+    [InlineData(typeof(GoodMeter))]
     public void What_has_no_fault_passes_every_check(Type plugin) => Suite(plugin).Verify();
 
     private static ConformanceSuite Suite(Type plugin)
@@ -104,6 +112,7 @@ public sealed class KitFaultTests
             _ when typeof(IAugmentation).IsAssignableFrom(plugin) => nameof(Conformance.Augmentation),
             _ when typeof(IGenerator).IsAssignableFrom(plugin) => nameof(Conformance.Generator),
             _ when typeof(IDistillationStrategy).IsAssignableFrom(plugin) => nameof(Conformance.Strategy),
+            _ when typeof(IMeter).IsAssignableFrom(plugin) => nameof(Conformance.Meter),
             _ when typeof(IDatasetPlugin).IsAssignableFrom(plugin) => nameof(Conformance.Dataset),
             _ => nameof(Conformance.Model),
         };

@@ -107,6 +107,7 @@ internal static class ShippedSettings
             nameof(PluginKind.Augmentation) => new AugmentationSettings { Options = options },
             nameof(PluginKind.Generator) => new GeneratorSettings { Options = options, DrawsFromTorch = false },
             nameof(PluginKind.Dataset) => new DatasetSettings { Options = options, Samples = 16 },
+            nameof(PluginKind.Meter) => new MeterSettings { Options = options },
             nameof(PluginKind.Model) => new ModelSettings
             {
                 Options = options,

@@ -59,10 +59,7 @@ public sealed class JournalTests : IDisposable
         var observer = new Watcher(int.MaxValue, null);
         Assert.Equal(SessionEnd.Done, Run(ProofTests.Recipes["ridge"], observer, CancellationToken.None).State);
         Assert.Single(observer.Warnings, w => w.Contains("TensorBoard"));
-        Assert.Equal(
-            observer.Warnings.Count,
-            EventLog.Read(_runs.Path("run")).Events.Count(e => e.Kind == "warning")
-        );
+        Assert.Equal(observer.Warnings.Count, EventLog.Read(_runs.Path("run")).Events.Count(e => e.Kind == "warning"));
     }
 
     private string Board() =>

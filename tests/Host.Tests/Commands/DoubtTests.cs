@@ -27,7 +27,8 @@ public sealed class DoubtTests : IDisposable
     public void Warnings_are_events_of_a_run_and_lines_of_a_check()
     {
         string[] settings = ["prepare=[]", "training.batchSize=5000", "training.epochs=1"];
-        const string batch = "training.batchSize is 5,000, and the source 'train' has 86 samples: its batches are of 86.";
+        const string batch =
+            "training.batchSize is 5,000, and the source 'train' has 86 samples: its batches are of 86.";
         var check = Assert.Single(Call("check", settings).Lines);
         var said = check["warnings"]!.AsArray().Select(w => (string)w!).ToList();
         Assert.Equal(batch, said[0]);

@@ -104,7 +104,7 @@ public sealed class RecipesTests : IDisposable
         {
             var result = Kd.Call([.. command, "--plugins", plugins]);
             Assert.Equal(ExitCodes.BadRecipe, result.ExitCode);
-            Assert.StartsWith("KDP0130 ", result.Error);
+            Assert.StartsWith("KDP0129 ", result.Error);
             Assert.Contains(says, result.Error);
         }
         Assert.StartsWith("KDP02", Kd.Call("run", "mino.json", "--plugins", plugins).Error);
@@ -116,7 +116,7 @@ public sealed class RecipesTests : IDisposable
         WithRecipe();
         var plugins = WithRecipe("Models");
         var result = Kd.Call("recipes", "mini", "--plugins", plugins);
-        Assert.StartsWith("KDP0130 ", result.Error);
+        Assert.StartsWith("KDP0129 ", result.Error);
         Assert.Contains("Losses:mini, Models:mini", result.Error);
         Assert.Equal(0, Kd.Call("check", "Models:mini", "--plugins", plugins).ExitCode);
     }

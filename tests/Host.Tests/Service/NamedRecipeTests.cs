@@ -42,11 +42,11 @@ public sealed class NamedRecipeTests : IDisposable
     public async Task What_names_no_recipe_or_one_too_many_is_refused()
     {
         await using var service = await LocalService.Start(_kd);
-        Assert.Equal((404, "KDP0130"), await Post(service, """{ "recipeName": "nobody" }"""));
-        Assert.Equal((404, "KDP0130"), await Post(service, """{ "recipeName": "../../secret" }"""));
+        Assert.Equal((404, "KDP0129"), await Post(service, """{ "recipeName": "nobody" }"""));
+        Assert.Equal((404, "KDP0129"), await Post(service, """{ "recipeName": "../../secret" }"""));
         Assert.Equal((400, "KDP0907"), await Post(service, """{ "recipeName": "quickstart", "recipe": {} }"""));
         var far = Kd.Call("submit", "nobody", "--url", service.Http.BaseAddress!.ToString());
-        Assert.Contains("KDP0130", far.Error);
+        Assert.Contains("KDP0129", far.Error);
     }
 
     private static async Task<(int Status, string Code)> Post(LocalService service, string body)

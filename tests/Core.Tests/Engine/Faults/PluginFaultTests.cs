@@ -127,7 +127,7 @@ public sealed class PluginFaultTests : FaultRuns
         var inner = Assert.Throws<KdException>(() => Runs.Whole(Recipe(), "other"));
         Assert.Equal(CoreErrors.NobodyTeaches.Id, inner.Code.Id);
         Assert.Contains("This was loss 'faulty-loss' at stage main", inner.Message);
-        Assert.DoesNotContain("strategy", inner.Message);
+        Assert.DoesNotContain("strategy 'faulty'", inner.Message);
     }
 
     [Theory]
