@@ -47,7 +47,7 @@ type internal StepWatcher(clock: TimeProvider, patience: TimeSpan, mostBytes: in
     let mutable now: Waiting = null
     let mutable longest = TimeSpan.Zero
     let mutable steps, sampledStep, baseStep = 0L, 0L, 0L
-    let mutable sampledAt, sampledBytes = 0L, 0L
+    let mutable sampledAt, sampledTensors = 0L, 0L
     let mutable baseBytes, baseTensors, rises, toldGrowth = -1L, 0L, 0, false
 
     let megabytes (bytes: int64) = $"{bytes / (1L <<< 20)} MiB"
@@ -91,29 +91,30 @@ type internal StepWatcher(clock: TimeProvider, patience: TimeSpan, mostBytes: in
     let lookBetween (what: Func<string>) (stamp: int64) =
         sampledAt <- stamp
         sampledStep <- steps
-        let bytes = LiveTensors.NativeBytes
+        let bytes, tensors = LiveTensors.NativeBytes, LiveTensors.Count
 
-        if baseBytes < 0L || bytes <= sampledBytes then
+        // By tensors, not by bytes, which the runtime's own code takes and gives back meanwhile.
+        if baseBytes < 0L || tensors <= sampledTensors then
             baseBytes <- bytes
-            baseTensors <- LiveTensors.Count
+            baseTensors <- tensors
             baseStep <- steps
             rises <- 0
         else
             rises <- rises + 1
 
-        sampledBytes <- bytes
+        sampledTensors <- tensors
 
-        // Pools and banks grow too, but by few tensors.
+        // Pools and banks grow too, but by few tensors; what was there before dies meanwhile.
         if
             not toldGrowth
             && rises >= risesOverSteps
             && bytes - baseBytes > mostBytes
-            && LiveTensors.Count - baseTensors >= steps - baseStep
+            && 2L * (tensors - baseTensors) >= steps - baseStep
         then
             toldGrowth <- true
 
             warn.Invoke
-                $"{what.Invoke()}: memory grows from step to step, by {megabytes (bytes - baseBytes)} and {LiveTensors.Count - baseTensors} tensors in the last {steps - baseStep} steps. Something keeps tensors of every step; dispose what is replaced, or keep it in a pool of context.State, which has a capacity."
+                $"{what.Invoke()}: memory grows from step to step, by {megabytes (bytes - baseBytes)} and {tensors - baseTensors} tensors in the last {steps - baseStep} steps. Something keeps tensors of every step; dispose what is replaced, or keep it in a pool of context.State, which has a capacity."
 
     let every =
         min
