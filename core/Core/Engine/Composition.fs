@@ -119,8 +119,11 @@ type internal Composition
             for phase in phases do
                 (phase.Optimisers :> IDisposable).Dispose()
 
-            for role in run.Roles.Values do
-                role.Network.Module.Dispose()
+            // Roles' networks, losses', generators' and registered modules; one may be there under two names.
+            for owner in HashSet(run.Modules.Values, HashIdentity.Reference) do
+                owner.Dispose()
+
+            registry.Dispose()
 
             for thing in Seq.rev owned do
                 thing.Dispose()

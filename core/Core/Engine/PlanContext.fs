@@ -19,11 +19,13 @@ type internal Export(name: string, write: Action<string>) =
 
 /// State under a phase's name, so that two phases with the same strategy do not meet.
 [<Sealed>]
-type internal PhaseState(phase: string, run: LiveRun, registry: IStateRegistry) =
+type internal PhaseState(phase: string, run: LiveRun, states: StateRegistry) =
     let place (name: string) = if phase = "" then name else $"{phase}/{name}"
+    let registry = states :> IStateRegistry
 
     interface IStateRegistry with
         member _.Register(name: string, state: torch.nn.Module) =
+            states.Claim(place name)
             NormGuard.attach $"the state '{place name}'" state
             run.Modules[$"state/{place name}"] <- state
 
@@ -51,7 +53,7 @@ type internal PlanContext
         generators: IReadOnlyDictionary<string, IGenerator>,
         bindLosses: Func<IReadOnlyList<WeightedLoss>>,
         teacherLosses: IReadOnlyCollection<string>,
-        registry: IStateRegistry,
+        registry: StateRegistry,
         exports: List<Export>
     ) =
 

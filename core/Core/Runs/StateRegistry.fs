@@ -181,6 +181,9 @@ type StateRegistry(device: torch.Device) =
         for entry in counters do
             entry.Value.Value <- checkpoint.Counter(counterKey entry.Key)
 
+    /// Takes a name for state that is kept elsewhere in the checkpoint. Raises KDP0620 where it is taken.
+    member internal _.Claim(name: string) = claim name
+
     interface IStateRegistry with
         member _.Register(name: string, state: torch.nn.Module) =
             claim name
