@@ -8,6 +8,7 @@ using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
+using System.Text.RegularExpressions;
 
 return new Mutants(Settings.Parse(args)).Run();
 
@@ -82,16 +83,34 @@ internal sealed class Mutants(Settings settings)
             .ToList();
         var fates = new List<(Fault Fault, Fate Fate)>();
 
-        foreach (var fault in mine)
+        void Tell(Fault fault, Func<Fate> find)
         {
             var clock = Stopwatch.StartNew();
-            var fate = Known(fault) ?? Remember(fault, FateOf(fault));
+            var fate = Known(fault) ?? Remember(fault, find());
             fates.Add((fault, fate));
             Console.WriteLine(
                 $"{fates.Count}/{mine.Count} {fate, -12} {clock.Elapsed.TotalSeconds, 5:F0} s  {fault.Text}"
             );
         }
 
+        foreach (var fault in mine.Where(f => Known(f) is not null))
+            Tell(fault, () => throw new UnreachableException());
+        var left = mine.Where(f => Known(f) is null).ToList();
+        var planted = new Planted(settings.Tree, left);
+        try
+        {
+            foreach (var (fault, number) in planted.Build(arguments => Dotnet(arguments)))
+                if (IsGreen(fault, build: false))
+                    Tell(fault, () => Test(fault, number).Ok ? Fate.Survived : Fate.Seen);
+        }
+        finally
+        {
+            planted.TakeBack();
+        }
+
+        green.Clear();
+        foreach (var fault in left.Where(f => Known(f) is null))
+            Tell(fault, () => FateOf(fault));
         return Conclude(fates);
     }
 
@@ -136,7 +155,7 @@ internal sealed class Mutants(Settings settings)
 
     private Fate FateOf(Fault fault)
     {
-        if (!Green(fault))
+        if (!IsGreen(fault, build: true))
             throw new InvalidOperationException(
                 $"Without a fault, {fault.Tests} [{fault.Filter}] fails or has no test: see above."
             );
@@ -158,13 +177,13 @@ internal sealed class Mutants(Settings settings)
         }
     }
 
-    private bool Green(Fault fault)
+    private bool IsGreen(Fault fault, bool build)
     {
         var key = $"{fault.Tests} {fault.Filter}";
         if (green.TryGetValue(key, out var known))
             return known;
 
-        var (built, buildText) = Dotnet($"build -c Release -v q tests/{fault.Tests}");
+        var (built, buildText) = build ? Dotnet($"build -c Release -v q tests/{fault.Tests}") : (true, "");
         var (passed, testText) = built ? Test(fault) : (false, "");
         var ok = passed && testText.Contains("Passed!", StringComparison.Ordinal);
         if (!ok)
@@ -172,13 +191,15 @@ internal sealed class Mutants(Settings settings)
         return green[key] = ok;
     }
 
-    private (bool Ok, string Text) Test(Fault fault)
+    // number: of the fault that is switched on, where it was built with others.
+    private (bool Ok, string Text) Test(Fault fault, int number = 0)
     {
         var filter = fault.Filter.Length == 0 ? "" : $" --filter FullyQualifiedName~{fault.Filter}";
-        return Dotnet($"test -c Release --no-build tests/{fault.Tests}{filter} -- xUnit.StopOnFail=true");
+        return Dotnet($"test -c Release --no-build tests/{fault.Tests}{filter} -- xUnit.StopOnFail=true", number);
     }
 
-    private (bool Ok, string Text) Dotnet(string arguments) => Execute("dotnet", arguments, settings.Tree);
+    private (bool Ok, string Text) Dotnet(string arguments, int number = 0) =>
+        Execute("dotnet", arguments, settings.Tree, number);
 
     private static string Git(string folder, string arguments)
     {
@@ -187,16 +208,16 @@ internal sealed class Mutants(Settings settings)
     }
 
     // A command that outlasts our patience has failed: a fault that hangs the tests is seen.
-    private static (bool Ok, string Text) Execute(string file, string arguments, string folder)
+    private static (bool Ok, string Text) Execute(string file, string arguments, string folder, int number = 0)
     {
-        using var process = Process.Start(
-            new ProcessStartInfo(file, arguments)
-            {
-                WorkingDirectory = folder,
-                RedirectStandardOutput = true,
-                RedirectStandardError = true,
-            }
-        )!;
+        var start = new ProcessStartInfo(file, arguments)
+        {
+            WorkingDirectory = folder,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
+        start.Environment[Planted.Variable] = number.ToString(CultureInfo.InvariantCulture);
+        using var process = Process.Start(start)!;
         var text = new StringBuilder();
         void Keep(object _, DataReceivedEventArgs line)
         {
@@ -235,4 +256,112 @@ internal sealed class Mutants(Settings settings)
         File.WriteAllText(Note(fault), fate.ToString());
         return fate;
     }
+}
+
+/// <summary>
+/// Faults that are built together, each behind a switch that an environment variable turns on: one build for all of them. It
+/// takes those whose texts are expressions or statements in one line; the compiler says which are not.
+/// </summary>
+internal sealed partial class Planted(string tree, IReadOnlyList<Fault> faults)
+{
+    internal const string Variable = "KD_MUTANT";
+    private const string Switch = "core/Torch/PlantedFault.cs";
+    private const int MostBuilds = 12;
+
+    private readonly Dictionary<string, string> originals = [];
+    private readonly HashSet<Fault> apart = [];
+
+    /// <summary>Builds what can be built together; gives each fault of it with its number.</summary>
+    public IReadOnlyList<(Fault Fault, int Number)> Build(Func<string, (bool Ok, string Text)> dotnet)
+    {
+        File.WriteAllText(
+            Path.Combine(tree, Switch),
+            $$"""
+            #pragma warning disable
+            namespace KdPlugins.Torch;
+            public static class PlantedFault
+            {
+                private static readonly string? On = System.Environment.GetEnvironmentVariable("{{Variable}}");
+                public static bool Is(string number) => On == number;
+            }
+            """
+        );
+        for (var build = 1; build <= MostBuilds; build++)
+        {
+            var lines = Write();
+            var (ok, text) = dotnet("build -c Release -v q -p:TreatWarningsAsErrors=false -p:WarningsAsErrors=");
+            Console.WriteLine($"build {build}: {lines.Count} faults together, {(ok ? "built" : "some cannot be")}");
+            if (ok)
+                return [.. lines.Select(l => (l.Fault, l.Number))];
+            if (!Drop(text, lines))
+                break;
+        }
+
+        return [];
+    }
+
+    /// <summary>Leaves the tree as it was.</summary>
+    public void TakeBack()
+    {
+        foreach (var (path, text) in originals)
+            File.WriteAllText(path, text);
+        File.Delete(Path.Combine(tree, Switch));
+    }
+
+    private List<(Fault Fault, int Number, string Path, int Line)> Write()
+    {
+        var written = new List<(Fault, int, string, int)>();
+        foreach (var group in faults.GroupBy(f => Path.Combine(tree, f.File)))
+        {
+            if (!originals.TryGetValue(group.Key, out var text))
+                originals[group.Key] = text = File.ReadAllText(group.Key);
+            var places = group
+                .Where(f => !apart.Contains(f) && !f.Old.Contains('\n') && !f.New.Contains('\n'))
+                .Select(f => (Fault: f, At: text.IndexOf(f.Old, StringComparison.Ordinal)))
+                .OrderByDescending(p => p.At);
+            var (changed, limit) = (text, text.Length);
+            foreach (var (fault, at) in places.Where(p => p.At >= 0))
+            {
+                // Two faults in the same words: the second one is tried alone.
+                if (at + fault.Old.Length > limit)
+                    continue;
+                limit = at;
+                var number = faults.TakeWhile(f => f != fault).Count() + 1;
+                changed = changed[..at] + Switched(fault, number) + changed[(at + fault.Old.Length)..];
+                written.Add((fault, number, group.Key, text[..at].Count(c => c == '\n') + 1));
+            }
+
+            File.WriteAllText(group.Key, changed);
+        }
+
+        return written;
+    }
+
+    private static string Switched(Fault fault, int number)
+    {
+        var isOn = $"KdPlugins.Torch.PlantedFault.Is(\"{number}\")";
+        if (fault.File.EndsWith(".fs", StringComparison.Ordinal))
+            return $"(if {isOn} then ({fault.New}) else ({fault.Old}))";
+        return fault.Old.EndsWith(';')
+            ? $"if ({isOn}) {{ {fault.New} }} else {{ {fault.Old} }}"
+            : $"({isOn} ? ({fault.New}) : ({fault.Old}))";
+    }
+
+    // Those on lines that the compiler complains of; of a file where it is none of them, all.
+    private bool Drop(string text, IReadOnlyList<(Fault Fault, int Number, string Path, int Line)> written)
+    {
+        var before = apart.Count;
+        foreach (Match error in Error().Matches(text))
+        {
+            var (path, line) = (error.Groups[1].Value, int.Parse(error.Groups[2].Value, CultureInfo.InvariantCulture));
+            var here = written.Where(w => w.Path == path).ToList();
+            var hit = here.Where(w => w.Line == line).ToList();
+            apart.UnionWith((hit.Count > 0 ? hit : here).Select(w => w.Fault));
+        }
+
+        return apart.Count > before;
+    }
+
+    [GeneratedRegex(@"^\s*(/[^\n(]+)\((\d+),\d+[^)]*\): error ", RegexOptions.Multiline)]
+    private static partial Regex Error();
 }
