@@ -101,6 +101,13 @@ public abstract class FaultRuns : IDisposable
 
     private protected List<string> Warnings { get; } = [];
 
+    /// <summary>Whether a warning has come that says this; it may come from another thread.</summary>
+    private protected bool IsTold(string what)
+    {
+        lock (Warnings)
+            return Warnings.Any(w => w.Contains(what));
+    }
+
     private protected static Faults Now => Faults.Now;
 
     public void Dispose()

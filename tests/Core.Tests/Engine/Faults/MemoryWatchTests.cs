@@ -10,9 +10,6 @@ public sealed class MemoryWatchTests : FaultRuns
 {
     private const string Name = "memory alone";
 
-    // Told by another thread.
-    private bool IsTold(string what) => Warnings.ToArray().Any(w => w?.Contains(what) == true);
-
     [Fact]
     public void A_loop_that_keeps_its_tensors_within_a_step()
     {

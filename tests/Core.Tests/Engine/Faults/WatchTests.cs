@@ -16,8 +16,9 @@ public sealed class WatchTests : FaultRuns
                 (step, student) =>
                 {
                     Learn(step, student);
+                    // Until it is told of: a busy machine looks later.
                     if (step.Progress.Step == 0)
-                        Thread.Sleep(800);
+                        Assert.True(SpinWait.SpinUntil(() => IsTold("step 0 of 2"), 20_000));
                 },
                 2
             );
@@ -33,7 +34,7 @@ public sealed class WatchTests : FaultRuns
     {
         Now.Plan = context =>
         {
-            Thread.Sleep(400);
+            Assert.True(SpinWait.SpinUntil(() => IsTold("The plan"), 20_000));
             return Training(context, Learn);
         };
         Run(Recipe(), Impatient);
