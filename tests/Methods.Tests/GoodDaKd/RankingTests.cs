@@ -99,6 +99,20 @@ public sealed class RankingTests : IDisposable
     }
 
     [Fact]
+    public void A_group_is_of_the_samples_as_they_are_and_of_what_the_candidate_makes_of_them()
+    {
+        // Of what is cut out altogether the teacher always says the same: half of every group does not deviate.
+        var found = Rank(
+            _run.Read(Text()),
+            Small,
+            Candidate("none"),
+            Candidate("all", Choice("cutout", """{"size":16}"""))
+        );
+        Assert.Equal(["all", "none"], found.Candidates.Select(c => c.Name));
+        Assert.Equal(0.5 * found.Candidates[1].Deviation, found.Candidates[0].Deviation, 7);
+    }
+
+    [Fact]
     public void What_changes_nothing_deviates_as_nothing_does()
     {
         var found = Rank(

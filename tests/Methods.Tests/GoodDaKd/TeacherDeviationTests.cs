@@ -36,6 +36,25 @@ public sealed class TeacherDeviationTests : IDisposable
     }
 
     [Fact]
+    public void It_agrees_with_a_plain_loop_over_the_teachers_answers()
+    {
+        // Without anything random before it, and without a view of the student's, both streams are the same samples.
+        var text = Recipes.Shapes(Strategy).Replace("{ \"id\": \"horizontal-flip\" }, ", "");
+        _run.Whole(text, "measured");
+        var report = Report("measured");
+        var expected = new List<double[]>();
+        SpyStrategy.Seen.Value = expected;
+        using var spy = new RecipeRun(Recipes.Catalog.With(typeof(SpyStrategy)));
+        spy.Whole(text.Replace(Strategy, """{ "id": "spy" }"""), "spy");
+        Assert.Equal(5, report["groups"]!.GetValue<double>());
+        var groups = expected
+            .Chunk(2)
+            .Take(5)
+            .Select(steps => (double[])[.. Enumerable.Range(0, 3).Select(c => steps.Average(s => s[c]))]);
+        Assert.Equal(GroupDeviation.Value([.. groups]), report["tStddev"]!.GetValue<double>(), 7);
+    }
+
+    [Fact]
     public void A_teacher_that_always_says_the_same_does_not_deviate()
     {
         const string table = """{ "atZero": [4, 0], "atOne": [4, 0] }""";

@@ -202,6 +202,15 @@ public sealed class RunTests : IDisposable
     }
 
     [Fact]
+    public void The_weight_of_the_statistics_counts()
+    {
+        const string Data = "outputs/distilled/data.safetensors";
+        _runs.Whole(Recipe(Infer()), "one");
+        _runs.Whole(Recipe(Infer(""", "statisticsWeight": 0.25 """)), "quarter");
+        Assert.NotEqual(_runs.Sha256("one", Data), _runs.Sha256("quarter", Data));
+    }
+
+    [Fact]
     public void A_trial_of_few_steps_goes_through_every_stage()
     {
         Assert.Equal(1 + 2 + 2 + 2, (long)_runs.Whole(Recipe(Infer()), "infer", maxStepsPerStage: 2)["steps"]!);
