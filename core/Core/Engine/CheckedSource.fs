@@ -5,6 +5,15 @@ open System.Threading
 open TorchSharp
 open KdPlugins.Torch
 
+/// Which samples were asked for, in words.
+module private Asked =
+
+    /// The first four numbers, and that there are more.
+    let text (numbers: ReadOnlyMemory<int64>) =
+        let shown = numbers.Slice(0, min 4 numbers.Length).ToArray()
+        let more = if numbers.Length > shown.Length then ", ..." else ""
+        String.Join(", ", shown) + more
+
 /// Whether a batch is what a data set promises. Form, numbers and labels are looked at in every batch, which costs
 /// microseconds on the thread that reads ahead; values in the first batches and then in one of so many.
 /// who: the data set or the source in words. info: what it says of itself; null for sources that strategies add.
@@ -19,16 +28,11 @@ type internal BatchCheck(who: string, info: DataInfo) =
 
     let text (tensor: Tensor) = TensorText.Describe tensor
 
-    let list (numbers: ReadOnlySpan<int64>) =
-        let shown = numbers.Slice(0, min 4 numbers.Length).ToArray()
-        let more = if numbers.Length > shown.Length then ", ..." else ""
-        String.Join(", ", shown) + more
-
     let count (what: string) (asked: ReadOnlyMemory<int64>) (found: int64) =
         if found <> int64 asked.Length then
             wrong
                 PluginErrors.OtherCount
-                $"was asked for {asked.Length} samples (numbers {list asked.Span}) and gave {found} {what}."
+                $"was asked for {asked.Length} samples (numbers {Asked.text asked}) and gave {found} {what}."
 
     let onCpu (what: string) (tensor: Tensor) (kinds: torch.ScalarType[]) =
         if tensor.device_type <> DeviceType.CPU || not (Array.contains tensor.dtype kinds) then
@@ -66,7 +70,7 @@ type internal BatchCheck(who: string, info: DataInfo) =
 
                 wrong
                     PluginErrors.OtherShape
-                    $"gives inputs as {text input} for the samples {list asked.Span}; its Info says [{said}] for a sample."
+                    $"gives inputs as {text input} for the samples {Asked.text asked}; its Info says [{said}] for a sample."
 
     let numbers (asked: ReadOnlyMemory<int64>) (batch: Batch) =
         let indices = batch.Indices
@@ -185,7 +189,7 @@ type internal BatchCheck(who: string, info: DataInfo) =
         let withValues = read < firstBatches || read % oneIn = 0
 
         if isNull batch || isNull batch.Input then
-            Fail.error PluginErrors.Nothing $"{who} gave null for the samples {list asked.Span}."
+            Fail.error PluginErrors.Nothing $"{who} gave null for the samples {Asked.text asked}."
 
         form asked batch.Input
         numbers asked batch
@@ -201,13 +205,7 @@ type internal CheckedSource(owner: obj, name: string, info: DataInfo, source: ID
     let who = PluginNames.find owner
     let check = BatchCheck($"{PluginCall.upper who} ({name})", info)
 
-    let place (indices: ReadOnlyMemory<int64>) () =
-        let first = indices.Slice(0, min 4 indices.Length).ToArray()
-
-        let samples =
-            String.Join(", ", first) + (if indices.Length > 4 then ", ..." else "")
-
-        $"while samples {samples} of {name} were read"
+    let place (indices: ReadOnlyMemory<int64>) () = $"while samples {Asked.text indices} of {name} were read"
 
     /// The plugin's own.
     member _.Source = source
