@@ -60,9 +60,14 @@ internal static class RecipesCommand
         return $"{table}\n'kd run NAME' carries one out, 'kd recipes NAME > my.json' makes a copy to change.";
     }
 
-    // As much as a line of a terminal takes, whole words.
-    private static string Line(string text) =>
-        text.Length <= Widest ? text : $"{text[..text.LastIndexOf(' ', Widest)]} ...";
+    // As much as a line of a terminal takes, whole words where there are any.
+    private static string Line(string text)
+    {
+        if (text.Length <= Widest)
+            return text;
+        var end = text.LastIndexOf(' ', Widest);
+        return $"{text[..(end > 0 ? end : Widest)]} ...";
+    }
 
     private static JsonObject Json(RecipeShelf shelf) => new() { ["event"] = "recipes", ["recipes"] = shelf.ToJson() };
 }

@@ -55,6 +55,16 @@ public sealed class RecipesTests : IDisposable
     }
 
     [Fact]
+    public void A_comment_of_one_endless_word_is_cut()
+    {
+        var plugins = WithRecipe();
+        File.WriteAllText(Path.Combine(plugins, "Losses/recipes/word.json"), $"// {new string('w', 300)}\n{{}}");
+        var listed = Kd.Call("recipes", "--plugins", plugins);
+        Assert.True(listed.ExitCode == 0, listed.Error);
+        Assert.Contains($"{new string('w', 100)} ...", listed.Output);
+    }
+
+    [Fact]
     public void A_run_by_name_keeps_its_paths_where_it_was_started()
     {
         var plugins = WithRecipe(name: "deep/mini.json");
