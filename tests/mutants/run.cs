@@ -326,7 +326,7 @@ internal sealed partial class Planted(string tree, IReadOnlyList<Fault> faults)
             foreach (var (fault, at) in places.Where(p => p.At >= 0))
             {
                 // Two faults in the same words: the second one is tried alone.
-                if (at + fault.Old.Length > limit)
+                if (at + fault.Old.Length > limit || !StandsAlone(text, at, fault.Old))
                     continue;
                 limit = at;
                 var number = faults.TakeWhile(f => f != fault).Count() + 1;
@@ -339,6 +339,25 @@ internal sealed partial class Planted(string tree, IReadOnlyList<Fault> faults)
 
         return written;
     }
+
+    // Brackets around it change nothing: it is one term, or what is beside it binds no closer than its own operators; and it is
+    // no part of a text.
+    private static bool StandsAlone(string text, int at, string old)
+    {
+        var end = at + old.Length;
+        var line = text[(text.LastIndexOf('\n', Math.Max(0, at - 1)) + 1)..at];
+        if (line.Count(c => c == '"') % 2 == 1)
+            return false;
+        var rest = text[end..].TrimStart(' ');
+        var whole = Opening().IsMatch(line) && (rest.Length == 0 || ")],;}\n".Contains(rest[0], StringComparison.Ordinal));
+        return whole || Term().IsMatch(old) && !(rest.Length > 0 && "(.[<".Contains(text[end], StringComparison.Ordinal));
+    }
+
+    [GeneratedRegex(@"(^|[(\[,={;]|=>|->|\breturn|\bthen|\belse|\bif|\bin|\bdo|\bwhen|<-)\s*$")]
+    private static partial Regex Opening();
+
+    [GeneratedRegex(@"^[\w.]+(\([^()]*\))?$")]
+    private static partial Regex Term();
 
     private static string Switched(Fault fault, int number)
     {
