@@ -5,6 +5,7 @@ using System.Text;
 using System.Text.Json.Nodes;
 using KdPlugins.Core;
 using KdPlugins.Host.Commands.Check;
+using KdPlugins.Host.Commands.Doctor;
 using KdPlugins.Host.Commands.Plugins;
 using KdPlugins.Host.Commands.Probe;
 using KdPlugins.Host.Commands.Rank;
@@ -62,6 +63,7 @@ internal static class CommandLine
             DescribeCommand.Make(screen),
             ProbeCommand.Make(screen),
             SchemaCommand.Make(screen),
+            DoctorCommand.Make(screen),
         };
         root.Add(ServeCommand.Make(screen));
         foreach (var command in QueueCommands.Make(screen))

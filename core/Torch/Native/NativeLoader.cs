@@ -6,7 +6,7 @@ namespace KdPlugins.Torch.Native;
 internal static class NativeLoader
 {
     internal const string LibTorchSharp = "libLibTorchSharp.so";
-    private const string LibTorchCpu = "libtorch_cpu.so";
+    internal const string LibTorchCpu = "libtorch_cpu.so";
     private const string AbiVersionFunction = "aoti_torch_abi_version";
 
     /// <summary>What was loaded: the facts, and the handles by which TorchSharp is to find the libraries.</summary>
@@ -81,7 +81,7 @@ internal static class NativeLoader
         RefuseSecondLibTorch(torchCpu);
         var handles = new Dictionary<string, nint>();
         OpenMpWait.Shorten();
-        OneDnnInstructions.Announce();
+        var instructions = OneDnnInstructions.Announce(torchCpu);
         if (candidate.FindPattern("libgomp*.so*") is { } openMp)
             LoadWithSiblings(openMp, candidate);
         LoadWithSiblings(candidate.Find("libc10.so")!, candidate);
@@ -101,6 +101,7 @@ internal static class NativeLoader
                 shimPath,
                 plan.Outcome.Change,
                 abi,
+                instructions,
                 CudaAvailable: false,
                 cudaFailure ?? "",
                 refusals

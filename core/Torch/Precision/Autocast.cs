@@ -47,7 +47,9 @@ public static class Autocast
     /// Whether this CPU multiplies bfloat16 in hardware (AVX512-BF16 or AMX) and libtorch may use that. Where it does not,
     /// autocast on the CPU works, but is several times slower than float32.
     /// </summary>
-    public static bool IsNativeOnCpu { get; } = CpuHasBFloat16() && OneDnnInstructions.AllowBFloat16;
+    public static bool IsNativeOnCpu => HasBFloat16 && OneDnnInstructions.AllowBFloat16;
+
+    private static bool HasBFloat16 { get; } = CpuHasBFloat16();
 
     /// <summary>Whether autocast is on for this device type on this thread.</summary>
     public static bool IsEnabled(Device device) =>

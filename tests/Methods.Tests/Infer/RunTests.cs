@@ -104,6 +104,22 @@ public sealed class RunTests : IDisposable
         Assert.Equal($"{24 * 4 * 4}", set.Card.Provenance["label-bytes"]);
     }
 
+    // One iteration of Adam from zero moves every pixel by the learning rate against its gradient: none moves where the schedule
+    // goes on from compensator to compensator, and where all start from the same image they move alike.
+    [Fact]
+    public void Every_compensator_starts_its_schedule_anew_and_from_its_own_image()
+    {
+        _runs.Whole(
+            Recipe(Infer(""", "jitter": 0""", iterations: 1).Replace("\"jitter\": 2", "\"crop\": false")),
+            "run"
+        );
+        using var set = Open("run");
+        var codes = set.Tensors["compensators"];
+        Assert.All(Enumerable.Range(0, 4), i => Assert.Equal(255, codes[i].max().item<byte>()));
+        Assert.False(codes[0].equal(codes[1]).all().item<bool>());
+        Assert.False(codes[2].equal(codes[3]).all().item<bool>());
+    }
+
     [Fact]
     public void Natural_images_are_of_the_training_data_and_of_their_class()
     {

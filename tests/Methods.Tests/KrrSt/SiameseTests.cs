@@ -43,6 +43,17 @@ public sealed class SiameseTests : IDisposable
         Assert.True(y[1].equal(x[1]).all().item<bool>());
     }
 
+    // An eighth of 12 pixels is 1.5, which counts as 2; of 11 it is 1.4, which counts as 1.
+    [Theory]
+    [InlineData(12, 2)]
+    [InlineData(11, 1)]
+    public void Crop_rounds_an_eighth_of_the_side(long side, int reach)
+    {
+        var x = arange(side * side, float64).view(1, 1, side, side) + 1;
+        var y = Siamese.Crop(x, U(0.999), U(0.999));
+        Assert.Equal(x[0, 0, reach, reach].item<double>(), y[0, 0, 0, 0].item<double>());
+    }
+
     [Theory]
     [InlineData(0, 0.999, -1, 1)]
     [InlineData(0.5, 0.5, 0, 0)]

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Text.Json;
+using KdPlugins.Torch.Instructions;
 
 namespace KdPlugins.Torch.Tests.Native;
 
@@ -41,6 +42,8 @@ internal static class Probe
             RedirectStandardError = true,
         };
         start.Environment.Remove("KD_LIBTORCH");
+        // These processes look for libraries; which instructions are right is not their question.
+        start.Environment[InstructionChoice.Variable] = "AVX2";
         foreach (var (name, value) in environment)
             if (value is null)
                 start.Environment.Remove(name);

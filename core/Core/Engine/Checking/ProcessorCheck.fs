@@ -23,6 +23,7 @@ module internal ProcessorCheck =
             | true, check when not (isNull check.Value) ->
                 tell (
                     $"libtorch computes wrongly on this processor: {check.Value} "
-                    + "Results cannot be trusted: try ONEDNN_MAX_CPU_ISA=AVX2, or another libtorch by KD_LIBTORCH."
+                    + "Results cannot be trusted: 'kd doctor --again' tries the processor's instructions anew and says what is right; "
+                    + "ONEDNN_MAX_CPU_ISA=SSE41 is slow and seldom wrong; another libtorch is taken from KD_LIBTORCH."
                 )
             | _ -> ()
