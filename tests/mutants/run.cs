@@ -319,54 +319,26 @@ internal sealed partial class Planted(string tree, IReadOnlyList<Fault> faults)
             if (!originals.TryGetValue(group.Key, out var text))
                 originals[group.Key] = text = File.ReadAllText(group.Key);
             var places = group
-                .Where(f => !apart.Contains(f) && !f.Old.Contains('\n') && !f.New.Contains('\n'))
-                .Select(f => (Fault: f, At: text.IndexOf(f.Old, StringComparison.Ordinal)))
-                .OrderByDescending(p => p.At);
+                .Where(f => !apart.Contains(f))
+                .Select(f => (Fault: f, Place: Place.Of(text, f)))
+                .Where(p => p.Place is not null)
+                .OrderByDescending(p => p.Place!.Start);
             var (changed, limit) = (text, text.Length);
-            foreach (var (fault, at) in places.Where(p => p.At >= 0))
+            foreach (var (fault, place) in places)
             {
                 // Two faults in the same words: the second one is tried alone.
-                if (at + fault.Old.Length > limit || !StandsAlone(text, at, fault.Old))
+                if (place!.End > limit)
                     continue;
-                limit = at;
+                limit = place.Start;
                 var number = faults.TakeWhile(f => f != fault).Count() + 1;
-                changed = changed[..at] + Switched(fault, number) + changed[(at + fault.Old.Length)..];
-                written.Add((fault, number, group.Key, text[..at].Count(c => c == '\n') + 1));
+                changed = changed[..place.Start] + place.Switched(fault.File, number) + changed[place.End..];
+                written.Add((fault, number, group.Key, text[..place.Start].Count(c => c == '\n') + 1));
             }
 
             File.WriteAllText(group.Key, changed);
         }
 
         return written;
-    }
-
-    // Brackets around it change nothing: it is one term, or what is beside it binds no closer than its own operators; and it is
-    // no part of a text.
-    private static bool StandsAlone(string text, int at, string old)
-    {
-        var end = at + old.Length;
-        var line = text[(text.LastIndexOf('\n', Math.Max(0, at - 1)) + 1)..at];
-        if (line.Count(c => c == '"') % 2 == 1)
-            return false;
-        var rest = text[end..].TrimStart(' ');
-        var whole = Opening().IsMatch(line) && (rest.Length == 0 || ")],;}\n".Contains(rest[0], StringComparison.Ordinal));
-        return whole || Term().IsMatch(old) && !(rest.Length > 0 && "(.[<".Contains(text[end], StringComparison.Ordinal));
-    }
-
-    [GeneratedRegex(@"(^|[(\[,={;]|=>|->|\breturn|\bthen|\belse|\bif|\bin|\bdo|\bwhen|<-)\s*$")]
-    private static partial Regex Opening();
-
-    [GeneratedRegex(@"^[\w.]+(\([^()]*\))?$")]
-    private static partial Regex Term();
-
-    private static string Switched(Fault fault, int number)
-    {
-        var isOn = $"KdPlugins.Torch.PlantedFault.Is(\"{number}\")";
-        if (fault.File.EndsWith(".fs", StringComparison.Ordinal))
-            return $"(if {isOn} then ({fault.New}) else ({fault.Old}))";
-        return fault.Old.EndsWith(';')
-            ? $"if ({isOn}) {{ {fault.New} }} else {{ {fault.Old} }}"
-            : $"({isOn} ? ({fault.New}) : ({fault.Old}))";
     }
 
     // Those on lines that the compiler complains of; of a file where it is none of them, all.
@@ -386,4 +358,79 @@ internal sealed partial class Planted(string tree, IReadOnlyList<Fault> faults)
 
     [GeneratedRegex(@"^\s*(/[^\n(]+)\((\d+),\d+[^)]*\): error ", RegexOptions.Multiline)]
     private static partial Regex Error();
+}
+
+/// <summary>
+/// What is put behind a switch: the statement that is at fault, or the whole expression around it, so that brackets around that change
+/// nothing else.
+/// </summary>
+internal sealed partial record Place(int Start, int End, string Old, string New, bool IsStatement)
+{
+    /// <summary>Null where the fault is no part of one line, or lies within a text.</summary>
+    public static Place? Of(string text, Fault fault)
+    {
+        var at = text.IndexOf(fault.Old, StringComparison.Ordinal);
+        var start = at + (fault.Old.Length - fault.Old.TrimStart().Length);
+        var (old, changed) = (fault.Old.Trim(), fault.New.Trim());
+        if (at < 0 || old.Contains('\n') || changed.Contains('\n'))
+            return null;
+        var end = start + old.Length;
+        var (first, last) = (text.LastIndexOf('\n', Math.Max(0, start - 1)) + 1, text.IndexOf('\n', end));
+        if (last < 0 || IsInText(text[..start]) || IsInText(text[first..start]))
+            return null;
+        if (old.EndsWith(';') && changed.Length == 0)
+            return new(start, end, old, changed, IsStatement: true);
+
+        // Only what differs, in whole words, and from there to the ends of the expression.
+        var (same, alike) = (Alike(old, changed), Alike(Reversed(old), Reversed(changed)));
+        alike = Math.Min(alike, Math.Min(old.Length, changed.Length) - same);
+        (start, end) = (start + same, end - alike);
+        changed = changed[same..^alike];
+        var (left, right) = (start, end);
+        for (var depth = 0; left > first && !(depth == 0 && Opening().IsMatch(text[first..left])); left--)
+            depth += Depth(text[left - 1], ")]}", "([{");
+        for (var depth = 0; right < last && !(depth == 0 && Closing().IsMatch(text[right..last])); right++)
+            depth += Depth(text[right], "([{", ")]}");
+        while (left < start && text[left] == ' ')
+            left++;
+        while (right > end && text[right - 1] == ' ')
+            right--;
+        // An empty statement stays behind that takes the semicolon.
+        var isStatement = text[first..left].Trim().Length == 0 && text[right] == ';';
+        return new(left, right, text[left..right], text[left..start] + changed + text[end..right], isStatement);
+    }
+
+    /// <summary>The text that takes its place.</summary>
+    public string Switched(string file, int number)
+    {
+        var isOn = $"KdPlugins.Torch.PlantedFault.Is(\"{number}\")";
+        if (file.EndsWith(".fs", StringComparison.Ordinal))
+            return $"(if {isOn} then ({New}) else ({Old}))";
+        return IsStatement ? $"if ({isOn}) {{ {New}; }} else {{ {Old}; }}" : $"({isOn} ? ({New}) : ({Old}))";
+    }
+
+    private static bool IsInText(string before) => before.Split('"').Length % 2 == 0;
+
+    private static string Reversed(string text) => new([.. text.Reverse()]);
+
+    private static int Alike(string a, string b)
+    {
+        var n = a.Zip(b).TakeWhile(p => p.First == p.Second).Count();
+        while (n > 0 && (char.IsLetterOrDigit(a[n - 1]) || "._".Contains(a[n - 1])))
+            n--;
+        return n;
+    }
+
+    private static int Depth(char letter, string more, string less) =>
+        more.Contains(letter) ? 1
+        : less.Contains(letter) ? -1
+        : 0;
+
+    [GeneratedRegex(
+        @"^\s*$|[(\[{,;]\s*$|(^|\s)(=>|->|<-|=|\+=|\?|:|&&|\|\||\|>|return|then|else|elif|if|in|do|when|match|not|yield)\s+$"
+    )]
+    private static partial Regex Opening();
+
+    [GeneratedRegex(@"^\s*([)\]},;]|$|//)|^\s+(=>|->|\?|:|&&|\|\||\|>|then|else|do|with)(\s|$)")]
+    private static partial Regex Closing();
 }
