@@ -3,7 +3,6 @@ namespace KdPlugins.Core
 open System
 open System.Collections.Generic
 open System.IO
-open System.Runtime.CompilerServices
 open System.Security.Cryptography
 open System.Text
 
@@ -69,9 +68,6 @@ type Recipe =
         Paths: IReadOnlyList<NamedPath>
     }
 
-    // A recipe never changes: its text is written once, however many ask.
-    static let texts = ConditionalWeakTable<Recipe, string>()
-
     /// The name under "augmentations" of what happens before the roles' views.
     static member Shared = "shared"
 
@@ -93,8 +89,10 @@ type Recipe =
         | Some section -> section.Chain
         | None -> Array.Empty<PluginChoice>()
 
-    member private this.Write() : string =
-        OptionWriter.text true (fun json ->
+    /// The recipe with every value written out, in the order of the format: equal recipes give equal texts, whatever
+    /// their folders, and reading the text back gives an equal recipe.
+    member this.ToResolvedJson() : string =
+        RecipeText.once this (fun json ->
             json.WriteStartObject()
             json.WriteString("name", this.Name)
             RecipeText.field json "seeds" this.Seeds
@@ -114,10 +112,6 @@ type Recipe =
             RecipeText.evaluation json this.Evaluation
             RecipeText.field json "checkpoints" this.Checkpoints
             json.WriteEndObject())
-
-    /// The recipe with every value written out, in the order of the format: equal recipes give equal texts, whatever
-    /// their folders, and reading the text back gives an equal recipe.
-    member this.ToResolvedJson() : string = texts.GetValue(this, _.Write())
 
     /// SHA-256 of the resolved text, in lower-case hexadecimal: the recipe's identity.
     member this.Identity() : string =
