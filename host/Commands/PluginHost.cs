@@ -10,7 +10,10 @@ internal sealed class PluginHost : IDisposable
 {
     private readonly Task<NativeInfo> _native = Task.Run(NativeRuntime.Start);
 
-    private PluginHost(string? folder, LoaderOptions options) =>
+    private readonly MadePlugins _made;
+
+    private PluginHost(string? folder, LoaderOptions options)
+    {
         Catalog = FolderPluginCatalog.Load(
             folder ?? DefaultFolder,
             options with
@@ -18,6 +21,8 @@ internal sealed class PluginHost : IDisposable
                 BeforeFirstInstance = () => _native.GetAwaiter().GetResult(),
             }
         );
+        _made = new(Catalog);
+    }
 
     /// <summary>The folder beside the program, or the one that KD_PLUGINS names.</summary>
     internal static string DefaultFolder =>
@@ -26,6 +31,9 @@ internal sealed class PluginHost : IDisposable
             : Path.Combine(AppContext.BaseDirectory, "plugins");
 
     internal FolderPluginCatalog Catalog { get; }
+
+    /// <summary>The catalog for carrying out a recipe that was read here: with the plugins that it was checked with.</summary>
+    internal IPluginCatalog Made => _made;
 
     /// <summary>Loads a plugin folder; null for the default, and for what the environment says of trust.</summary>
     internal static PluginHost Load(string? folder, LoaderOptions? options = null) =>
@@ -50,7 +58,7 @@ internal sealed class PluginHost : IDisposable
     internal Recipe ReadRecipe(RecipePlace place, IEnumerable<string> settings)
     {
         var overrides = RecipeOverrides.WithEnvironment(settings);
-        return Judged(() => RecipeReader.ReadFile(place.Path, place.Folder, overrides, Catalog));
+        return Judged(() => RecipeReader.ReadFile(place.Path, place.Folder, overrides, Made));
     }
 
     /// <summary>Reads a recipe that a run kept, with or without changes.</summary>
@@ -62,12 +70,13 @@ internal sealed class PluginHost : IDisposable
                 settings is null
                     ? RecipeOverrides.None
                     : new RecipeOverrides(settings, new Dictionary<string, string>()),
-                Catalog
+                Made
             )
         );
 
     public void Dispose()
     {
+        _made.Dispose();
         Catalog.Dispose();
         // The process must not end while another thread loads libraries.
         _native.ContinueWith(t => _ = t.Exception, TaskScheduler.Default).Wait();

@@ -5,7 +5,8 @@ open TorchSharp
 
 
 /// What a loss is bound to, once, before the first step.
-/// shapes: every role's network shape by role. data: what the main data set holds. samples: its number of training
+/// shapes: every role's network shape by role; where a plan names who learns from whom, "student" and "teacher" are those two,
+/// whatever they are called. data: what the main data set holds. samples: its number of training
 /// samples (a memory bank has so many rows).
 [<Sealed>]
 type LossBinding

@@ -131,8 +131,15 @@ type IPlanContext =
     /// The random stream of planning (initial weights and the like).
     abstract Random: RandomKey
 
-    /// A role's parameters and those of the recipe's losses, with the recipe's optimiser and schedule.
+    /// A role's parameters and those of the recipe's losses, with the recipe's optimiser and schedule. Where the losses have
+    /// parameters or banks, one role of a phase may have them: KDP0306 for another one.
     abstract TrainableOf: role: string -> Trainable
+
+    /// The same where several roles learn: the recipe's losses are bound anew for every pair of the role and one that teaches
+    /// it, each with heads and banks of its own, which are in the checkpoint and train with the role. For the losses of a pair
+    /// its two roles are "student" and "teacher"; they are reported as "<loss id>.<role>.<teacher>". Steps ask for them by
+    /// IStepContext.Objective with the roles' names, and for no other pair. teachers: empty where nobody teaches.
+    abstract TrainableOf: role: string * teachers: IReadOnlyCollection<string> -> Trainable
 
     /// Runs when the run is done: writes files (a distilled data set, a card) into the run's folder "outputs/<name>".
     abstract Export: name: string * write: Action<string> -> unit

@@ -179,7 +179,8 @@ type IStepContext =
     /// The recipe's losses, weighted and summed; each is reported. teacher: null where nobody teaches.
     abstract Objective: student: ModelOutput * teacher: ModelOutput * batch: Batch -> Tensor
 
-    /// The same with outputs of further roles.
+    /// The same with outputs of further roles. studentRole learns from teacherRole (null for nobody) by the losses that the
+    /// plan has for them (IPlanContext.TrainableOf): KDP0306 where it names other pairs.
     abstract Objective:
         outputs: IReadOnlyDictionary<string, ModelOutput> * studentRole: string * teacherRole: string * batch: Batch ->
             Tensor
@@ -257,10 +258,11 @@ type Stage(name: string, length: StageLength, step: Action<IStepContext>) =
     member val Validation = "validation" with get, set
 
     /// The stage's own score for choosing its best state, higher is better, computed after every epoch; null for the
-    /// validation score of the first evaluated role (Evaluation.Score).
+    /// validation score of each evaluated role (Evaluation.Score), which chooses that role's state: its network, and what
+    /// a trainable trains with it. What goes with none goes with the first.
     member val Score: Func<IStepContext, double> = null with get, set
 
-    /// Whether the best state is put back when the stage ends.
+    /// Whether the best state, of each evaluated role its own, is put back when the stage ends.
     member val KeepBest = false with get, set
 
     /// Called once before the first step of the stage, not when it is resumed; null for nothing.

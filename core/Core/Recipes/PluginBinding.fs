@@ -28,16 +28,21 @@ type internal PluginBinding(catalog: IPluginCatalog, failures: FailureSink) =
         match (if isNull id then null else create kind id path) with
         | null -> ValueNone
         | instance ->
-            use instance = instance
+            let bound =
+                match RecipePlugins.Configure(instance, options, Key "options" :: path, failures) with
+                | None -> ValueNone
+                | Some text ->
+                    try
+                        ValueSome({ PluginChoice.Id = id; Options = text }, look instance.Plugin)
+                    with e ->
+                        failures.Add(RecipeErrors.Refused, path, $"'{id}' fails: {e.Message.TrimEnd '.'}", "", "")
+                        ValueNone
 
-            match RecipePlugins.Configure(instance, options, Key "options" :: path, failures) with
-            | None -> ValueNone
-            | Some text ->
-                try
-                    ValueSome({ PluginChoice.Id = id; Options = text }, look instance.Plugin)
-                with e ->
-                    failures.Add(RecipeErrors.Refused, path, $"'{id}' fails: {e.Message.TrimEnd '.'}", "", "")
-                    ValueNone
+            match bound, catalog with
+            | ValueSome(choice, _), (:? MadePlugins as made) -> made.Keep(kind, choice, instance)
+            | _ -> instance.Dispose()
+
+            bound
 
     /// Checks id and options.
     member _.Plugin(kind, path: JsonPath, id: string, options: JsonTree) : PluginChoice =

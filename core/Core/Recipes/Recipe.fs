@@ -92,7 +92,7 @@ type Recipe =
     /// The recipe with every value written out, in the order of the format: equal recipes give equal texts, whatever
     /// their folders, and reading the text back gives an equal recipe.
     member this.ToResolvedJson() : string =
-        OptionWriter.text true (fun json ->
+        RecipeText.once this (fun json ->
             json.WriteStartObject()
             json.WriteString("name", this.Name)
             RecipeText.field json "seeds" this.Seeds

@@ -2,7 +2,14 @@
 module internal KdPlugins.Core.RecipeText
 
 open System.Collections.Generic
+open System.Runtime.CompilerServices
 open System.Text.Json
+
+let private texts = ConditionalWeakTable<obj, string>()
+
+/// The text of what never changes, written once however many ask.
+let once (thing: obj) (go: Utf8JsonWriter -> unit) : string =
+    texts.GetValue(thing, (fun _ -> OptionWriter.text true go))
 
 /// A value that plain reflection can write.
 let field (json: Utf8JsonWriter) (name: string) (value: 'T) =

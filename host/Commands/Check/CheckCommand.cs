@@ -34,7 +34,7 @@ internal static class CheckCommand
             var read = host.ReadRecipe(parsed.GetRequiredValue(recipe), parsed.GetValue(set) ?? []);
             PluginReport.WarnOfReplaced(host.Catalog, screen);
             host.StartTorch(parsed.GetValue(threads) ?? 0);
-            var report = Preflight.Run(read, host.Catalog, new());
+            var report = Preflight.Run(read, host.Made, new());
             var free = FreeBytes(Path.GetFullPath(parsed.GetValue(output) ?? "runs"));
             screen.Tell(() => CheckReport.Json(read, report, free), () => CheckReport.Text(read, report, free));
             if (report.MemoryLimitBytes < report.MemoryBytes)

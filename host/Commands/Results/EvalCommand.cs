@@ -54,7 +54,7 @@ internal static class EvalCommand
             {
                 var found = Preflight.Evaluate(
                     read,
-                    host.Catalog,
+                    host.Made,
                     parsed.GetValue(role)!,
                     weights,
                     parsed.GetValue(source),

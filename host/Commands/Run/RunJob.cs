@@ -25,7 +25,7 @@ internal sealed record RunJob(Recipe Recipe, string Folder, long MaxStepsPerStag
             Observer = display,
             ExitCode = error => error is OperationCanceledException ? stop.ExitCode : ExitCodes.Of(error),
         };
-        display.During(() => end = Experiment.Run(Recipe, Folder, plugins.Catalog, options, Resume, stop.Token));
+        display.During(() => end = Experiment.Run(Recipe, Folder, plugins.Made, options, Resume, stop.Token));
         return end!.State == SessionEnd.Done ? Done(screen, end.Report) : Stopped(screen, stop.ExitCode);
     }
 

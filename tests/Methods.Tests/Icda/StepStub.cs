@@ -18,6 +18,9 @@ internal sealed class PlanStub : IPlanContext
     public IStateRegistry State => throw new NotSupportedException();
     public RandomKey Random => new(1);
 
+    public Trainable TrainableOf(string role, IReadOnlyCollection<string> teachers) =>
+        throw new NotSupportedException();
+
     public Trainable TrainableOf(string role) => new(role, Array.Empty<(string, Parameter)>(), null, null);
 
     public INetwork Network(string role) => throw new NotSupportedException();

@@ -177,6 +177,9 @@ public sealed class AbuseTests : IDisposable
 
         public void AddSource(string name, IDataSource source) => throw new NotSupportedException();
 
+        public Trainable TrainableOf(string role, IReadOnlyCollection<string> teachers) =>
+            throw new NotSupportedException();
+
         public Trainable TrainableOf(string role) => throw new NotSupportedException();
 
         public void Export(string name, Action<string> write) => throw new NotSupportedException();

@@ -18,6 +18,9 @@ internal sealed class FakePlan(params string[] roles) : IPlanContext
     public IStateRegistry State => throw new NotSupportedException();
     public RandomKey Random => new(1);
 
+    public Trainable TrainableOf(string role, IReadOnlyCollection<string> teachers) =>
+        throw new NotSupportedException();
+
     public Trainable TrainableOf(string role) =>
         roles.Contains(role)
             ? new Trainable(role, Array.Empty<(string, Parameter)>(), null, null)

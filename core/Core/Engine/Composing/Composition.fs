@@ -6,13 +6,7 @@ open System.Collections.Generic
 /// A phase of a run: a strategy with its losses and stages.
 [<Sealed>]
 type internal Phase
-    (
-        name: string,
-        strategy: IDistillationStrategy,
-        training: TrainingPlan,
-        accumulate: int,
-        losses: Lazy<IReadOnlyList<WeightedLoss>>
-    ) =
+    (name: string, strategy: IDistillationStrategy, training: TrainingPlan, accumulate: int, losses: PhaseLosses) =
 
     /// Unique within the run; empty for the main phase.
     member _.Name = name
@@ -26,8 +20,8 @@ type internal Phase
     /// The batches of an update.
     member _.Accumulate = accumulate
 
-    /// Its objective, bound when it is first needed.
-    member _.Losses = losses.Value
+    /// Its objective.
+    member _.Losses = losses
 
     /// Its stages, in order.
     member val Stages: IReadOnlyList<Stage> = [||] with get, set
@@ -37,22 +31,6 @@ type internal Phase
 
     /// A stage's name within the run.
     member _.StageName(stage: Stage) = if name = "" then stage.Name else $"{name}/{stage.Name}"
-
-/// A plugin that a run uses.
-[<Sealed>]
-type internal UsedPlugin(descriptor: PluginDescriptor) =
-    // The descriptor itself would hold the plugin's types.
-    let kind, id, version = descriptor.Kind, descriptor.Id, descriptor.Version
-
-    let paper, assembly, sha256 =
-        descriptor.Paper, descriptor.Assembly, descriptor.Sha256
-
-    member _.Kind = kind
-    member _.Id = id
-    member _.Version = version
-    member _.Paper = paper
-    member _.Assembly = assembly
-    member _.Sha256 = sha256
 
 /// A run in memory, composed from a recipe and ready for its first step.
 [<Sealed>]
@@ -67,7 +45,7 @@ type internal Composition
         exports: IReadOnlyList<Export>,
         identity: RunIdentity,
         plugins: IReadOnlyList<UsedPlugin>,
-        owned: IReadOnlyList<IDisposable>
+        owned: IDisposable
     ) =
 
     /// What it was made from.
@@ -101,7 +79,8 @@ type internal Composition
     member _.Enter(phase: Phase) =
         run.Training <- phase.Training
         run.Accumulate <- phase.Accumulate
-        run.Losses <- phase.Losses
+        run.Losses <- phase.Losses.All
+        run.LossesOf <- Func<_, _, _>(fun student teacher -> phase.Losses.Of(student, teacher))
         run.Optimisers <- phase.Optimisers
         run.Strategy <- phase.Strategy
 
@@ -124,6 +103,4 @@ type internal Composition
                 owner.Dispose()
 
             registry.Dispose()
-
-            for thing in Seq.rev owned do
-                thing.Dispose()
+            owned.Dispose()

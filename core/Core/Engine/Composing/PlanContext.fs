@@ -33,12 +33,6 @@ type internal PhaseState(phase: string, run: LiveRun, states: StateRegistry) =
         member _.Counter(name, initial) = registry.Counter(place name, initial)
         member _.Pool(name, capacity) = registry.Pool(place name, capacity)
 
-/// Makes networks for roles.
-type internal INetworkFactory =
-
-    /// A network of the same architecture as a role's, on the device, its weights drawn for the key.
-    abstract Make: role: string * key: RandomKey * classes: int64 -> INetwork
-
 /// What a phase's strategy plans with.
 [<Sealed>]
 type internal PlanContext
@@ -49,22 +43,26 @@ type internal PlanContext
         training: TrainingPlan,
         data: DataInfo,
         origin: IReadOnlyDictionary<string, string>,
-        factory: INetworkFactory,
+        networks: NetworkMaker,
         generators: IReadOnlyDictionary<string, IGenerator>,
-        bindLosses: Func<IReadOnlyList<WeightedLoss>>,
-        teacherLosses: IReadOnlyCollection<string>,
+        losses: PhaseLosses,
         registry: StateRegistry,
         exports: List<Export>
     ) =
 
     let known (names: seq<string>) = String.Join(", ", names)
 
-    let lossParameters () =
-        bindLosses.Invoke()
-        |> Seq.filter (fun l -> not (isNull l.Loss.Module))
-        |> Seq.collect (fun l ->
-            l.Loss.Module.named_parameters ()
-            |> Seq.map (fun struct (name, p) -> struct ($"loss.{l.Id}.{name}", p)))
+    let trainable (role: string) (sets: IReadOnlyList<WeightedLoss> seq) =
+        let own = (run.Role role).Network.Module.named_parameters()
+
+        let ofLosses =
+            Seq.concat sets
+            |> Seq.filter (fun l -> not (isNull l.Loss.Module))
+            |> Seq.collect (fun l ->
+                l.Loss.Module.named_parameters ()
+                |> Seq.map (fun struct (name, p) -> struct ($"loss.{l.Id}.{name}", p)))
+
+        Trainable(role, Seq.append own ofLosses |> Seq.toArray, null, null)
 
     interface IPlanContext with
         member _.Training = training
@@ -72,9 +70,9 @@ type internal PlanContext
         member _.Data = data
         member _.Origin = origin
         member _.Roles = run.Roles.Keys
-        member _.TeacherLosses = teacherLosses
+        member _.TeacherLosses = losses.Teaching
         member _.Network role = (run.Role role).Network
-        member _.NewNetwork(role, key, classes) = factory.Make(role, key, classes)
+        member _.NewNetwork(role, key, classes) = networks.Like(role, key, classes)
 
         member this.AddRole(role, network, viewsLike) =
             let augmentations = (run.Role viewsLike).Augmentations
@@ -135,12 +133,21 @@ type internal PlanContext
         member _.State = PhaseState(phase, run, registry)
         member _.Random = run.Key.Derive("plan").Derive(phase)
 
-        member _.TrainableOf role =
-            let own =
-                (run.Role role).Network.Module.named_parameters()
-                |> Seq.map (fun struct (name, p) -> struct (name, p))
+        member _.TrainableOf role = trainable role [ losses.For role ]
 
-            Trainable(role, Seq.append own (lossParameters ()) |> Seq.toArray, null, null)
+        member this.TrainableOf(role, teachers) =
+            if teachers.Count = 0 then
+                Untaught.Require($"The strategy of phase '{phase}' trains '{role}'", this)
+
+            for named in Seq.append [ role ] teachers do
+                run.Role named |> ignore
+
+            let learnt =
+                match teachers.Count with
+                | 0 -> [ losses.For(role, null) ]
+                | _ -> [ for teacher in Seq.distinct teachers -> losses.For(role, teacher) ]
+
+            trainable role learnt
 
         member _.Export(name, write) =
             // What a disk refuses keeps its meaning.

@@ -67,6 +67,9 @@ type internal LiveRun(device: torch.Device, training: TrainingPlan, key: RandomK
     /// The present phase's losses.
     member val Losses: IReadOnlyList<WeightedLoss> = [||] with get, set
 
+    /// Those of them that a role learns by from another (null for nobody). Raises KDP0306 where the plan has none for them.
+    member val LossesOf = Func<string, string, IReadOnlyList<WeightedLoss>>(fun _ _ -> [||]) with get, set
+
     /// The optimisers of the present phase.
     member val Optimisers = new Optimisers(training) with get, set
 

@@ -69,13 +69,14 @@ type Experiment private () =
     static let composed
         (recipe: Recipe)
         catalog
+        data
         (options: SessionOptions)
         watcher
         rehearse
         (tell: string -> unit)
         cancellation
         =
-        let compose () = Composer(recipe, catalog, options.Clock, watcher).Compose()
+        let compose () = Composer(recipe, catalog, data, options.Clock, watcher).Compose()
 
         let first = compose ()
 
@@ -97,6 +98,7 @@ type Experiment private () =
         (recipe: Recipe)
         (folder: RunFolder)
         (catalog: IPluginCatalog)
+        data
         (options: SessionOptions)
         (resume: ResumeOptions)
         (root: string)
@@ -122,7 +124,7 @@ type Experiment private () =
         let doubts = List<string>()
 
         use composition =
-            composed recipe catalog options watcher rehearse doubts.Add cancellation
+            composed recipe catalog data options watcher rehearse doubts.Add cancellation
 
         let finite = FiniteState composition
 
@@ -166,6 +168,7 @@ type Experiment private () =
         (recipe: Recipe)
         (path: string)
         (catalog: IPluginCatalog)
+        data
         (options: SessionOptions)
         resume
         (root: string)
@@ -184,7 +187,7 @@ type Experiment private () =
             options.Observer.RunStarted(recipe.Seeds[0], folder.Path)
 
         try
-            carryOut recipe folder catalog options resume root (isNew && rehearse) cancellation
+            carryOut recipe folder catalog data options resume root (isNew && rehearse) cancellation
         with error ->
             failed folder options error
             reraise ()
@@ -216,6 +219,7 @@ type Experiment private () =
         (recipe: Recipe)
         (path: string)
         catalog
+        data
         (options: SessionOptions)
         resume
         (cancellation: CancellationToken)
@@ -239,7 +243,9 @@ type Experiment private () =
                         // What one seed has shown holds for all.
                         let rehearse = options.Rehearse && seed = recipe.Seeds[0]
 
-                        match one (forSeed recipe path seed) sub catalog options resume path rehearse cancellation with
+                        let single = forSeed recipe path seed
+
+                        match one single sub catalog data options resume path rehearse cancellation with
                         | ended when ended.State = SessionEnd.Done -> reports.Add ended.Report
                         | _ -> isStopped <- true
                     | report ->
@@ -291,5 +297,10 @@ type Experiment private () =
         ) : ExperimentEnd =
         match Experiment.Finished(recipe, path) with
         | report when not (isNull report) -> ExperimentEnd(SessionEnd.Done, report)
-        | _ when recipe.Seeds.Count = 1 -> one recipe path catalog options resume path options.Rehearse cancellation
-        | _ -> several recipe path catalog options resume cancellation
+        | _ ->
+            use data = new OpenedData(catalog, recipe.Folder)
+
+            if recipe.Seeds.Count = 1 then
+                one recipe path catalog data options resume path options.Rehearse cancellation
+            else
+                several recipe path catalog data options resume cancellation

@@ -144,26 +144,21 @@ type internal Session
             let found =
                 if run.Feeds.ContainsKey current.Validation then
                     [|
-                        for role in current.Evaluates -> evaluate progress role current.Validation 0L
+                        for role in Seq.distinct current.Evaluates -> evaluate progress role current.Validation 0L
                     |]
                 else
                     [||]
 
-            let score =
-                if not (isNull current.Score) then
-                    Nullable(
-                        PluginCall.at run.Strategy (PluginCall.during progress) (fun () -> current.Score.Invoke context)
-                    )
-                elif found.Length > 0 then
-                    Nullable found[0].Score
-                else
-                    Nullable()
+            let offer role score = bests.Offer(current, stageName (), role, score, progress.Epoch)
 
-            if
-                score.HasValue
-                && bests.Offer(current, stageName (), score.Value, progress.Epoch)
-            then
-                bests.Supersede(current, stageName ())
+            if not (isNull current.Score) then
+                PluginCall.at run.Strategy (PluginCall.during progress) (fun () -> current.Score.Invoke context)
+                |> offer null
+            elif found.Length = 1 then
+                offer null found[0].Score
+            else
+                for evaluation in found do
+                    offer evaluation.Role evaluation.Score
 
     let saveIsDue (progress: Progress) =
         let rules = recipe.Checkpoints
@@ -235,11 +230,11 @@ type internal Session
         let current = stage ()
         let name = stageName ()
 
-        match bests.All.TryGetValue name with
-        | true, best when current.KeepBest ->
-            for m in best.Modules do
-                Bests.Load(m.Value, run.Modules[m.Key])
-        | _ -> ()
+        if current.KeepBest then
+            for best in bests.All.Values do
+                if best.Stage = name then
+                    for m in best.Modules do
+                        Bests.Load(m.Value, run.Modules[m.Key])
 
         journal.StageDone(name, cursor.RunStep)
         cursor.Stage <- cursor.Stage + 1
@@ -298,7 +293,7 @@ type internal Session
 
         if go then SessionEnd.Done else SessionEnd.Stopped
 
-    /// The best states, by stage.
+    /// The best states.
     member _.Bests = bests
 
     /// The newest checkpoint that the run can go on from; null for none.

@@ -54,7 +54,7 @@ module internal Snapshot =
 
     let private optimiserSection (phase: Phase) (trainable: string) = section "optimiser" $"{phase.Name}/{trainable}"
 
-    let private bestSection (stage: string) (m: string) = section "best" $"{stage}/{m}"
+    let private bestSection (best: string) (m: string) = section "best" $"{best}/{m}"
 
     /// Whether a section holds the tensors of another, a module's, as they are or as they were at their best.
     let isOfModule (m: string) (section: string) =
@@ -89,7 +89,7 @@ module internal Snapshot =
         let scores = JsonObject()
 
         for best in bests.All.Values do
-            scores[best.Stage] <-
+            scores[best.Name] <-
                 JsonObject(
                     dict
                         [
@@ -99,7 +99,7 @@ module internal Snapshot =
                 )
 
             for m in best.Modules do
-                content.Sections[bestSection best.Stage m.Key] <- m.Value
+                content.Sections[bestSection best.Name m.Key] <- m.Value
 
         for entry in run.Cursors do
             content.Counters[$"source/{entry.Key}"] <- entry.Value
@@ -146,7 +146,7 @@ module internal Snapshot =
                     modules[name] <- tensors
 
             let score = entry.Value["score"].GetValue<float>()
-            bests.Restore(new BestState(entry.Key, score, entry.Value["epoch"].GetValue<int64>(), modules))
+            bests.Restore(BestState.Named(entry.Key, score, entry.Value["epoch"].GetValue<int64>(), modules))
 
     /// Puts the run where the checkpoint was taken.
     let put (composition: Composition) (saved: LoadedCheckpoint) (bests: Bests) : Cursor =

@@ -309,15 +309,21 @@ type internal StepContext
                 withoutGraph state batch wanted
 
         member this.Objective(student: ModelOutput, teacher: ModelOutput, batch: Batch) =
-            this.Sum(run.Losses, "", this.Outputs(student, teacher), Roles.Student, Roles.Teacher, batch)
+            let losses =
+                run.LossesOf.Invoke(Roles.Student, (if isNull teacher then null else Roles.Teacher))
+
+            this.Sum(losses, "", this.Outputs(student, teacher), Roles.Student, Roles.Teacher, batch)
 
         member this.Objective
             (outputs: IReadOnlyDictionary<string, ModelOutput>, studentRole, teacherRole, batch: Batch)
             =
-            this.Sum(run.Losses, "", outputs, studentRole, teacherRole, batch)
+            this.Sum(run.LossesOf.Invoke(studentRole, teacherRole), "", outputs, studentRole, teacherRole, batch)
 
         member this.Guidance(student, teacher, batch) =
-            let guiding = run.Losses |> Seq.filter _.Loss.NeedsTeacher
+            let guiding =
+                run.LossesOf.Invoke(Roles.Student, Roles.Teacher)
+                |> Seq.filter _.Loss.NeedsTeacher
+
             this.Sum(guiding, ".guided", this.Outputs(student, teacher), Roles.Student, Roles.Teacher, batch)
 
         member this.Update(trainables, objective) =

@@ -4,11 +4,14 @@ using static TorchSharp.torch;
 
 namespace KdPlugins.Core.Tests.Engine.Proofs;
 
-/// <summary>The form of mutual learning: several roles, each with an optimiser of its own, updated in turn by what the others say.</summary>
+/// <summary>
+/// Deep mutual learning: several roles, each with an optimiser of its own, updated in turn by the labels and by what each of
+/// the others says; the losses of every pair have heads of their own.
+/// </summary>
 [KdStrategy("proof-mutual")]
 public sealed class MutualStrategy : DistillationStrategy<NoOptions>
 {
-    private static readonly string[] Students = ["first", "second", "third"];
+    internal static readonly string[] Students = ["first", "second", "third"];
 
     public override IReadOnlyCollection<string> Needs => Students;
 
@@ -16,45 +19,37 @@ public sealed class MutualStrategy : DistillationStrategy<NoOptions>
 
     public override IReadOnlyList<Stage> Plan(IPlanContext context)
     {
-        var trainables = Students
-            .Select(role => Trainable.Of(role, context.Network(role).Module, null, null))
-            .ToArray();
+        var own = Students.ToDictionary(me => me, me => context.TrainableOf(me, Peers(me)));
 
         void Step(IStepContext step)
         {
             var batch = step.Next("train");
-            for (var i = 0; i < Students.Length; i++)
-            {
-                var me = Students[i];
-                step.Update(
-                    [trainables[i]],
-                    () =>
-                    {
-                        var mine = step.Forward(me, step.View(me, batch), null);
-                        var loss = step.Objective(mine, null, batch);
-                        foreach (var peer in Students.Where(role => role != me))
-                        {
-                            var said = step.Consult(peer, batch, []).Logits;
-                            loss += nn.functional.kl_div(
-                                nn.functional.log_softmax(mine.Logits, 1),
-                                nn.functional.softmax(said, 1),
-                                reduction: nn.Reduction.Mean
-                            );
-                        }
-                        return loss;
-                    }
-                );
-            }
+            foreach (var me in Students)
+                step.Update([own[me]], () => Objective(step, me, batch));
         }
 
         return
         [
             new Stage("together", StageLength.Epochs(context.Training.Epochs), Step)
             {
-                Trainables = trainables,
+                Trainables = [.. own.Values],
                 Trains = Students,
                 Evaluates = Students,
             },
         ];
+    }
+
+    internal static string[] Peers(string me) => [.. Students.Where(role => role != me)];
+
+    // The mean over the peers of (labels + peer) is labels + the mean of the peers.
+    private static Tensor Objective(IStepContext step, string me, Batch batch)
+    {
+        var view = step.View(me, batch);
+        var outputs = Peers(me).ToDictionary(peer => peer, peer => step.Consult(peer, step.View(peer, batch), []));
+        outputs[me] = step.Forward(me, view, null);
+        return Peers(me)
+            .Select(peer => step.Objective(outputs, me, peer, view))
+            .Aggregate((sum, one) => sum + one)
+            .div(Students.Length - 1);
     }
 }
