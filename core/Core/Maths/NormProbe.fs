@@ -12,7 +12,7 @@ type NormProbe(network: torch.nn.Module) =
     // A network may dispose the activations when it has used them: what is needed of them is computed here.
     let watch (norm: BatchNorm2d) =
         norm.register_forward_pre_hook (fun _ input ->
-            let struct (mean, variance) = SynthesisMath.Moments input
+            let struct (mean, variance) = NormStatistics.Moments(input, false)
             gaps.Add(SynthesisMath.StatisticsGap(mean, variance, norm.running_mean, norm.running_var))
             null)
 
