@@ -27,16 +27,6 @@ let WeightedGap (gaps: IReadOnlyList<Tensor>, first: double) =
     else
         weighted.add (torch.stack(rest).sum())
 
-[<Formula("pixel-range", Description = "the values that normalised images can have")>]
-let PixelRange (mean: IReadOnlyList<double>, std: IReadOnlyList<double>) : struct (Tensor * Tensor) =
-    if mean.Count <> std.Count then
-        Fail.error CoreErrors.ShapesDiffer $"There are {mean.Count} means and {std.Count} deviations of channels."
-
-    let each (f: double -> double -> double) =
-        torch.tensor(Seq.map2 f mean std |> Seq.toArray, torch.ScalarType.Float64).view(1L, -1L, 1L, 1L)
-
-    struct (each (fun m s -> -m / s), each (fun m s -> (1.0 - m) / s))
-
 [<Formula("roll", Description = "images moved down and right, around the edges")>]
 let Roll (images: Tensor, down: int64, right: int64) =
     images.roll (ReadOnlySpan [| down; right |], ReadOnlySpan [| 2L; 3L |])

@@ -11,8 +11,7 @@ namespace KdPlugins.Augmentations;
 [KdAugmentation("normalise", Description = "Subtracts the mean and divides by the deviation, per channel")]
 public sealed class NormaliseAugmentation : Augmentation<NormaliseOptions>
 {
-    private double[] _mean = [];
-    private double[] _std = [];
+    private PixelSpace? _space;
 
     /// <inheritdoc/>
     public override bool InEvaluation => true;
@@ -33,7 +32,7 @@ public sealed class NormaliseAugmentation : Augmentation<NormaliseOptions>
             );
         if (std.Any(s => !(s > 0)))
             throw Asker.WrongCombination($"divides by \"std\", which has to be above 0, got {string.Join(", ", std)}.");
-        (_mean, _std) = (mean, std);
+        _space = new(mean, std);
     }
 
     /// <inheritdoc/>
@@ -46,34 +45,30 @@ public sealed class NormaliseAugmentation : Augmentation<NormaliseOptions>
         if (!inputRange.IsKnown)
             return ValueRange.Unknown;
         inputRange.RequireUnit($"{Asker}");
+        var space = Asker.Bound(_space);
         // No value in [0, 1] deviates by more than 1 from any mean of them.
-        if (_mean.Any(m => m is < 0 or > 1) || _std.Any(s => s > 1))
+        if (space.Mean.Any(m => m is < 0 or > 1) || space.Std.Any(s => s > 1))
             throw Asker.Refusal(
                 CoreErrors.ValueRange,
-                $"has mean {Text(_mean)} and std {Text(_std)}, and its values lie in [0, 1].",
-                $"Divide both by 255 where they are of the scale 0 to 255: mean {Text(_mean, 255)}, std {Text(_std, 255)}."
+                $"has mean {Text(space.Mean)} and std {Text(space.Std)}, and its values lie in [0, 1].",
+                $"Divide both by 255 where they are of the scale 0 to 255: mean {Text(space.Mean, 255)}, std {Text(space.Std, 255)}."
             );
-        return new(_mean.Zip(_std, (m, s) => -m / s).Min(), _mean.Zip(_std, (m, s) => (1 - m) / s).Max());
+        return space.Range;
     }
 
     /// <inheritdoc/>
     public override Batch Apply(Batch batch, IPartContext context)
     {
         var (_, channels, _, _) = Asker.RequireImages(batch);
-        if (_mean.Length == 0)
-            throw new KdException(
-                CoreErrors.NotConfigured,
-                $"Augmentation '{Asker.Id}' was applied before it was bound."
+        var space = Asker.Bound(_space);
+        if (channels != space.Mean.Count)
+            throw Asker.WrongShape(
+                $"has {space.Mean.Count} channels, the input is {TensorText.Describe(batch.Input)}."
             );
-        if (channels != _mean.Length)
-            throw Asker.WrongShape($"has {_mean.Length} channels, the input is {TensorText.Describe(batch.Input)}.");
-        var input = batch.Input;
-        var mean = tensor(_mean, dtype: input.dtype, device: input.device).view(1, -1, 1, 1);
-        var std = tensor(_std, dtype: input.dtype, device: input.device).view(1, -1, 1, 1);
-        return batch.WithInput(input.sub(mean).div_(std));
+        return batch.WithInput(space.Normalise(batch.Input));
     }
 
-    private static string Text(double[] values, double scale = 1) =>
+    private static string Text(IReadOnlyList<double> values, double scale = 1) =>
         $"[{string.Join(", ", values.Select(v => (v / scale).ToString("0.####", CultureInfo.InvariantCulture)))}]";
 
     private double[] Choose(IReadOnlyList<double> given, IReadOnlyList<double> known, string name)
