@@ -6,7 +6,7 @@ namespace KdPlugins.Sdk;
 /// <summary>For plugins that have no options.</summary>
 public sealed record NoOptions;
 
-/// <summary>What the bases of all plugins share: the options.</summary>
+/// <summary>What the bases of all plugins share: the options, and how they refuse.</summary>
 /// <typeparam name="TOptions">
 /// The options: a class or record whose public properties are bound from the recipe, validated by their DataAnnotations,
 /// and whose initial values are the defaults.
@@ -15,6 +15,9 @@ public abstract class Plugin<TOptions> : IPlugin
     where TOptions : class, new()
 {
     private TOptions? _options;
+
+    /// <summary>This plugin's kind and id, with which its refusals begin.</summary>
+    protected Asker Asker => field ??= Asker.Of(GetType());
 
     /// <summary>The options of this instance.</summary>
     /// <exception cref="KdException"><c>KDP0307</c>: read before the host has set them, as in a constructor.</exception>

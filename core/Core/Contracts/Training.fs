@@ -176,6 +176,18 @@ type IStepContext =
     /// stage, without graph and in evaluation mode elsewhere. taps: beyond those the recipe's losses need; may be null.
     abstract Forward: role: string * batch: Batch * taps: IReadOnlyCollection<string> -> ModelOutput
 
+    /// Runs the network of a role that the stage does not train with graph to the batch's input: for images that are
+    /// optimised, adversarial generators, gradients of an answer. Precision, evaluation mode and taps as in Forward; the
+    /// network itself computes, never a folded copy, and its parameters get no gradient. Raises KDP0748 for a role that the
+    /// stage trains.
+    abstract Through: role: string * batch: Batch * taps: IReadOnlyCollection<string> -> ModelOutput
+
+    /// The same with what went into the network's 2-d batch norms. unbiased: see NormStatistics.During. Raises KDP0306 where
+    /// the network computes no such norm that keeps running statistics.
+    abstract ThroughNorms:
+        role: string * batch: Batch * taps: IReadOnlyCollection<string> * unbiased: bool ->
+            struct (ModelOutput * NormStatistics)
+
     /// The recipe's losses, weighted and summed; each is reported. teacher: null where nobody teaches.
     abstract Objective: student: ModelOutput * teacher: ModelOutput * batch: Batch -> Tensor
 

@@ -5,20 +5,14 @@ open System.Collections.Generic
 open TorchSharp
 open KdPlugins.Torch
 
-[<Formula("moments", Description = "mean and biased variance per channel")>]
-let Moments (activations: Tensor) : struct (Tensor * Tensor) =
-    let wide =
-        match activations.dtype with
-        | torch.ScalarType.BFloat16
-        | torch.ScalarType.Float16 -> activations.``to`` torch.ScalarType.Float32
-        | _ -> activations
-
-    let others = Array.append [| 0L |] [| 2L .. wide.dim () - 1L |]
-    struct (wide.mean others, wide.var (others, unbiased = false))
-
 [<Formula("statistics-gap", Description = "||var - running var|| + ||mean - running mean||")>]
 let StatisticsGap (mean: Tensor, variance: Tensor, runningMean: Tensor, runningVariance: Tensor) =
     variance.sub(runningVariance).norm().add(mean.sub(runningMean).norm())
+
+let Gaps (statistics: NormStatistics) : IReadOnlyList<Tensor> =
+    [|
+        for n in statistics.Norms -> StatisticsGap(n.Mean, n.Variance, n.RunningMean, n.RunningVariance)
+    |]
 
 [<Formula("weighted-gap", Description = "first * gaps.0 + the sum of the others")>]
 let WeightedGap (gaps: IReadOnlyList<Tensor>, first: double) =
@@ -32,16 +26,6 @@ let WeightedGap (gaps: IReadOnlyList<Tensor>, first: double) =
         weighted
     else
         weighted.add (torch.stack(rest).sum())
-
-[<Formula("pixel-range", Description = "the values that normalised images can have")>]
-let PixelRange (mean: IReadOnlyList<double>, std: IReadOnlyList<double>) : struct (Tensor * Tensor) =
-    if mean.Count <> std.Count then
-        Fail.error CoreErrors.ShapesDiffer $"There are {mean.Count} means and {std.Count} deviations of channels."
-
-    let each (f: double -> double -> double) =
-        torch.tensor(Seq.map2 f mean std |> Seq.toArray, torch.ScalarType.Float64).view(1L, -1L, 1L, 1L)
-
-    struct (each (fun m s -> -m / s), each (fun m s -> (1.0 - m) / s))
 
 [<Formula("roll", Description = "images moved down and right, around the edges")>]
 let Roll (images: Tensor, down: int64, right: int64) =

@@ -5,22 +5,17 @@ module KdPlugins.Core.SynthesisMath
 open System.Collections.Generic
 open TorchSharp
 
-/// Mean and biased variance per channel of activations [N, C, ...], over everything but the channels; each [C], in
-/// float32 at least.
-val Moments: activations: torch.Tensor -> struct (torch.Tensor * torch.Tensor)
-
 /// How far a batch is from what a batch norm has seen: ||var - running var||_2 + ||mean - running mean||_2 (Yin et al.
 /// 2020, equation 4, norms not squared). All [C]; a scalar, 0 where they are equal (there its gradient is 0 too).
 val StatisticsGap:
     mean: torch.Tensor * variance: torch.Tensor * runningMean: torch.Tensor * runningVariance: torch.Tensor ->
         torch.Tensor
 
+/// StatisticsGap of every norm of a pass, in the order of computation.
+val Gaps: statistics: NormStatistics -> IReadOnlyList<torch.Tensor>
+
 /// first * gaps[0] + the sum of the other gaps; a scalar. Raises KDP0004 for none.
 val WeightedGap: gaps: IReadOnlyList<torch.Tensor> * first: double -> torch.Tensor
-
-/// (lowest, highest) value per channel that normalised images can have: -mean/std and (1 - mean)/std, each [1, C, 1, 1]
-/// of float64 on the CPU. Raises KDP0303 where there are not as many means as deviations.
-val PixelRange: mean: IReadOnlyList<double> * std: IReadOnlyList<double> -> struct (torch.Tensor * torch.Tensor)
 
 /// Images [N, C, H, W] moved down and right, what leaves on one side coming back on the other. A permutation of pixels.
 val Roll: images: torch.Tensor * down: int64 * right: int64 -> torch.Tensor

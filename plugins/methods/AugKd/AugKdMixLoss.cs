@@ -33,7 +33,7 @@ public sealed class AugKdMixLoss : DistillationLoss<AugKdMixOptions>
                 $"Loss '{Id}' needs logits [batch, classes] of one shape: the student's are "
                     + $"{TensorText.Shape(student.shape)}, the teacher's {TensorText.Shape(teacher.shape)}."
             );
-        LossChecks.RequireClasses(Id, student);
+        Asker.RequireClasses(student);
         var labels = TargetReader.As<ClassIndexTarget>(context.Batch.Target, $"Loss '{Id}'").Labels;
         var hard = nn.functional.cross_entropy(student, labels);
         var soft = AugKdLosses.Divergences(student, teacher, Options.Temperature).mean();

@@ -28,8 +28,8 @@ public sealed class IcdLoss : DistillationLoss<IcdOptions>
     /// </exception>
     public override void Bind(LossBinding binding) =>
         _heads = new(
-            Width(binding, Options.Student),
-            Width(binding, Options.Teacher),
+            Asker.RequireEmbedding(binding.Shape(Options.Student), Options.Student),
+            Asker.RequireEmbedding(binding.Shape(Options.Teacher), Options.Teacher),
             Options.Dimension,
             Options.InitialLogScale
         );
@@ -41,20 +41,9 @@ public sealed class IcdLoss : DistillationLoss<IcdOptions>
     /// </exception>
     public override Tensor Compute(ILossContext context)
     {
-        var heads =
-            _heads ?? throw new KdException(CoreErrors.NotConfigured, "Loss 'icd' was computed before it was bound.");
-        var student = context.Student.Embedding;
+        var heads = Asker.Bound(_heads);
         // The teacher's head learns, the teacher does not.
-        var teacher = context.Teacher.Embedding?.detach();
-        Require(student, Options.Student);
-        Require(teacher, Options.Teacher);
-        if (student.shape[0] != teacher!.shape[0])
-            throw new KdException(
-                CoreErrors.ShapesDiffer,
-                $"Loss 'icd' compares samples one by one, got embeddings {TensorText.Shape(student.shape)} of "
-                    + $"'{Options.Student}' and {TensorText.Shape(teacher.shape)} of '{Options.Teacher}'."
-            );
-        LossChecks.RequireSamples("icd", student);
+        var (student, teacher) = Asker.RequireEmbeddings(context, Options.Student, Options.Teacher);
         // Cosines times ten need more than the three digits of bfloat16; the heads are small.
         using var exact = Autocast.Disabled();
         var similarities = heads.call(student, teacher, Options.MaxScale);
@@ -64,24 +53,5 @@ public sealed class IcdLoss : DistillationLoss<IcdOptions>
         context.Report("invariance", invariance);
         // ICD = contrast + alpha invar
         return contrast.add(invariance.mul(Options.Alpha));
-    }
-
-    private static long Width(LossBinding binding, string role) =>
-        binding.Shape(role).Embedding is > 0 and var width
-            ? width
-            : throw new KdException(
-                CoreErrors.ShapesDiffer,
-                $"Loss 'icd' compares embeddings, and the network of '{role}' has none.",
-                "Take a network with a pooled embedding before its last layer for this role."
-            );
-
-    private static void Require(Tensor? embedding, string role)
-    {
-        if (embedding is null || embedding.dim() != 2)
-            throw new KdException(
-                CoreErrors.ShapesDiffer,
-                $"Loss 'icd' needs an embedding [batch, features] of '{role}', got "
-                    + $"{(embedding is null ? "none" : TensorText.Describe(embedding))}."
-            );
     }
 }

@@ -27,9 +27,8 @@ public sealed class IcdaStrategy : DistillationStrategy<IcdaOptions>
     protected override void OnConfigured()
     {
         if (Options is { IncludeSameView: true, ViewMode: ViewMode.Split })
-            throw new KdException(
-                CoreErrors.WrongCombination,
-                "includeSameView compares networks on the same view, and with viewMode 'split' they share none.",
+            throw Asker.WrongCombination(
+                "with includeSameView compares networks on the same view, and with viewMode 'split' they share none.",
                 "Set viewMode to symmetric, or leave includeSameView out."
             );
     }
@@ -38,12 +37,10 @@ public sealed class IcdaStrategy : DistillationStrategy<IcdaOptions>
     /// <exception cref="KdException"><c>KDP0306</c>: no loss of the recipe looks at the teacher.</exception>
     public override IReadOnlyList<Stage> Plan(IPlanContext context)
     {
-        if (context.TeacherLosses.Count == 0)
-            throw new KdException(
-                CoreErrors.WrongCombination,
-                "Strategy 'icda' distils, and no loss of the recipe looks at the teacher.",
-                "Add the loss 'icd', maybe with 'kd' beside it, or take the strategy 'supervised'."
-            );
+        Asker.RequireTeacherLoss(
+            context,
+            "Add the loss 'icd', maybe with 'kd' beside it, or take the strategy 'supervised'."
+        );
         return Plans.Distil(context, Options.Student, Objective);
     }
 
@@ -52,7 +49,7 @@ public sealed class IcdaStrategy : DistillationStrategy<IcdaOptions>
         var batch = step.Next("train");
         // x_s = A_s(x), x_t = A_t(x), drawn independently
         var own = step.View(Options.Student, batch);
-        var other = RowAlignment.Like(own, step.View(Options.Teacher, batch));
+        var other = Aligned(own, step.View(Options.Teacher, batch));
         return Options.ViewMode == ViewMode.Split ? Split(step, own, other) : Symmetric(step, own, other);
     }
 
@@ -64,9 +61,8 @@ public sealed class IcdaStrategy : DistillationStrategy<IcdaOptions>
     private Tensor Symmetric(IStepContext step, Batch first, Batch second)
     {
         if (ReferenceEquals(first, second))
-            throw new KdException(
-                CoreErrors.WrongCombination,
-                "Strategy 'icda' with viewMode 'symmetric' got the same view twice: neither role has augmentations.",
+            throw Asker.WrongCombination(
+                "with viewMode 'symmetric' got the same view twice: neither role has augmentations.",
                 $"Give '{Options.Student}' or '{Options.Teacher}' augmentations of its own, or take viewMode split."
             );
         var total = zeros(1, device: first.Input.device).squeeze();
@@ -88,5 +84,22 @@ public sealed class IcdaStrategy : DistillationStrategy<IcdaOptions>
         return ReferenceEquals(logits, features)
             ? answer
             : new(step.Forward(Options.Teacher, logits, null).Logits, answer.Embedding, answer.Features);
+    }
+
+    // The teacher's rows in the order of the student's, whose augmentations may have picked, repeated or reordered samples.
+    internal Batch Aligned(Batch student, Batch teacher)
+    {
+        var (wanted, given) = (student.Indices.data<long>().ToArray(), teacher.Indices.data<long>().ToArray());
+        if (wanted.AsSpan().SequenceEqual(given))
+            return teacher;
+        // Generated samples all have the number -1: there is no telling which is which.
+        var rows = Array.ConvertAll(wanted, index => index < 0 ? -1L : Array.IndexOf(given, index));
+        var lost = Array.FindIndex(rows, row => row < 0);
+        if (lost >= 0)
+            throw Asker.WrongCombination(
+                $"compares samples: the student's view has sample {wanted[lost]}, the teacher's has not.",
+                "Let augmentations that pick samples stand among the student's own or the shared ones."
+            );
+        return teacher.Select(tensor(rows));
     }
 }

@@ -100,13 +100,10 @@ type Budget(classes: int64, compensators: int64, natural: int64, image: IReadOnl
 
         Budget(classes, compensators, natural, image, labelled)
 
-    /// The counts, for a card.
+    /// The counts, for a card that says the bytes itself.
     member this.Describe() : IReadOnlyList<KeyValuePair<string, string>> =
         [|
             KeyValuePair("natural-images", string this.Images)
             KeyValuePair("compensators", string this.Compensators)
             KeyValuePair("instances", string this.Instances)
-            KeyValuePair("label-bytes", string this.LabelBytes)
-            KeyValuePair("bytes", string this.Bytes)
-            KeyValuePair("images-per-class-with-labels", this.ImagesPerClass.ToString "F4")
         |]

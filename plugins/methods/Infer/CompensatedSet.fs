@@ -30,7 +30,7 @@ type CompensatedSetOptions() =
 
 /// An opened set of natural images and compensators.
 [<Sealed>]
-type internal CompensatedDataset(set: DistilledSet, path: string, soft: bool) =
+type internal CompensatedDataset(set: DistilledSet, path: string, soft: bool, asker: Asker) =
     let classes = set.Card.Classes
 
     let damaged (what: string) : 'a =
@@ -77,12 +77,6 @@ type internal CompensatedDataset(set: DistilledSet, path: string, soft: bool) =
             let compensated = if isNull codes then 0L else codes.shape[0] * classes
             expect CompensatedNames.Logits logits [| count + compensated; classes |]
 
-    let deviations =
-        if set.Card.Std.Count > 0 then
-            set.Card.Std
-        else
-            Array.create (int images.shape[1]) 1.0
-
     let info =
         DataInfo(
             InputKind.Image,
@@ -101,14 +95,9 @@ type internal CompensatedDataset(set: DistilledSet, path: string, soft: bool) =
 
         member _.Open split =
             if split <> "train" then
-                raise (
-                    KdException(
-                        DataErrors.SplitMissing,
-                        $"The data set 'compensated-set' has no split '{split}'; it has: train."
-                    )
-                )
+                raise (asker.NoSplit(split, [| "train" |]))
 
-            CompensatedSource(images, codes, ranges, deviations, classes, (if soft then logits else null))
+            CompensatedSource(images, codes, ranges, PixelSpace.Of info, classes, (if soft then logits else null))
 
         member _.Fingerprint =
             let text = $"compensated-set\000{set.Card.Sha256}\000{soft}"
@@ -128,7 +117,7 @@ type CompensatedSetPlugin() =
         let set = DistilledSet.Open(path, int64 this.Options.MaxMegabytes <<< 20)
 
         try
-            new CompensatedDataset(set, path, (this.Options.Target = "soft"))
+            new CompensatedDataset(set, path, (this.Options.Target = "soft"), this.Asker)
         with _ ->
             (set :> IDisposable).Dispose()
             reraise ()

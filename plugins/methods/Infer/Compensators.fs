@@ -1,7 +1,6 @@
 namespace KdPlugins.Infer
 
 open System
-open System.Collections.Generic
 open TorchSharp
 open KdPlugins.Core
 open KdPlugins.Torch
@@ -45,77 +44,47 @@ type CompensatorCode private () =
 /// Natural images and compensators as one set of C P (M + 1) instances. Instance ((m + 1) P + p) C + c is natural image p of
 /// class c with compensator (m, p); the first P C are the natural images as they are.
 /// images: uint8 [P C, ch, H, W], image p of class c at p C + c. codes: uint8 [M P, ch, H, W] and ranges: float32
-/// [M P, ch, 2], compensator (m, p) at m P + p; both null for none. deviations: per channel, what a compensator's unit is in
-/// pixel values. All on one device; read, never changed. logits: float32 [N, C] for soft targets, null for classes.
+/// [M P, ch, 2], compensator (m, p) at m P + p; both null for none. space: whose deviations a compensator counts. All on one device; read, never changed. logits: float32 [N, C] for soft targets, null for classes.
 [<Sealed>]
 type CompensatedSource
     (
         images: torch.Tensor,
         codes: torch.Tensor,
         ranges: torch.Tensor,
-        deviations: IReadOnlyList<double>,
+        space: PixelSpace,
         classes: int64,
         logits: torch.Tensor
     ) =
 
+    inherit ComputedSource("a compensated set")
+
     let natural = images.shape[0]
-    let count = natural + (if isNull codes then 0L else codes.shape[0] * classes)
 
     let numbers (values: int64[]) = torch.tensor (values, device = images.device)
 
+    override _.Count = natural + (if isNull codes then 0L else codes.shape[0] * classes)
+
     // s = clamp(x + u) in pixel values: [0, 1] is the clamp's range, u counts deviations.
-    let expand (indices: int64[]) =
+    override _.Input indices =
+        let pick (t: torch.Tensor) (rows: int64[]) = t.index_select (0L, numbers rows)
+
         let x =
-            images
-                .index_select(0L, numbers (indices |> Array.map (fun n -> n % natural)))
-                .to_type(torch.ScalarType.Float32)
-                .div((255.0).ToScalar())
+            indices
+            |> Array.map (fun n -> n % natural)
+            |> pick images
+            |> PixelSpace.FromBytes
 
         if isNull codes then
             x
         else
             let which = indices |> Array.map (fun n -> max 0L (n / classes - natural / classes))
             let compensated = indices |> Array.map (fun n -> if n < natural then 0.0f else 1.0f)
-            let rows = numbers which
-
-            let u =
-                CompensatorCode.Decode(codes.index_select (0L, rows), ranges.index_select (0L, rows))
-
-            let unit =
-                torch.tensor(Seq.toArray deviations, torch.ScalarType.Float32, images.device).view(1L, -1L, 1L, 1L)
-
+            let u = CompensatorCode.Decode(pick codes which, pick ranges which)
             let is = torch.tensor(compensated, device = images.device).view(-1L, 1L, 1L, 1L)
-            x.add(u.mul(unit).mul is).clamp(0.0.ToScalar(), 1.0.ToScalar())
+            x.add((space.Scale u).mul is).clamp(0.0.ToScalar(), 1.0.ToScalar())
 
-    let targetOf (indices: int64[]) : Target =
+    override _.Target indices =
         if isNull logits then
             ClassIndexTarget(torch.tensor (indices |> Array.map (fun n -> n % classes)))
         else
-            SoftTarget(logits.detach().index_select(0L, numbers indices).cpu())
-
-    interface IDataSource with
-        member _.Count = count
-
-        member _.Read indices =
-            let asked = indices.ToArray()
-
-            for n in asked do
-                if n < 0L || n >= count then
-                    raise (
-                        KdException(
-                            DataErrors.BadIndex,
-                            $"Instance {n} of a compensated set was asked for; it has {count}."
-                        )
-                    )
-
-            use _ = torch.no_grad ()
-            use _ = torch.NewDisposeScope()
-            let keep (t: torch.Tensor) = t.MoveToOuterDisposeScope()
-
-            let target: Target =
-                match targetOf asked with
-                | :? ClassIndexTarget as t -> ClassIndexTarget(keep t.Labels)
-                | :? SoftTarget as t -> SoftTarget(keep t.Values)
-                | other -> other
-
-            Batch(keep ((expand asked).cpu()), target, keep (torch.tensor asked))
+            SoftTarget(logits.detach().index_select(0L, numbers indices))

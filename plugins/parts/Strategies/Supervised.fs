@@ -38,7 +38,7 @@ type SupervisedStrategy() =
         let source = this.Options.Source
         let validation = this.Options.Validation
 
-        Untaught.Require($"Strategy 'supervised' trains '{role}'", context)
+        Untaught.Require($"{this.Asker} trains '{role}'", context)
         context.SourceCount source |> ignore
 
         // A recipe may do without validation data, but a source that it names has to be there.

@@ -1,5 +1,6 @@
 using KdPlugins.Augmentations;
 using KdPlugins.Core;
+using KdPlugins.Sdk;
 using KdPlugins.Testing;
 using static TorchSharp.torch;
 
@@ -43,7 +44,7 @@ public class CutMixTests
         using var scope = NewDisposeScope();
         var x = arange(32, ScalarType.Float32).view(2, 1, 4, 4);
         var batch = new Batch(x, new ClassIndexTarget(tensor(new long[] { 0, 1 })), arange(2, ScalarType.Int64));
-        var mixed = CutMix.Apply(batch, CutMixBox.Of(0.75, 1, 2, 4, 4), tensor(new long[] { 1, 0 }), 2, "test");
+        var mixed = Mixed(batch, CutMixBox.Of(0.75, 1, 2, 4, 4), tensor(new long[] { 1, 0 }), 2);
         float[] first = [0, 1, 2, 3, 20, 21, 6, 7, 24, 25, 10, 11, 12, 13, 14, 15];
         Assert.Equal(first, mixed.Input[0].contiguous().data<float>().ToArray());
         // The box is columns 0..2 and rows 1..3, a quarter of the image.
@@ -79,14 +80,14 @@ public class CutMixTests
         var labels = stack([zeros(4, 4, ScalarType.Int64), ones(4, 4, ScalarType.Int64)]);
         var (box, other) = (new CutMixBox(0, 1, 2, 3), tensor(new long[] { 1, 0 }));
         var numbers = arange(2, ScalarType.Int64);
-        var maps = CutMix.Apply(new Batch(x, new ClassMapTarget(labels, 255), numbers), box, other, 2, "test");
+        var maps = Mixed(new Batch(x, new ClassMapTarget(labels, 255), numbers), box, other, 2);
         var map = Assert.IsType<ClassMapTarget>(maps.Target);
         Assert.Equal(
             [0, 0, 0, 0, 1, 1, 0, 0, 1, 1, 0, 0, 0, 0, 0, 0],
             map.Labels[0].contiguous().data<long>().ToArray()
         );
         Assert.Equal(255, map.IgnoreIndex);
-        Assert.IsType<NoTarget>(CutMix.Apply(new Batch(x, new NoTarget(2), numbers), box, other, 0, "test").Target);
+        Assert.IsType<NoTarget>(Mixed(new Batch(x, new NoTarget(2), numbers), box, other, 0).Target);
     }
 
     [Theory]
@@ -109,4 +110,15 @@ public class CutMixTests
         expected[top..bottom, left..right] = 0;
         Assert.Equal(expected, found.Input[sample, 0]);
     }
+
+    private static Batch Mixed(Batch batch, CutMixBox box, Tensor partners, long classes) =>
+        Mixing.Paste(
+            batch,
+            (box.Top, box.Left, box.Bottom, box.Right),
+            box.Share(4, 4),
+            partners,
+            classes,
+            Asker.Of(typeof(CutMixPickAugmentation)),
+            unlabelled: true
+        );
 }

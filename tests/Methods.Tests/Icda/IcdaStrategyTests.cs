@@ -91,10 +91,10 @@ public sealed class IcdaStrategyTests : IDisposable
             tensor(new long[] { 10, 11, 12, 13 })
         );
         var picked = view.Select(tensor(new long[] { 3, 1, 1 }));
-        var aligned = RowAlignment.Like(picked, view);
+        var aligned = new IcdaStrategy().Aligned(picked, view);
         Assert.Equal([13, 11, 11], aligned.Indices.data<long>().ToArray());
         Assert.Equal([3f, 1f, 1f], aligned.Input.data<float>().ToArray());
-        Assert.Same(view, RowAlignment.Like(view.WithInput(view.Input + 1), view));
+        Assert.Same(view, new IcdaStrategy().Aligned(view.WithInput(view.Input + 1), view));
     }
 
     [Theory]
@@ -104,7 +104,7 @@ public sealed class IcdaStrategyTests : IDisposable
     {
         Batch view = new(zeros(2, 1), new NoTarget(2), tensor(new long[] { -1, 11 }));
         Batch own = new(zeros(1, 1), new NoTarget(1), tensor(new[] { stranger }));
-        var failure = Assert.Throws<KdException>(() => RowAlignment.Like(own, view));
+        var failure = Assert.Throws<KdException>(() => new IcdaStrategy().Aligned(own, view));
         Assert.Equal(CoreErrors.WrongCombination, failure.Code);
         Assert.Contains($"sample {stranger}", failure.Message);
     }

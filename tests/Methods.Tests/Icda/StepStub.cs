@@ -79,6 +79,16 @@ internal sealed class StepStub : PartContextStub, IStepContext
             new Dictionary<string, Tensor> { [NameOf(batch)] = zeros(1) }
         );
 
+    public ModelOutput Through(string role, Batch batch, IReadOnlyCollection<string>? taps) =>
+        throw new NotSupportedException();
+
+    public (ModelOutput, NormStatistics) ThroughNorms(
+        string role,
+        Batch batch,
+        IReadOnlyCollection<string>? taps,
+        bool unbiased
+    ) => throw new NotSupportedException();
+
     public Tensor Objective(ModelOutput student, ModelOutput? teacher, Batch batch)
     {
         var logits = teacher!.Logits[0, 0].item<float>() == 1 ? "s" : "t";

@@ -8,6 +8,7 @@ namespace KdPlugins.Infer.Tests;
 public sealed class CompensatorTests
 {
     private static readonly double[] Std = [.25, .2, .3];
+    private static readonly PixelSpace Space = new([0, 0, 0], Std);
 
     // C = 2, P = 2, M = 2: 4 natural images, 4 compensators, 12 instances.
     private static (CompensatedSource Source, Tensor Images, Tensor U) Set(Tensor? logits = null)
@@ -15,7 +16,7 @@ public sealed class CompensatorTests
         var images = randint(0, 256, [4, 3, 4, 4]).to(ScalarType.Byte);
         var u = randn(4, 3, 4, 4);
         var (codes, ranges) = CompensatorCode.Encode(u);
-        return (new(images, codes, ranges, Std, 2, logits), images, CompensatorCode.Decode(codes, ranges));
+        return (new(images, codes, ranges, Space, 2, logits), images, CompensatorCode.Decode(codes, ranges));
     }
 
     [Fact]
@@ -37,7 +38,7 @@ public sealed class CompensatorTests
         using var _ = NewDisposeScope();
         var images = randint(0, 256, [4, 3, 4, 4]).to(ScalarType.Byte);
         var (codes, ranges) = CompensatorCode.Encode(zeros(2, 3, 4, 4));
-        var source = (IDataSource)new CompensatedSource(images, codes, ranges, Std, 2, null);
+        var source = (IDataSource)new CompensatedSource(images, codes, ranges, Space, 2, null);
         Assert.Equal(8, source.Count);
         var all = source.Read(new long[] { 0, 1, 2, 3, 4, 5, 6, 7 });
         // Rounded, no level is lost.

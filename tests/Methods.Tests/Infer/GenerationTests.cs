@@ -12,11 +12,7 @@ public sealed class GenerationTests
 {
     private static Tensor Labels => arange(3);
 
-    private static (Tensor Ce, Tensor Gap) Terms(TinyNet net, Tensor input)
-    {
-        var (ce, gap) = Inversion.Terms("teacher", net, input, Labels, 10);
-        return (ce, gap);
-    }
+    private static (Tensor Ce, Tensor Gap) Terms(TinyNet net, Tensor input) => InversionTests.Terms(net, input, Labels);
 
     [Fact]
     public void Golden_8_three_iterations_of_one_compensator()
@@ -102,7 +98,8 @@ public sealed class GenerationTests
 
     private static Tensor Clamped(Tensor normalised)
     {
-        var (low, high) = SynthesisMath.PixelRange(Cifar100Mean, Cifar100Std);
-        return minimum(maximum(normalised, low), high);
+        var values = normalised.clone();
+        new PixelSpace(Cifar100Mean, Cifar100Std).Clamp(values);
+        return values;
     }
 }

@@ -102,6 +102,9 @@ public sealed class RunTests : IDisposable
         Assert.Equal("4", set.Card.Provenance["compensators"]);
         Assert.Equal("24", set.Card.Provenance["instances"]);
         Assert.Equal($"{24 * 4 * 4}", set.Card.Provenance["label-bytes"]);
+        var budget = new Budget(4, 2, 2, [3, 8, 8], true);
+        Assert.Equal($"{budget.Bytes}", set.Card.Provenance["bytes"]);
+        Assert.Equal($"{budget.ImagesPerClass:F4}", set.Card.Provenance["images-per-class-with-labels"]);
     }
 
     // One iteration of Adam from zero moves every pixel by the learning rate against its gradient: none moves where the schedule

@@ -10,7 +10,7 @@ public sealed class SynthesisMathTests
 {
     private static Tensor Gap(Tensor activations, double[] mean, double[] variance)
     {
-        var (m, v) = SynthesisMath.Moments(activations);
+        var (m, v) = NormStatistics.Moments(activations, unbiased: false);
         return SynthesisMath.StatisticsGap(m, v, T(mean), T(variance));
     }
 
@@ -19,7 +19,7 @@ public sealed class SynthesisMathTests
     {
         using var _ = NewDisposeScope();
         var activations = T(0, 1, 2, 3).view(4, 1, 1, 1);
-        var (mean, variance) = SynthesisMath.Moments(activations);
+        var (mean, variance) = NormStatistics.Moments(activations, unbiased: false);
         Near(1.5, mean);
         Near(1.25, variance);
         Near(1.75, Gap(activations, [0], [1]));
@@ -96,7 +96,7 @@ public sealed class SynthesisMathTests
     public void Golden_4_normalised_pixels_have_these_bounds(double[] mean, double[] std, double[] low, double[] high)
     {
         using var _ = NewDisposeScope();
-        var (lowest, highest) = SynthesisMath.PixelRange(mean, std);
+        var (lowest, highest) = new PixelSpace(mean, std).Bounds(T(0));
         Near(low, lowest);
         Near(high, highest);
     }
@@ -151,7 +151,7 @@ public sealed class SynthesisMathTests
     public void What_does_not_fit_is_refused_by_name()
     {
         Assert.Equal("KDP0004", Assert.Throws<KdException>(() => SynthesisMath.WeightedGap([], 10)).Code.Id);
-        Assert.Equal("KDP0303", Assert.Throws<KdException>(() => SynthesisMath.PixelRange([.5], [.2, .2])).Code.Id);
+        Assert.Equal("KDP0303", Assert.Throws<KdException>(() => new PixelSpace([.5], [.2, .2])).Code.Id);
         Assert.Equal("KDP0004", Assert.Throws<KdException>(() => LabelMath.MeanLogits([])).Code.Id);
         using var _ = NewDisposeScope();
         Assert.Equal(

@@ -74,6 +74,16 @@ internal sealed class FakeStep : FakePart, IStepContext
         return new ModelOutput(full([2, 4], role.Length), null, new Dictionary<string, Tensor> { [role] = zeros(1) });
     }
 
+    public ModelOutput Through(string role, Batch batch, IReadOnlyCollection<string>? taps) =>
+        throw new NotSupportedException();
+
+    public (ModelOutput, NormStatistics) ThroughNorms(
+        string role,
+        Batch batch,
+        IReadOnlyCollection<string>? taps,
+        bool unbiased
+    ) => throw new NotSupportedException();
+
     public Tensor Objective(ModelOutput student, ModelOutput? teacher, Batch batch)
     {
         static string Who(ModelOutput? output) => output is null ? "nobody" : output.Features.Keys.Single();

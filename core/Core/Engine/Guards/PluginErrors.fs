@@ -59,6 +59,12 @@ type PluginErrors private () =
             "memory ran out"
             "Lower training.batchSize (and raise training.accumulate by as much), or take a smaller model."
 
+    static let notFrozen =
+        entry
+            "KDP0748"
+            "a step goes through a network that it trains"
+            "Call Forward for roles that the stage trains; Through is for those that it leaves as they are."
+
     static let otherCount =
         entry
             "KDP0760"
@@ -124,6 +130,9 @@ type PluginErrors private () =
 
     /// Memory ran out while a plugin was at work; it need not be its fault.
     static member Memory = memory
+
+    /// Through was called for a role that the stage trains.
+    static member NotFrozen = notFrozen
 
     /// A source gave fewer or more samples than numbers.
     static member OtherCount = otherCount

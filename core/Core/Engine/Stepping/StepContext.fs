@@ -93,11 +93,16 @@ type internal StepContext
             network.Forward(batch.Input, batch.Mask, taps)
             |> PluginCall.something role.Network place "Forward")
 
-    let withoutGraph (role: RoleState) (batch: Batch) (taps: HashSet<string>) =
-        let weights = if role.IsTrained then 0L else role.Weights
+    let weightsOf (role: RoleState) =
+        let weights = role.Weights
 
-        if not role.IsTrained && role.Untrained = Nullable weights then
+        if role.Untrained = Nullable weights then
             run.WarnOnce(RoleState.Noise role.Name)
+
+        weights
+
+    let withoutGraph (role: RoleState) (batch: Batch) (taps: HashSet<string>) =
+        let weights = if role.IsTrained then 0L else weightsOf role
 
         let compute () =
             use _ = torch.no_grad ()
@@ -115,6 +120,18 @@ type internal StepContext
                 answers.Keep(role, weights, batch, taps, output)
                 output
             | output -> output
+
+    // pass: runs the network.
+    let through (what: string) (role: string) (pass: RoleState -> 'T) =
+        require what
+        let state = run.Role role
+
+        if state.IsTrained then
+            Fail.error PluginErrors.NotFrozen $"{what} of the role '{role}' was called at {progress}, which trains it."
+
+        weightsOf state |> ignore
+        use _ = run.PrecisionScope()
+        pass state
 
     let compute (objective: Func<Tensor>) =
         sums.Begin()
@@ -307,6 +324,24 @@ type internal StepContext
                 forward state state.Network batch wanted |> widen
             else
                 withoutGraph state batch wanted
+
+        member _.Through(role, batch, taps) =
+            through "Through" role (fun state -> forward state state.Network batch (tapsOf role taps) |> widen)
+
+        member _.ThroughNorms(role, batch, taps, unbiased) =
+            through "ThroughNorms" role (fun state ->
+                let wanted = tapsOf role taps
+                let pass = Func<ModelOutput>(fun () -> forward state state.Network batch wanted)
+
+                let struct (output, norms) =
+                    NormStatistics.During(state.Network.Module, unbiased, pass)
+
+                if norms.Norms.Count = 0 then
+                    Fail.error
+                        CoreErrors.WrongCombination
+                        $"The network of '{role}' computes no 2-d batch norm that keeps statistics, which are compared at {progress}."
+
+                struct (widen output, norms))
 
         member this.Objective(student: ModelOutput, teacher: ModelOutput, batch: Batch) =
             let losses =

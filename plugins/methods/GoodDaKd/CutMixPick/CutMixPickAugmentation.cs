@@ -17,8 +17,6 @@ namespace KdPlugins.GoodDaKd;
 )]
 public sealed class CutMixPickAugmentation : Augmentation<CutMixPickOptions>
 {
-    private const string Id = "cut-mix-pick";
-    private const string Asker = $"Augmentation '{Id}'";
     private long _classes;
 
     /// <inheritdoc/>
@@ -31,16 +29,10 @@ public sealed class CutMixPickAugmentation : Augmentation<CutMixPickOptions>
     public override void Bind(DataInfo data)
     {
         if (data.Kind != InputKind.Image || data.Target is TargetKind.Boxes or TargetKind.Tokens)
-            throw new KdException(
-                CoreErrors.WrongCombination,
-                $"{Asker} mixes images with classes, soft values, class maps or no targets; the data set gives "
-                    + $"{data.Kind} with {data.Target}."
+            throw Asker.WrongCombination(
+                $"mixes images with classes, soft values, class maps or no targets; the data set gives {data.Kind} with {data.Target}."
             );
-        if (data.Target == TargetKind.ClassIndex && data.Classes < 1)
-            throw new KdException(
-                CoreErrors.WrongCombination,
-                $"{Asker} turns labels into shares of classes; the data set does not say how many it has."
-            );
+        Asker.RequireClassCount(data);
         _classes = data.Classes;
     }
 
@@ -52,24 +44,16 @@ public sealed class CutMixPickAugmentation : Augmentation<CutMixPickOptions>
     /// <exception cref="KdException"><c>KDP0303</c>: the input is not a batch of images.</exception>
     public override Batch Apply(Batch batch, IPartContext context)
     {
-        if (batch.Input.dim() != 4)
-            throw new KdException(
-                CoreErrors.ShapesDiffer,
-                $"{Asker} needs images [batch, channels, height, width], got {TensorText.Describe(batch.Input)}."
-            );
+        var (_, _, height, width) = Asker.RequireImages(batch);
         if (batch.Count < 2)
             return batch;
-        var (height, width) = (batch.Input.shape[2], batch.Input.shape[3]);
         var (boxes, partners) = Draw(context, batch.Count, height, width);
-        var pool = Pool.Join(
-            [.. boxes.Zip(partners, (box, other) => CutMix.Apply(batch, box, other, _classes, Asker))],
-            Asker
-        );
+        var pool = Pool.Join([.. boxes.Zip(partners, (box, other) => Mixed(batch, box, other))], Asker);
         long kept = Math.Min(Options.Keep > 0 ? Options.Keep : batch.Count, pool.Count);
         var rows = tensor(
             GivenDraws.Integers(
                 context,
-                $"{Id}.picked",
+                $"{Asker.Id}.picked",
                 [kept],
                 [(0, pool.Count - 1)],
                 () => Picker.Rows(Options, pool, batch, context).cpu().data<long>().ToArray()
@@ -77,9 +61,17 @@ public sealed class CutMixPickAugmentation : Augmentation<CutMixPickOptions>
         );
         long[] corners = [.. boxes.SelectMany(b => new[] { b.Top, b.Left, b.Bottom, b.Right })];
         return pool.Select(rows)
-            .WithParameter($"{Id}.rectangles", tensor(corners).view(-1, 4))
-            .WithParameter($"{Id}.partners", stack(partners))
-            .WithParameter($"{Id}.picked", rows);
+            .WithParameter($"{Asker.Id}.rectangles", tensor(corners).view(-1, 4))
+            .WithParameter($"{Asker.Id}.partners", stack(partners))
+            .WithParameter($"{Asker.Id}.picked", rows);
+    }
+
+    // x' = x outside of the rectangle, the partner's pixels inside; targets in proportion.
+    private Batch Mixed(Batch batch, CutMixBox box, Tensor partners)
+    {
+        var share = box.Share(batch.Input.shape[2], batch.Input.shape[3]);
+        var place = (box.Top, box.Left, box.Bottom, box.Right);
+        return Mixing.Paste(batch, place, share, partners, _classes, Asker, unlabelled: true);
     }
 
     // Rectangles and partners of every round; both come from one stream per round.
@@ -94,21 +86,24 @@ public sealed class CutMixPickAugmentation : Augmentation<CutMixPickOptions>
         }
         var corners = GivenDraws.Integers(
             context,
-            $"{Id}.rectangles",
+            $"{Asker.Id}.rectangles",
             [Options.Rounds, 4],
             [(0, height), (0, width), (0, height), (0, width)],
             () => [.. boxes.SelectMany(b => new[] { b.Top, b.Left, b.Bottom, b.Right })]
         );
         var others = GivenDraws.Integers(
             context,
-            $"{Id}.partners",
+            $"{Asker.Id}.partners",
             [Options.Rounds, count],
             [(0, count - 1)],
             () => [.. partners.SelectMany(p => p)]
         );
         CutMixBox[] given = [.. corners.Chunk(4).Select(c => new CutMixBox(c[1], c[0], c[3], c[2]))];
         if (given.Any(b => b.Right < b.Left || b.Bottom < b.Top))
-            throw GivenDraws.Unfit($"{Id}.rectangles", "ends before it begins; expected top, left, bottom, right.");
+            throw GivenDraws.Unfit(
+                $"{Asker.Id}.rectangles",
+                "ends before it begins; expected top, left, bottom, right."
+            );
         return (given, [.. others.Chunk((int)count).Select(p => tensor(p))]);
     }
 }

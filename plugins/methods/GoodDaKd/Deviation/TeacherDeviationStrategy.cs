@@ -34,9 +34,8 @@ public sealed class TeacherDeviationStrategy : DistillationStrategy<TeacherDevia
         var samples = context.SourceCount("train");
         var total = context.Training.Epochs * (samples / Math.Min(samples, context.Training.BatchSize));
         if (total < Options.StepsPerGroup)
-            throw new KdException(
-                CoreErrors.WrongCombination,
-                $"Strategy 't-stddev' takes {total} steps in all, too few for a group of {Options.StepsPerGroup}.",
+            throw Asker.WrongCombination(
+                $"takes {total} steps in all, too few for a group of {Options.StepsPerGroup}.",
                 "Raise training.epochs, or lower strategy.options.stepsPerGroup."
             );
         // One row per step: the sums over its answers of p (per class) and of the entropy, and their number.

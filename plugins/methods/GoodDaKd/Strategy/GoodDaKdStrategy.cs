@@ -17,8 +17,6 @@ namespace KdPlugins.GoodDaKd;
 )]
 public sealed class GoodDaKdStrategy : DistillationStrategy<GoodDaKdOptions>
 {
-    private const string Asker = "Strategy 'good-da-kd'";
-
     /// <inheritdoc/>
     public override IReadOnlyCollection<string> Needs => [Options.Teacher, Options.Student];
 
@@ -29,12 +27,7 @@ public sealed class GoodDaKdStrategy : DistillationStrategy<GoodDaKdOptions>
     /// <exception cref="KdException"><c>KDP0306</c>: no loss of the recipe needs a teacher.</exception>
     public override IReadOnlyList<Stage> Plan(IPlanContext context)
     {
-        if (context.TeacherLosses.Count == 0)
-            throw new KdException(
-                CoreErrors.WrongCombination,
-                $"{Asker} trains on the teacher's answers, and no loss of the recipe looks at them.",
-                "Add a loss that needs a teacher, such as 'kd'."
-            );
+        Asker.RequireTeacherLoss(context);
         return Plans.Distil(context, Options.Student, Objective);
     }
 

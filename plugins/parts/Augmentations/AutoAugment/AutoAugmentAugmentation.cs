@@ -16,10 +16,6 @@ public sealed class AutoAugmentAugmentation : PolicyAugmentation<AutoAugmentOpti
     // The levels that the policies speak of.
     private const int Levels = 10;
 
-    /// <summary>For the host.</summary>
-    public AutoAugmentAugmentation()
-        : base("auto-augment") { }
-
     private protected override Move[] Draw(RandomKey key, long height, long width)
     {
         var policy = Options.Policy switch

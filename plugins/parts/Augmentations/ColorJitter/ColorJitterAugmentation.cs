@@ -10,41 +10,40 @@ namespace KdPlugins.Augmentations;
 [KdAugmentation("color-jitter", Description = "Random brightness, contrast, saturation and hue, for values in [0, 1]")]
 public sealed class ColorJitterAugmentation : Augmentation<ColorJitterOptions>
 {
-    private const string Id = "color-jitter";
     private const int Kinds = 4;
 
     /// <inheritdoc/>
     /// <exception cref="KdException"><c>KDP0303</c>: the images have neither one nor three channels.</exception>
     public override IReadOnlyList<long> OutputShape(IReadOnlyList<long> inputShape) =>
-        ImageBatch.RequireColours(inputShape, Id);
+        ImageBatch.RequireColours(inputShape, Asker);
 
     /// <inheritdoc/>
     /// <exception cref="KdException"><c>KDP0330</c>: values that are not in [0, 1].</exception>
-    public override ValueRange OutputRange(ValueRange inputRange) => ImageBatch.RequireUnit(inputRange, Id);
+    public override ValueRange OutputRange(ValueRange inputRange) => ImageBatch.RequireUnit(inputRange, Asker);
 
     /// <inheritdoc/>
     public override Batch Apply(Batch batch, IPartContext context)
     {
-        var (count, _, _, _) = ImageBatch.ColourSizes(batch, Id);
+        var (count, _, _, _) = ImageBatch.ColourSizes(batch, Asker);
         var keys = Draws.PerSample(context.Random, batch.Indices);
         var changed = GivenDraws.Flags(
             context,
-            $"{Id}.changed",
+            $"{Asker.Id}.changed",
             [count],
             () => [.. keys.Select(k => Draws.Unit(k.Derive("apply")) < Options.Probability)]
         );
         var order = GivenDraws.Integers(
             context,
-            $"{Id}.order",
+            $"{Asker.Id}.order",
             [count, Kinds],
             [(0, Kinds - 1)],
             () => [.. keys.SelectMany(Order)]
         );
         if (order.Chunk(Kinds).Any(row => row.Distinct().Count() < Kinds))
-            throw GivenDraws.Unfit($"{Id}.order", "has a row that does not name each of 0 to 3 once.");
+            throw GivenDraws.Unfit($"{Asker.Id}.order", "has a row that does not name each of 0 to 3 once.");
         var factors = GivenDraws.Reals(
             context,
-            $"{Id}.factors",
+            $"{Asker.Id}.factors",
             [count, Kinds],
             [.. Enumerable.Range(0, Kinds).Select(Range)],
             () => [.. keys.SelectMany(Factors)]
@@ -60,9 +59,9 @@ public sealed class ColorJitterAugmentation : Augmentation<ColorJitterOptions>
                 );
         return batch
             .WithInput(images)
-            .WithParameter($"{Id}.changed", tensor(changed))
-            .WithParameter($"{Id}.order", tensor(order).view(count, Kinds))
-            .WithParameter($"{Id}.factors", tensor(factors).view(count, Kinds));
+            .WithParameter($"{Asker.Id}.changed", tensor(changed))
+            .WithParameter($"{Asker.Id}.order", tensor(order).view(count, Kinds))
+            .WithParameter($"{Asker.Id}.factors", tensor(factors).view(count, Kinds));
     }
 
     // Which of brightness, contrast, saturation and hue comes first, second, ...

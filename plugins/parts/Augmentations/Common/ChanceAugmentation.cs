@@ -11,8 +11,6 @@ namespace KdPlugins.Augmentations;
 public abstract class ChanceAugmentation<TOptions> : Augmentation<TOptions>
     where TOptions : ChanceOptions, new()
 {
-    private protected abstract string Id { get; }
-
     /// <summary>What is drawn for an image beside the choice; null for nothing.</summary>
     private protected virtual DrawnAmount? Amount => null;
 
@@ -22,37 +20,37 @@ public abstract class ChanceAugmentation<TOptions> : Augmentation<TOptions>
     /// <inheritdoc/>
     /// <exception cref="KdException"><c>KDP0303</c>: the images have neither one nor three channels.</exception>
     public override IReadOnlyList<long> OutputShape(IReadOnlyList<long> inputShape) =>
-        ImageBatch.RequireColours(inputShape, Id);
+        ImageBatch.RequireColours(inputShape, Asker);
 
     /// <inheritdoc/>
     /// <exception cref="KdException"><c>KDP0330</c>: values that are not in [0, 1].</exception>
-    public override ValueRange OutputRange(ValueRange inputRange) => ImageBatch.RequireUnit(inputRange, Id);
+    public override ValueRange OutputRange(ValueRange inputRange) => ImageBatch.RequireUnit(inputRange, Asker);
 
     /// <inheritdoc/>
     /// <exception cref="KdException"><c>KDP0303</c>: no images of one or three channels.</exception>
     public override Batch Apply(Batch batch, IPartContext context)
     {
-        var (count, _, _, _) = ImageBatch.ColourSizes(batch, Id);
+        var (count, _, _, _) = ImageBatch.ColourSizes(batch, Asker);
         OutputShape([.. batch.Input.shape[1..]]);
         var keys = Draws.PerSample(context.Random, batch.Indices);
         var changed = GivenDraws.Flags(
             context,
-            $"{Id}.changed",
+            $"{Asker.Id}.changed",
             [count],
             () => [.. keys.Select(k => Draws.Unit(k.Derive("apply")) < Options.Probability)]
         );
         var amounts = Amount is { } amount
             ? GivenDraws.Reals(
                 context,
-                $"{Id}.{amount.Name}",
+                $"{Asker.Id}.{amount.Name}",
                 [count],
                 [(amount.Least, amount.Most)],
                 () => [.. keys.Select(amount.Of)]
             )
             : new double[count];
         var images = Rows.Change(batch.Input, changed, (some, rows) => Change(some, Rows.Of(amounts, rows)));
-        var result = batch.WithInput(images).WithParameter($"{Id}.changed", tensor(changed));
-        return Amount is { } drawn ? result.WithParameter($"{Id}.{drawn.Name}", tensor(amounts)) : result;
+        var result = batch.WithInput(images).WithParameter($"{Asker.Id}.changed", tensor(changed));
+        return Amount is { } drawn ? result.WithParameter($"{Asker.Id}.{drawn.Name}", tensor(amounts)) : result;
     }
 }
 

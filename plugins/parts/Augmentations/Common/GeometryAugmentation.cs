@@ -11,8 +11,6 @@ namespace KdPlugins.Augmentations;
 public abstract class GeometryAugmentation<TOptions> : Augmentation<TOptions>
     where TOptions : GeometryOptions, new()
 {
-    private protected abstract string Id { get; }
-
     /// <summary>The name that what is drawn is recorded under.</summary>
     private protected abstract string Drawn { get; }
 
@@ -27,7 +25,7 @@ public abstract class GeometryAugmentation<TOptions> : Augmentation<TOptions>
 
     /// <inheritdoc/>
     /// <exception cref="KdException"><c>KDP0306</c>: boxes or class maps, which would not follow.</exception>
-    public override void Bind(DataInfo data) => ImageBatch.RefusePlaces(data, Id);
+    public override void Bind(DataInfo data) => ImageBatch.RefusePlaces(data, Asker);
 
     /// <inheritdoc/>
     public override ValueRange OutputRange(ValueRange inputRange) => inputRange;
@@ -36,11 +34,11 @@ public abstract class GeometryAugmentation<TOptions> : Augmentation<TOptions>
     /// <exception cref="KdException"><c>KDP0303</c>: the input is not a batch of images.</exception>
     public override Batch Apply(Batch batch, IPartContext context)
     {
-        var (count, _, height, width) = ImageBatch.Sizes(batch, Id);
+        var (count, _, height, width) = Asker.RequireImages(batch);
         var ranges = Ranges(height, width);
         var drawn = GivenDraws.Reals(
             context,
-            $"{Id}.{Drawn}",
+            $"{Asker.Id}.{Drawn}",
             [count, ranges.Length],
             ranges,
             () => [.. Draws.PerSample(context.Random, batch.Indices).SelectMany(key => Draw(key, height, width))]
@@ -48,6 +46,6 @@ public abstract class GeometryAugmentation<TOptions> : Augmentation<TOptions>
         AffineMap[] maps = [.. drawn.Chunk(ranges.Length).Select(Map)];
         return batch
             .WithInput(GeometryOps.Affine(batch.Input, maps, Options.Bilinear, Options.FillValue))
-            .WithParameter($"{Id}.{Drawn}", tensor(drawn).view(count, -1));
+            .WithParameter($"{Asker.Id}.{Drawn}", tensor(drawn).view(count, -1));
     }
 }

@@ -1,4 +1,5 @@
 using KdPlugins.Core;
+using KdPlugins.Sdk;
 using KdPlugins.Torch;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -8,56 +9,39 @@ namespace KdPlugins.Augmentations;
 /// <summary>What several augmentations do with batches of images.</summary>
 internal static class ImageBatch
 {
-    /// <summary>Batch, channels, height and width of the input.</summary>
-    /// <exception cref="KdException"><c>KDP0303</c>: the input is not a batch of images.</exception>
-    public static (long Count, long Channels, long Height, long Width) Sizes(Batch batch, string asker)
-    {
-        var shape = batch.Input.shape;
-        return shape.Length == 4
-            ? (shape[0], shape[1], shape[2], shape[3])
-            : throw new KdException(
-                CoreErrors.ShapesDiffer,
-                $"Augmentation '{asker}' needs images [batch, channels, height, width], got "
-                    + $"{TensorText.Describe(batch.Input)}."
-            );
-    }
-
-    /// <summary>As <see cref="Sizes"/>, for what is defined on grey or red, green and blue.</summary>
+    /// <summary>Batch, channels, height and width of what is defined on grey or red, green and blue.</summary>
     /// <exception cref="KdException"><c>KDP0303</c>: no images of one or three channels.</exception>
-    public static (long Count, long Channels, long Height, long Width) ColourSizes(Batch batch, string asker)
+    public static (long Count, long Channels, long Height, long Width) ColourSizes(Batch batch, Asker asker)
     {
-        var sizes = Sizes(batch, asker);
+        var sizes = asker.RequireImages(batch);
         RequireColours([.. batch.Input.shape[1..]], asker);
         return sizes;
     }
 
     /// <summary>The shape, where its images have one or three channels.</summary>
     /// <exception cref="KdException"><c>KDP0303</c>.</exception>
-    public static IReadOnlyList<long> RequireColours(IReadOnlyList<long> shape, string asker) =>
+    public static IReadOnlyList<long> RequireColours(IReadOnlyList<long> shape, Asker asker) =>
         shape.Count == 3 && shape[0] is 1 or 3
             ? shape
-            : throw new KdException(
-                CoreErrors.ShapesDiffer,
-                $"Augmentation '{asker}' needs images of 1 or 3 channels [channels, height, width], got "
-                    + $"{TensorText.Shape([.. shape])}."
+            : throw asker.WrongShape(
+                $"needs images of 1 or 3 channels [channels, height, width], got {TensorText.Shape([.. shape])}."
             );
 
     /// <summary>The range of what is defined on values in [0, 1] and gives such.</summary>
     /// <exception cref="KdException"><c>KDP0330</c>: the values are known to lie elsewhere.</exception>
-    public static ValueRange RequireUnit(ValueRange inputRange, string asker)
+    public static ValueRange RequireUnit(ValueRange inputRange, Asker asker)
     {
-        inputRange.RequireUnit($"Augmentation '{asker}'");
+        inputRange.RequireUnit($"{asker}");
         return ValueRange.Unit;
     }
 
     /// <summary>Refuses data whose targets have places in the image, for what moves pixels and leaves targets.</summary>
     /// <exception cref="KdException"><c>KDP0306</c>.</exception>
-    public static void RefusePlaces(DataInfo data, string asker, params TargetKind[] followed)
+    public static void RefusePlaces(DataInfo data, Asker asker, params TargetKind[] followed)
     {
         if (data.Target is TargetKind.Boxes or TargetKind.ClassMap && !followed.Contains(data.Target))
-            throw new KdException(
-                CoreErrors.WrongCombination,
-                $"Augmentation '{asker}' moves pixels, and targets of the kind {data.Target} would not follow.",
+            throw asker.WrongCombination(
+                $"moves pixels, and targets of the kind {data.Target} would not follow.",
                 "Use 'random-crop', 'random-resized-crop' and 'horizontal-flip' with such data."
             );
     }

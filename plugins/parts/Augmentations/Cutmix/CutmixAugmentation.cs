@@ -17,14 +17,13 @@ namespace KdPlugins.Augmentations;
 )]
 public sealed class CutmixAugmentation : Augmentation<CutmixOptions>
 {
-    private const string Id = "cutmix";
     private long _classes;
 
     /// <inheritdoc/>
     /// <exception cref="KdException"><c>KDP0306</c>: targets of this kind cannot be pasted.</exception>
     public override void Bind(DataInfo data)
     {
-        Mixing.Require(data, Id, TargetKind.ClassIndex, TargetKind.Soft, TargetKind.ClassMap);
+        Pairing.Require(data, Asker, TargetKind.ClassIndex, TargetKind.Soft, TargetKind.ClassMap);
         _classes = data.Classes;
     }
 
@@ -34,34 +33,30 @@ public sealed class CutmixAugmentation : Augmentation<CutmixOptions>
     /// <inheritdoc/>
     public override Batch Apply(Batch batch, IPartContext context)
     {
-        var (count, _, height, width) = ImageBatch.Sizes(batch, Id);
+        var (count, _, height, width) = Asker.RequireImages(batch);
         var corners = GivenDraws.Integers(
             context,
-            $"{Id}.rectangle",
+            $"{Asker.Id}.rectangle",
             [4],
             [(0, height), (0, width), (0, height), (0, width)],
             () => Rectangle(context.Random, height, width)
         );
         var (top, left, bottom, right) = (corners[0], corners[1], corners[2], corners[3]);
         if (bottom < top || right < left)
-            throw GivenDraws.Unfit($"{Id}.rectangle", "ends before it begins; expected top, left, bottom, right.");
-        var partners = Mixing.Partners(context, Id, count);
-        var device = batch.Input.device;
-        var pasted = Range(height, top, bottom, device).unsqueeze(1).logical_and(Range(width, left, right, device));
+            throw GivenDraws.Unfit(
+                $"{Asker.Id}.rectangle",
+                "ends before it begins; expected top, left, bottom, right."
+            );
+        var partners = Pairing.Partners(context, Asker, count);
         // The area that is left after rounding and cutting at the edges, not the drawn share (section 3.1).
         var share = 1 - (double)((bottom - top) * (right - left)) / (height * width);
         // It follows from the rectangle; one that is given has to agree.
-        _ = GivenDraws.Reals(context, $"{Id}.share", [1], [(share - 1e-6, share + 1e-6)], () => [share]);
-        var onDevice = partners.to(device);
-        var target = batch.Target is ClassMapTarget map
-            ? new ClassMapTarget(where(pasted, map.Labels.index_select(0, onDevice), map.Labels), map.IgnoreIndex)
-            : (Target)Mixing.Mix(batch.Target, onDevice, share, _classes, Id, batch.Input.dtype);
-        return batch
-            .WithInput(where(pasted, batch.Input.index_select(0, onDevice), batch.Input))
-            .WithTarget(target)
-            .WithParameter($"{Id}.share", tensor(new[] { share }))
-            .WithParameter($"{Id}.rectangle", tensor(corners))
-            .WithParameter($"{Id}.partners", partners);
+        _ = GivenDraws.Reals(context, $"{Asker.Id}.share", [1], [(share - 1e-6, share + 1e-6)], () => [share]);
+        return Mixing
+            .Paste(batch, (top, left, bottom, right), share, partners, _classes, Asker)
+            .WithParameter($"{Asker.Id}.share", tensor(new[] { share }))
+            .WithParameter($"{Asker.Id}.rectangle", tensor(corners))
+            .WithParameter($"{Asker.Id}.partners", partners);
     }
 
     // Sides in proportion to the image's, area 1 - share; the centre lies anywhere (equation 2).
@@ -79,11 +74,5 @@ public sealed class CutmixAugmentation : Augmentation<CutmixOptions>
     {
         var (centre, size) = (Draws.Below(key, length), (long)(length * share));
         return (Math.Max(0, centre - size / 2), Math.Min(length, centre - size / 2 + size));
-    }
-
-    private static Tensor Range(long length, long from, long to, Device device)
-    {
-        var places = arange(length, ScalarType.Int64, device);
-        return places.ge(from).logical_and(places.lt(to));
     }
 }

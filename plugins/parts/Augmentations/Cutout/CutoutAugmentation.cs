@@ -15,18 +15,16 @@ namespace KdPlugins.Augmentations;
 )]
 public sealed class CutoutAugmentation : Augmentation<CutoutOptions>
 {
-    private const string Id = "cutout";
-
     /// <inheritdoc/>
     public override ValueRange OutputRange(ValueRange inputRange) => inputRange;
 
     /// <inheritdoc/>
     public override Batch Apply(Batch batch, IPartContext context)
     {
-        var (count, _, height, width) = ImageBatch.Sizes(batch, Id);
+        var (count, _, height, width) = Asker.RequireImages(batch);
         var centres = GivenDraws.Integers(
             context,
-            $"{Id}.centres",
+            $"{Asker.Id}.centres",
             [count, Options.Holes, 2],
             [(0, height - 1), (0, width - 1)],
             () => Draw(Draws.PerSample(context.Random, batch.Indices), height, width)
@@ -38,7 +36,9 @@ public sealed class CutoutAugmentation : Augmentation<CutoutOptions>
         var rows = Covered(onDevice[.., .., 0], height, device).unsqueeze(3);
         var columns = Covered(onDevice[.., .., 1], width, device).unsqueeze(2);
         var holes = rows.logical_and(columns).any(1).unsqueeze(1);
-        return batch.WithInput(batch.Input.masked_fill(holes, Options.FillValue)).WithParameter($"{Id}.centres", drawn);
+        return batch
+            .WithInput(batch.Input.masked_fill(holes, Options.FillValue))
+            .WithParameter($"{Asker.Id}.centres", drawn);
     }
 
     private long[] Draw(RandomKey[] keys, long height, long width)

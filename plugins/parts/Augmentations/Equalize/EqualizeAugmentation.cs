@@ -8,7 +8,5 @@ namespace KdPlugins.Augmentations;
 [KdAugmentation("equalize", Description = "Spreads the levels of some images evenly, for values in [0, 1]")]
 public sealed class EqualizeAugmentation : ChanceAugmentation<EqualizeOptions>
 {
-    private protected override string Id => "equalize";
-
     private protected override Tensor Change(Tensor images, double[] amounts) => ColourOps.Equalize(images);
 }

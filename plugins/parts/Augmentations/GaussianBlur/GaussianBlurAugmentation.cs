@@ -9,8 +9,6 @@ namespace KdPlugins.Augmentations;
 [KdAugmentation("gaussian-blur", Description = "Blurs images by a random width, for values in [0, 1]")]
 public sealed class GaussianBlurAugmentation : ChanceAugmentation<GaussianBlurOptions>
 {
-    private protected override string Id => "gaussian-blur";
-
     /// <inheritdoc/>
     /// <exception cref="KdException">
     /// <c>KDP0303</c>: the images have neither one nor three channels, or are no larger than half of the square.
@@ -20,10 +18,8 @@ public sealed class GaussianBlurAugmentation : ChanceAugmentation<GaussianBlurOp
         base.OutputShape(inputShape);
         // Beyond the edge the image is mirrored once.
         if (Math.Min(inputShape[1], inputShape[2]) <= Options.Size / 2)
-            throw new KdException(
-                CoreErrors.ShapesDiffer,
-                $"Augmentation '{Id}' averages {Options.Size}x{Options.Size} pixels and got images of "
-                    + $"{inputShape[1]}x{inputShape[2]}: sides have to be above {Options.Size / 2}."
+            throw Asker.WrongShape(
+                $"averages {Options.Size}x{Options.Size} pixels and got images of {inputShape[1]}x{inputShape[2]}: sides have to be above {Options.Size / 2}."
             );
         return inputShape;
     }

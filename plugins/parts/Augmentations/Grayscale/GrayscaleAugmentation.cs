@@ -8,8 +8,6 @@ namespace KdPlugins.Augmentations;
 [KdAugmentation("grayscale", Description = "Takes the colours out of some images")]
 public sealed class GrayscaleAugmentation : ChanceAugmentation<GrayscaleOptions>
 {
-    private protected override string Id => "grayscale";
-
     private protected override Tensor Change(Tensor images, double[] amounts) =>
         ColourOps.Luma(images).expand_as(images);
 }

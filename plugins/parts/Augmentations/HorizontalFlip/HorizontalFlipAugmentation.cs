@@ -9,19 +9,17 @@ namespace KdPlugins.Augmentations;
 [KdAugmentation("horizontal-flip", Description = "Mirrors left to right at random; class maps and boxes along")]
 public sealed class HorizontalFlipAugmentation : Augmentation<HorizontalFlipOptions>
 {
-    private const string Id = "horizontal-flip";
-
     /// <inheritdoc/>
     public override ValueRange OutputRange(ValueRange inputRange) => inputRange;
 
     /// <inheritdoc/>
     public override Batch Apply(Batch batch, IPartContext context)
     {
-        var (count, _, _, width) = ImageBatch.Sizes(batch, Id);
+        var (count, _, _, width) = Asker.RequireImages(batch);
         var keys = Draws.PerSample(context.Random, batch.Indices);
         var flipped = GivenDraws.Flags(
             context,
-            $"{Id}.flipped",
+            $"{Asker.Id}.flipped",
             [count],
             () => [.. keys.Select(k => Draws.Unit(k) < Options.Probability)]
         );
@@ -30,7 +28,7 @@ public sealed class HorizontalFlipAugmentation : Augmentation<HorizontalFlipOpti
         return batch
             .WithInput(Flipped(batch.Input, flipped))
             .WithTarget(Follow(batch.Target, flipped, onDevice, width))
-            .WithParameter($"{Id}.flipped", flags);
+            .WithParameter($"{Asker.Id}.flipped", flags);
     }
 
     // As [B, H, W, C]: mirroring every image and choosing between both reads and writes twice as much.

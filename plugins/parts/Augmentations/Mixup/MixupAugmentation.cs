@@ -17,14 +17,13 @@ namespace KdPlugins.Augmentations;
 )]
 public sealed class MixupAugmentation : Augmentation<MixupOptions>
 {
-    private const string Id = "mixup";
     private long _classes;
 
     /// <inheritdoc/>
     /// <exception cref="KdException"><c>KDP0306</c>: targets of this kind cannot be blended.</exception>
     public override void Bind(DataInfo data)
     {
-        Mixing.Require(data, Id, TargetKind.ClassIndex, TargetKind.Soft);
+        Pairing.Require(data, Asker, TargetKind.ClassIndex, TargetKind.Soft);
         _classes = data.Classes;
     }
 
@@ -34,15 +33,15 @@ public sealed class MixupAugmentation : Augmentation<MixupOptions>
     /// <inheritdoc/>
     public override Batch Apply(Batch batch, IPartContext context)
     {
-        var (count, _, _, _) = ImageBatch.Sizes(batch, Id);
-        var share = GivenDraws.Reals(context, $"{Id}.share", [1], [(0, 1)], () => [Share(context.Random)])[0];
-        var partners = Mixing.Partners(context, Id, count);
+        var (count, _, _, _) = Asker.RequireImages(batch);
+        var share = GivenDraws.Reals(context, $"{Asker.Id}.share", [1], [(0, 1)], () => [Share(context.Random)])[0];
+        var partners = Pairing.Partners(context, Asker, count);
         var onDevice = partners.to(batch.Input.device);
         return batch
             .WithInput(LabelMath.Blend(batch.Input, onDevice, share))
-            .WithTarget(Mixing.Mix(batch.Target, onDevice, share, _classes, Id, batch.Input.dtype))
-            .WithParameter($"{Id}.share", tensor(new[] { share }))
-            .WithParameter($"{Id}.partners", partners);
+            .WithTarget(Mixing.Blend(batch.Target, onDevice, share, _classes, Asker, batch.Input.dtype))
+            .WithParameter($"{Asker.Id}.share", tensor(new[] { share }))
+            .WithParameter($"{Asker.Id}.partners", partners);
     }
 
     private double Share(RandomKey random) =>

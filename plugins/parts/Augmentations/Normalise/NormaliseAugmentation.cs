@@ -11,9 +11,7 @@ namespace KdPlugins.Augmentations;
 [KdAugmentation("normalise", Description = "Subtracts the mean and divides by the deviation, per channel")]
 public sealed class NormaliseAugmentation : Augmentation<NormaliseOptions>
 {
-    private const string Id = "normalise";
-    private double[] _mean = [];
-    private double[] _std = [];
+    private PixelSpace? _space;
 
     /// <inheritdoc/>
     public override bool InEvaluation => true;
@@ -28,18 +26,13 @@ public sealed class NormaliseAugmentation : Augmentation<NormaliseOptions>
         var (mean, std) = (Choose(Options.Mean, data.Mean, "mean"), Choose(Options.Std, data.Std, "std"));
         var channels = data.InputShape.Count == 3 ? data.InputShape[0] : 0;
         if (mean.Length != channels || std.Length != channels)
-            throw new KdException(
-                CoreErrors.ShapesDiffer,
-                $"Augmentation '{Id}' has {mean.Length} means and {std.Length} deviations for inputs "
-                    + $"{TensorText.Shape([.. data.InputShape])}.",
+            throw Asker.WrongShape(
+                $"has {mean.Length} means and {std.Length} deviations for inputs {TensorText.Shape([.. data.InputShape])}.",
                 "Give one number per channel."
             );
         if (std.Any(s => !(s > 0)))
-            throw new KdException(
-                CoreErrors.WrongCombination,
-                $"Augmentation '{Id}' divides by \"std\", which has to be above 0, got {string.Join(", ", std)}."
-            );
-        (_mean, _std) = (mean, std);
+            throw Asker.WrongCombination($"divides by \"std\", which has to be above 0, got {string.Join(", ", std)}.");
+        _space = new(mean, std);
     }
 
     /// <inheritdoc/>
@@ -51,46 +44,41 @@ public sealed class NormaliseAugmentation : Augmentation<NormaliseOptions>
     {
         if (!inputRange.IsKnown)
             return ValueRange.Unknown;
-        inputRange.RequireUnit($"Augmentation '{Id}'");
+        inputRange.RequireUnit($"{Asker}");
+        var space = Asker.Bound(_space);
         // No value in [0, 1] deviates by more than 1 from any mean of them.
-        if (_mean.Any(m => m is < 0 or > 1) || _std.Any(s => s > 1))
-            throw new KdException(
+        if (space.Mean.Any(m => m is < 0 or > 1) || space.Std.Any(s => s > 1))
+            throw Asker.Refusal(
                 CoreErrors.ValueRange,
-                $"Augmentation '{Id}' has mean {Text(_mean)} and std {Text(_std)}, and its values lie in [0, 1].",
-                $"Divide both by 255 where they are of the scale 0 to 255: mean {Text(_mean, 255)}, std {Text(_std, 255)}."
+                $"has mean {Text(space.Mean)} and std {Text(space.Std)}, and its values lie in [0, 1].",
+                $"Divide both by 255 where they are of the scale 0 to 255: mean {Text(space.Mean, 255)}, std {Text(space.Std, 255)}."
             );
-        return new(_mean.Zip(_std, (m, s) => -m / s).Min(), _mean.Zip(_std, (m, s) => (1 - m) / s).Max());
+        return space.Range;
     }
 
     /// <inheritdoc/>
     public override Batch Apply(Batch batch, IPartContext context)
     {
-        var (_, channels, _, _) = ImageBatch.Sizes(batch, Id);
-        if (_mean.Length == 0)
-            throw new KdException(CoreErrors.NotConfigured, $"Augmentation '{Id}' was applied before it was bound.");
-        if (channels != _mean.Length)
-            throw new KdException(
-                CoreErrors.ShapesDiffer,
-                $"Augmentation '{Id}' has {_mean.Length} channels, the input is {TensorText.Describe(batch.Input)}."
+        var (_, channels, _, _) = Asker.RequireImages(batch);
+        var space = Asker.Bound(_space);
+        if (channels != space.Mean.Count)
+            throw Asker.WrongShape(
+                $"has {space.Mean.Count} channels, the input is {TensorText.Describe(batch.Input)}."
             );
-        var input = batch.Input;
-        var mean = tensor(_mean, dtype: input.dtype, device: input.device).view(1, -1, 1, 1);
-        var std = tensor(_std, dtype: input.dtype, device: input.device).view(1, -1, 1, 1);
-        return batch.WithInput(input.sub(mean).div_(std));
+        return batch.WithInput(space.Normalise(batch.Input));
     }
 
-    private static string Text(double[] values, double scale = 1) =>
+    private static string Text(IReadOnlyList<double> values, double scale = 1) =>
         $"[{string.Join(", ", values.Select(v => (v / scale).ToString("0.####", CultureInfo.InvariantCulture)))}]";
 
-    private static double[] Choose(IReadOnlyList<double> given, IReadOnlyList<double> known, string name)
+    private double[] Choose(IReadOnlyList<double> given, IReadOnlyList<double> known, string name)
     {
         var values = given.Count > 0 ? given : known;
         return values.Count > 0
             ? [.. values]
-            : throw new KdException(
-                CoreErrors.WrongCombination,
-                $"Augmentation '{Id}' has no \"{name}\", and the data set does not know its own.",
-                $"Set \"{name}\" in the options of '{Id}'."
+            : throw Asker.WrongCombination(
+                $"has no \"{name}\", and the data set does not know its own.",
+                $"Set \"{name}\" in the options of '{Asker.Id}'."
             );
     }
 }

@@ -14,39 +14,35 @@ namespace KdPlugins.Augmentations;
 public abstract class PolicyAugmentation<TOptions> : Augmentation<TOptions>
     where TOptions : PolicyOptions, new()
 {
-    private readonly string _id;
-
-    private protected PolicyAugmentation(string id) => _id = id;
-
     /// <inheritdoc/>
     /// <exception cref="KdException"><c>KDP0306</c>: boxes or class maps, which would not follow.</exception>
-    public override void Bind(DataInfo data) => ImageBatch.RefusePlaces(data, _id);
+    public override void Bind(DataInfo data) => ImageBatch.RefusePlaces(data, Asker);
 
     /// <inheritdoc/>
     /// <exception cref="KdException"><c>KDP0303</c>: the images have neither one nor three channels.</exception>
     public override IReadOnlyList<long> OutputShape(IReadOnlyList<long> inputShape) =>
-        ImageBatch.RequireColours(inputShape, _id);
+        ImageBatch.RequireColours(inputShape, Asker);
 
     /// <inheritdoc/>
     /// <exception cref="KdException"><c>KDP0330</c>: values that are not in [0, 1].</exception>
-    public override ValueRange OutputRange(ValueRange inputRange) => ImageBatch.RequireUnit(inputRange, _id);
+    public override ValueRange OutputRange(ValueRange inputRange) => ImageBatch.RequireUnit(inputRange, Asker);
 
     /// <inheritdoc/>
     public override Batch Apply(Batch batch, IPartContext context)
     {
-        var (count, _, height, width) = ImageBatch.ColourSizes(batch, _id);
+        var (count, _, height, width) = ImageBatch.ColourSizes(batch, Asker);
         Move[][] moves = [.. Draws.PerSample(context.Random, batch.Indices).Select(key => Draw(key, height, width))];
         var length = moves.Length == 0 ? 0 : moves[0].Length;
         var kinds = GivenDraws.Integers(
             context,
-            $"{_id}.operations",
+            $"{Asker.Id}.operations",
             [count, length],
             [(0, (long)Operation.Invert)],
             () => [.. moves.SelectMany(m => m.Select(one => (long)one.Kind))]
         );
         var magnitudes = GivenDraws.Reals(
             context,
-            $"{_id}.magnitudes",
+            $"{Asker.Id}.magnitudes",
             [count, length],
             [.. kinds.Select(kind => Magnitudes.Range((Operation)kind))],
             () => [.. moves.SelectMany(m => m.Select(one => one.Magnitude))]
@@ -60,8 +56,8 @@ public abstract class PolicyAugmentation<TOptions> : Augmentation<TOptions>
         }
         return batch
             .WithInput(images)
-            .WithParameter($"{_id}.operations", tensor(kinds).view(count, length))
-            .WithParameter($"{_id}.magnitudes", tensor(magnitudes).view(count, length));
+            .WithParameter($"{Asker.Id}.operations", tensor(kinds).view(count, length))
+            .WithParameter($"{Asker.Id}.magnitudes", tensor(magnitudes).view(count, length));
     }
 
     /// <summary>What happens to one image, in order; as many operations for every image.</summary>

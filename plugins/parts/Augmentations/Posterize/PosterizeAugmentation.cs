@@ -8,8 +8,6 @@ namespace KdPlugins.Augmentations;
 [KdAugmentation("posterize", Description = "Keeps the upper bits of some images, for values in [0, 1]")]
 public sealed class PosterizeAugmentation : ChanceAugmentation<PosterizeOptions>
 {
-    private protected override string Id => "posterize";
-
     private protected override Tensor Change(Tensor images, double[] amounts) =>
         ColourOps.Posterize(images, [.. amounts.Select(_ => Options.Bits)]);
 }

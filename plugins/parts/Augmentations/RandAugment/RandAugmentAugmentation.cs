@@ -11,10 +11,6 @@ namespace KdPlugins.Augmentations;
 )]
 public sealed class RandAugmentAugmentation : PolicyAugmentation<RandAugmentOptions>
 {
-    /// <summary>For the host.</summary>
-    public RandAugmentAugmentation()
-        : base("rand-augment") { }
-
     private protected override Move[] Draw(RandomKey key, long height, long width)
     {
         var magnitudes = Magnitudes.Searched(Options.Levels, height, width);

@@ -10,8 +10,6 @@ namespace KdPlugins.Augmentations;
 [KdAugmentation("random-affine", Description = "Turns, moves, scales and shears images at random")]
 public sealed class RandomAffineAugmentation : GeometryAugmentation<RandomAffineOptions>
 {
-    private protected override string Id => "random-affine";
-
     // Angle, pixels to the right, pixels down, scale, shear by x and by y.
     private protected override string Drawn => "parameters";
 

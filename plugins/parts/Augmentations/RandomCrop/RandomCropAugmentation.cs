@@ -10,8 +10,6 @@ namespace KdPlugins.Augmentations;
 [KdAugmentation("random-crop", Description = "Pads and cuts out at a random place; class maps and boxes move along")]
 public sealed class RandomCropAugmentation : Augmentation<RandomCropOptions>
 {
-    private const string Id = "random-crop";
-
     /// <inheritdoc/>
     public override bool InEvaluation => Options.Size > 0;
 
@@ -31,7 +29,7 @@ public sealed class RandomCropAugmentation : Augmentation<RandomCropOptions>
     /// <inheritdoc/>
     public override Batch Apply(Batch batch, IPartContext context)
     {
-        var (count, _, height, width) = ImageBatch.Sizes(batch, Id);
+        var (count, _, height, width) = Asker.RequireImages(batch);
         var (pieceHeight, pieceWidth) = Piece(height, width);
         var (roomY, roomX) = (height + 2 * Options.Padding - pieceHeight, width + 2 * Options.Padding - pieceWidth);
         var around = Options.Padding;
@@ -41,7 +39,7 @@ public sealed class RandomCropAugmentation : Augmentation<RandomCropOptions>
             ? [.. Enumerable.Repeat((long[])[roomY / 2 - around, roomX / 2 - around], (int)count).SelectMany(o => o)]
             : GivenDraws.Integers(
                 context,
-                $"{Id}.offsets",
+                $"{Asker.Id}.offsets",
                 [count, 2],
                 [(-around, roomY - around), (-around, roomX - around)],
                 () => [.. Draws.PerSample(context.Random, batch.Indices).SelectMany(Draw)]
@@ -58,7 +56,7 @@ public sealed class RandomCropAugmentation : Augmentation<RandomCropOptions>
         return batch
             .WithInput(images)
             .WithTarget(Follow(batch.Target, Rows, Columns, tops, lefts, pieceHeight, pieceWidth))
-            .WithParameter($"{Id}.offsets", stack([tensor(tops), tensor(lefts)], 1));
+            .WithParameter($"{Asker.Id}.offsets", stack([tensor(tops), tensor(lefts)], 1));
     }
 
     private (long Height, long Width) Piece(long height, long width)
@@ -66,10 +64,8 @@ public sealed class RandomCropAugmentation : Augmentation<RandomCropOptions>
         if (Options.Size == 0)
             return (height, width);
         if (Options.Size > height + 2 * Options.Padding || Options.Size > width + 2 * Options.Padding)
-            throw new KdException(
-                CoreErrors.ShapesDiffer,
-                $"Augmentation '{Id}' cannot cut {Options.Size}x{Options.Size} out of {height}x{width} pixels with "
-                    + $"{Options.Padding} around them."
+            throw Asker.WrongShape(
+                $"cannot cut {Options.Size}x{Options.Size} out of {height}x{width} pixels with {Options.Padding} around them."
             );
         return (Options.Size, Options.Size);
     }

@@ -15,8 +15,6 @@ namespace KdPlugins.Augmentations;
 )]
 public sealed class RandomResizedCropAugmentation : Augmentation<RandomResizedCropOptions>
 {
-    private const string Id = "random-resized-crop";
-
     // torchvision's number of trials before it takes the middle.
     private const int Trials = 10;
 
@@ -33,13 +31,13 @@ public sealed class RandomResizedCropAugmentation : Augmentation<RandomResizedCr
     /// <inheritdoc/>
     public override Batch Apply(Batch batch, IPartContext context)
     {
-        var (count, _, height, width) = ImageBatch.Sizes(batch, Id);
+        var (count, _, height, width) = Asker.RequireImages(batch);
         static long[] Numbers(Part p) => [p.Top, p.Left, p.Height, p.Width];
         var drawn = context.IsEvaluation
             ? [.. Enumerable.Repeat(Numbers(new(0, 0, height, width)), (int)count).SelectMany(n => n)]
             : GivenDraws.Integers(
                 context,
-                $"{Id}.parts",
+                $"{Asker.Id}.parts",
                 [count, 4],
                 [(0, height - 1), (0, width - 1), (1, height), (1, width)],
                 () =>
@@ -47,12 +45,12 @@ public sealed class RandomResizedCropAugmentation : Augmentation<RandomResizedCr
             );
         Part[] parts = [.. drawn.Chunk(4).Select(n => new Part(n[0], n[1], n[2], n[3]))];
         if (parts.Any(p => p.Top + p.Height > height || p.Left + p.Width > width))
-            throw GivenDraws.Unfit($"{Id}.parts", $"has a part that reaches beyond {height}x{width} pixels.");
+            throw GivenDraws.Unfit($"{Asker.Id}.parts", $"has a part that reaches beyond {height}x{width} pixels.");
         var (newHeight, newWidth) = Options.Size > 0 ? (Options.Size, Options.Size) : (height, width);
         return batch
             .WithInput(GeometryOps.Resized(batch.Input, parts, newHeight, newWidth, bilinear: true))
             .WithTarget(Follow(batch.Target, parts, newHeight, newWidth))
-            .WithParameter($"{Id}.parts", tensor(drawn).view(count, 4));
+            .WithParameter($"{Asker.Id}.parts", tensor(drawn).view(count, 4));
     }
 
     private Part Draw(RandomKey key, long height, long width)

@@ -7,8 +7,6 @@ namespace KdPlugins.Augmentations;
 [KdAugmentation("random-rotation", Description = "Turns images by a random angle")]
 public sealed class RandomRotationAugmentation : GeometryAugmentation<RandomRotationOptions>
 {
-    private protected override string Id => "random-rotation";
-
     private protected override string Drawn => "angles";
 
     private protected override double[] Draw(RandomKey key, long height, long width) =>

@@ -8,8 +8,6 @@ namespace KdPlugins.Augmentations;
 [KdAugmentation("solarize", Description = "Inverts the bright pixels of some images, for values in [0, 1]")]
 public sealed class SolarizeAugmentation : ChanceAugmentation<SolarizeOptions>
 {
-    private protected override string Id => "solarize";
-
     private protected override Tensor Change(Tensor images, double[] amounts) =>
         ColourOps.Solarize(images, [.. amounts.Select(_ => Options.Threshold)]);
 }

@@ -11,10 +11,6 @@ namespace KdPlugins.Augmentations;
 )]
 public sealed class TrivialAugmentAugmentation : PolicyAugmentation<TrivialAugmentOptions>
 {
-    /// <summary>For the host.</summary>
-    public TrivialAugmentAugmentation()
-        : base("trivial-augment") { }
-
     private protected override Move[] Draw(RandomKey key, long height, long width)
     {
         // All but the inversion, which is the last.

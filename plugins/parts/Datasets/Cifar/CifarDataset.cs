@@ -1,4 +1,5 @@
 using KdPlugins.Core;
+using KdPlugins.Sdk;
 using KdPlugins.Torch;
 
 namespace KdPlugins.Datasets;
@@ -38,7 +39,7 @@ internal sealed class CifarDataset : IDataset
         {
             "train" => Load(split, Files(_format.Train)),
             "test" => Load(split, Files(_format.Test)),
-            _ => throw SampleRead.NoSplit(split, "cifar", SplitNames),
+            _ => throw Asker.Of(typeof(CifarPlugin)).NoSplit(split, SplitNames),
         };
 
     public void Dispose() { }

@@ -1,4 +1,5 @@
 using KdPlugins.Core;
+using KdPlugins.Sdk;
 using static TorchSharp.torch;
 
 namespace KdPlugins.Datasets;
@@ -16,7 +17,7 @@ internal sealed class MemorySource(byte[][] planes, long[] labels, long[] shape,
 
     public Batch Read(ReadOnlyMemory<long> indices)
     {
-        SampleRead.Check(indices.Span, Count, where);
+        DataChecks.RequireNumbers(indices.Span, Count, where);
         var images = SampleRead.Images(indices.Span, shape[0], shape[1], shape[2], (i, into) => planes[i].CopyTo(into));
         var picked = new long[indices.Length];
         for (var i = 0; i < picked.Length; i++)

@@ -7,18 +7,6 @@ namespace KdPlugins.Datasets;
 /// <summary>What every source does when samples are asked for by number.</summary>
 internal static class SampleRead
 {
-    /// <summary>Refuses numbers that the split does not have.</summary>
-    /// <exception cref="KdException"><c>KDP0403</c>.</exception>
-    public static void Check(ReadOnlySpan<long> indices, long count, string where)
-    {
-        foreach (var index in indices)
-            if ((ulong)index >= (ulong)count)
-                throw new KdException(
-                    DataErrors.BadIndex,
-                    $"Sample {index} was asked for; {where} has {count} samples, 0 to {count - 1}."
-                );
-    }
-
     /// <summary>The numbers as the int64 tensor that a batch carries.</summary>
     public static Tensor Numbers(ReadOnlySpan<long> indices) => tensor(indices.ToArray(), ScalarType.Int64);
 
@@ -42,14 +30,6 @@ internal static class SampleRead
             throw;
         }
     }
-
-    /// <summary>Refuses a split that a data set does not have.</summary>
-    /// <exception cref="KdException"><c>KDP0402</c>.</exception>
-    public static KdException NoSplit(string split, string dataset, IEnumerable<string> known) =>
-        new(
-            DataErrors.SplitMissing,
-            $"Data set '{dataset}' has no split '{split}'; it has: {string.Join(", ", known)}."
-        );
 }
 
 /// <summary>Writes the planes of one sample.</summary>

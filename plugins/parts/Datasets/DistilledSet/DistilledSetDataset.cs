@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using System.Text;
 using KdPlugins.Core;
+using KdPlugins.Sdk;
 using KdPlugins.Torch;
 
 namespace KdPlugins.Datasets;
@@ -49,7 +50,7 @@ internal sealed class DistilledSetDataset : IDataset
     public IDataSource Open(string split) =>
         split == "train"
             ? new DistilledSource(_set, Info.Target)
-            : throw SampleRead.NoSplit(split, "distilled-set", SplitNames);
+            : throw Asker.Of(typeof(DistilledSetPlugin)).NoSplit(split, SplitNames);
 
     public void Dispose() => ((IDisposable)_set).Dispose();
 

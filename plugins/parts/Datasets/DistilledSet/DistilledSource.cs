@@ -1,4 +1,5 @@
 using KdPlugins.Core;
+using KdPlugins.Sdk;
 using static TorchSharp.torch;
 
 namespace KdPlugins.Datasets;
@@ -14,7 +15,7 @@ internal sealed class DistilledSource(DistilledSet set, TargetKind target) : ILa
 
     public Batch Read(ReadOnlyMemory<long> indices)
     {
-        SampleRead.Check(indices.Span, Count, $"split 'train' of the distilled set '{set.Card.Name}'");
+        DataChecks.RequireNumbers(indices.Span, Count, $"split 'train' of the distilled set '{set.Card.Name}'");
         var rows = SampleRead.Numbers(indices.Span);
         Target picked = target switch
         {

@@ -1,4 +1,5 @@
 using KdPlugins.Core;
+using KdPlugins.Sdk;
 using KdPlugins.Torch;
 
 namespace KdPlugins.Datasets;
@@ -53,7 +54,7 @@ internal sealed class ImageFolderDataset : IDataset
     public IDataSource Open(string split) =>
         _sources.TryGetValue(split, out var source)
             ? source
-            : throw SampleRead.NoSplit(split, "image-folder", _sources.Keys);
+            : throw Asker.Of(typeof(ImageFolderPlugin)).NoSplit(split, _sources.Keys);
 
     public void Dispose() { }
 

@@ -1,4 +1,5 @@
 using KdPlugins.Core;
+using KdPlugins.Sdk;
 using static TorchSharp.torch;
 
 namespace KdPlugins.Datasets;
@@ -26,7 +27,7 @@ internal sealed class ImageFolderSource(
 
     public Batch Read(ReadOnlyMemory<long> indices)
     {
-        SampleRead.Check(indices.Span, Count, where);
+        DataChecks.RequireNumbers(indices.Span, Count, where);
         var images = SampleRead.Images(indices.Span, shape[0], shape[1], shape[2], Load);
         var labels = new long[indices.Length];
         for (var i = 0; i < labels.Length; i++)

@@ -1,4 +1,5 @@
 using KdPlugins.Core;
+using KdPlugins.Sdk;
 using KdPlugins.Torch;
 
 namespace KdPlugins.Datasets;
@@ -31,7 +32,7 @@ internal sealed class MnistDataset : IDataset
     public IDataSource Open(string split) =>
         _sources.TryGetValue(split, out var source)
             ? source.Value
-            : throw SampleRead.NoSplit(split, "mnist", SplitNames);
+            : throw Asker.Of(typeof(MnistPlugin)).NoSplit(split, SplitNames);
 
     public void Dispose() { }
 

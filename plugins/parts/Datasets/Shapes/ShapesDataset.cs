@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using KdPlugins.Core;
+using KdPlugins.Sdk;
 
 namespace KdPlugins.Datasets;
 
@@ -53,7 +54,7 @@ internal sealed class ShapesDataset : IDataset
         {
             "train" => new ShapesSource(_options, split, _options.Train),
             "test" => new ShapesSource(_options, split, _options.Test),
-            _ => throw SampleRead.NoSplit(split, "shapes", SplitNames),
+            _ => throw Asker.Of(typeof(ShapesPlugin)).NoSplit(split, SplitNames),
         };
 
     public void Dispose() { }

@@ -1,4 +1,5 @@
 using KdPlugins.Core;
+using KdPlugins.Sdk;
 using static TorchSharp.torch;
 
 namespace KdPlugins.Datasets;
@@ -15,7 +16,7 @@ internal sealed class ShapesSource(ShapesOptions options, string split, long cou
 
     public Batch Read(ReadOnlyMemory<long> indices)
     {
-        SampleRead.Check(indices.Span, count, $"split '{split}' of data set 'shapes'");
+        DataChecks.RequireNumbers(indices.Span, count, $"split '{split}' of data set 'shapes'");
         var images = SampleRead.Images(indices.Span, 3, options.Size, options.Size, Paint);
         return new Batch(images, Targets(indices.Span), SampleRead.Numbers(indices.Span));
     }

@@ -17,7 +17,6 @@ namespace KdPlugins.Generators;
 )]
 public sealed class UpsampleGenerator : Generator<UpsampleGeneratorOptions>, ILatentGenerator
 {
-    private const string Id = "upsample-generator";
     private UpsampleGeneratorNet? _net;
 
     /// <inheritdoc/>
@@ -26,8 +25,7 @@ public sealed class UpsampleGenerator : Generator<UpsampleGeneratorOptions>, ILa
     /// <inheritdoc/>
     public override nn.Module? Module => _net;
 
-    private UpsampleGeneratorNet Net =>
-        _net ?? throw new KdException(CoreErrors.NotConfigured, $"Generator '{Id}' was used before it was bound.");
+    private UpsampleGeneratorNet Net => Asker.Bound(_net);
 
     /// <inheritdoc/>
     /// <exception cref="KdException">
@@ -37,10 +35,8 @@ public sealed class UpsampleGenerator : Generator<UpsampleGeneratorOptions>, ILa
     {
         var shape = binding.Data.InputShape;
         if (binding.Data.Kind != InputKind.Image || shape.Count != 3 || shape[1] % 4 != 0 || shape[2] % 4 != 0)
-            throw new KdException(
-                CoreErrors.ShapesDiffer,
-                $"Generator '{Id}' makes images [channels, height, width] whose sides are multiples of 4; the data are "
-                    + $"{TensorText.Shape([.. shape])}."
+            throw Asker.WrongShape(
+                $"makes images [channels, height, width] whose sides are multiples of 4; the data are {TensorText.Shape([.. shape])}."
             );
         _net = new UpsampleGeneratorNet(Options.Latent, Options.Width, shape[0], shape[1], shape[2]);
         _net.to(binding.Device);
@@ -51,9 +47,8 @@ public sealed class UpsampleGenerator : Generator<UpsampleGeneratorOptions>, ILa
     public Tensor Decode(Tensor latent)
     {
         if (latent.dim() != 2 || latent.shape[1] != Options.Latent)
-            throw new KdException(
-                CoreErrors.ShapesDiffer,
-                $"Generator '{Id}' takes latent vectors [batch, {Options.Latent}], got {TensorText.Describe(latent)}."
+            throw Asker.WrongShape(
+                $"takes latent vectors [batch, {Options.Latent}], got {TensorText.Describe(latent)}."
             );
         return Net.call(latent);
     }
@@ -63,12 +58,12 @@ public sealed class UpsampleGenerator : Generator<UpsampleGeneratorOptions>, ILa
     public override Batch Sample(long count, Tensor? labels, IPartContext context)
     {
         if (labels is not null)
-            throw new KdException(CoreErrors.WrongCombination, $"Generator '{Id}' cannot be asked for classes.");
-        var z = GivenDraws.Values(context, $"{Id}.latent", [count, Options.Latent], () => Draw(count, context));
+            throw Asker.WrongCombination("cannot be asked for classes.");
+        var z = GivenDraws.Values(context, $"{Asker.Id}.latent", [count, Options.Latent], () => Draw(count, context));
         // Drawn in one dtype whatever the network's own is, so that both say the same.
         var images = Decode(z.to(Net.Dtype));
         return new Batch(images, new NoTarget(count), full([count], -1L, ScalarType.Int64)).WithParameter(
-            $"{Id}.latent",
+            $"{Asker.Id}.latent",
             z
         );
     }
@@ -84,9 +79,6 @@ public sealed class UpsampleGenerator : Generator<UpsampleGeneratorOptions>, ILa
     protected override void OnConfigured()
     {
         if (Options.Width % 4 != 0)
-            throw new KdException(
-                CoreErrors.WrongCombination,
-                $"Generator '{Id}' halves \"width\" twice; {Options.Width} is no multiple of 4."
-            );
+            throw Asker.WrongCombination($"halves \"width\" twice; {Options.Width} is no multiple of 4.");
     }
 }

@@ -14,8 +14,6 @@ namespace KdPlugins.Losses;
 )]
 public sealed class AtLoss : FeatureLoss<AtOptions>
 {
-    private protected override string Id => "at";
-
     private protected override bool ComparesPositions => true;
 
     private protected override Tensor Compare(IReadOnlyList<(Tensor Student, Tensor Teacher)> pairs) =>

@@ -11,8 +11,6 @@ namespace KdPlugins.Losses;
 public abstract class EmbeddingLoss<TOptions> : DistillationLoss<TOptions>
     where TOptions : PairOptions, new()
 {
-    private protected abstract string Id { get; }
-
     /// <summary>The fewest samples of which something can be compared.</summary>
     private protected virtual long Fewest => 2;
 
@@ -26,12 +24,7 @@ public abstract class EmbeddingLoss<TOptions> : DistillationLoss<TOptions>
     public sealed override void Bind(LossBinding binding)
     {
         foreach (var role in (string[])[Options.Student, Options.Teacher])
-            if (binding.Shape(role).Embedding < 1)
-                throw new KdException(
-                    CoreErrors.ShapesDiffer,
-                    $"Loss '{Id}' compares embeddings, and the network of '{role}' has none.",
-                    "Take a network with a pooled embedding before its last layer for this role."
-                );
+            Asker.RequireEmbedding(binding.Shape(role), role);
     }
 
     /// <inheritdoc/>
@@ -40,18 +33,9 @@ public abstract class EmbeddingLoss<TOptions> : DistillationLoss<TOptions>
     /// </exception>
     public sealed override Tensor Compute(ILossContext context)
     {
-        var (student, teacher) = (context.Student.Embedding, context.Teacher.Embedding);
-        if (student?.dim() != 2 || teacher?.dim() != 2 || student.shape[0] != teacher.shape[0])
-            throw new KdException(
-                CoreErrors.ShapesDiffer,
-                $"Loss '{Id}' needs embeddings [samples, features] of the same samples, got "
-                    + $"{Text(student)} of '{Options.Student}' and {Text(teacher)} of '{Options.Teacher}'."
-            );
-        LossChecks.RequireSamples(Id, student, Fewest);
+        var (student, teacher) = Asker.RequireEmbeddings(context, Options.Student, Options.Teacher, Fewest);
         // Sums of many products: bfloat16 would lose what they differ by.
         using var exact = Autocast.Disabled();
-        return Compare(Logits.Wide(student), Logits.Wide(teacher).detach(), context);
+        return Compare(Logits.Wide(student), Logits.Wide(teacher), context);
     }
-
-    private static string Text(Tensor? embedding) => embedding is null ? "none" : TensorText.Shape(embedding.shape);
 }

@@ -11,8 +11,6 @@ namespace KdPlugins.Losses;
 public abstract class FeatureLoss<TOptions> : DistillationLoss<TOptions>
     where TOptions : FeatureOptions, new()
 {
-    private protected abstract string Id { get; }
-
     /// <summary>Whether only feature maps [channels, height, width] can be compared.</summary>
     private protected virtual bool NeedsMaps => true;
 
@@ -66,13 +64,11 @@ public abstract class FeatureLoss<TOptions> : DistillationLoss<TOptions>
     private (Tensor, Tensor) Pair(Tensor student, Tensor teacher)
     {
         if (student.shape[0] != teacher.shape[0])
-            throw new KdException(
-                CoreErrors.ShapesDiffer,
-                $"Loss '{Id}' compares samples one by one, got {TensorText.Shape(student.shape)} of "
-                    + $"'{Options.Student}' and {TensorText.Shape(teacher.shape)} of '{Options.Teacher}'."
+            throw Asker.WrongShape(
+                $"compares samples one by one, got {TensorText.Shape(student.shape)} of '{Options.Student}' and {TensorText.Shape(teacher.shape)} of '{Options.Teacher}'."
             );
         if (ComparesSamples)
-            LossChecks.RequireSamples(Id, student);
+            Asker.RequireSamples(student);
         return (Logits.Wide(student), Logits.Wide(teacher).detach());
     }
 
@@ -84,12 +80,11 @@ public abstract class FeatureLoss<TOptions> : DistillationLoss<TOptions>
             : NeedsSameChannels && student.Shape[0] != teacher.Shape[0] ? "as many channels in both networks"
             : "";
         if (what.Length > 0)
-            throw new KdException(
-                CoreErrors.ShapesDiffer,
-                $"Loss '{Id}' needs {what}, got {student} of '{Options.Student}' and {teacher} of '{Options.Teacher}'.",
+            throw Asker.WrongShape(
+                $"needs {what}, got {student} of '{Options.Student}' and {teacher} of '{Options.Teacher}'.",
                 "Name other taps in the options taps and teacherTaps."
             );
         if (ComparesPositions)
-            LossChecks.RequirePositions(Id, (Options.Student, student), (Options.Teacher, teacher));
+            Asker.RequirePositions((Options.Student, student), (Options.Teacher, teacher));
     }
 }

@@ -16,8 +16,6 @@ namespace KdPlugins.Losses;
 )]
 public sealed class CrossEntropyLoss : DistillationLoss<CrossEntropyOptions>
 {
-    private const string Id = "cross-entropy";
-
     // libtorch's own mark for "does not count".
     private const long Ignored = -100;
 
@@ -32,17 +30,16 @@ public sealed class CrossEntropyLoss : DistillationLoss<CrossEntropyOptions>
     public override Tensor Compute(ILossContext context)
     {
         var logits = Logits.Wide(context.Student.Logits);
-        LossChecks.RequireClasses(Id, logits);
+        Asker.RequireClasses(logits);
         return context.Batch.Target switch
         {
             ClassIndexTarget target => Classes(logits, target.Labels),
             SoftTarget target => Soft(logits, target.Values),
             ClassMapTarget target => Map(logits, target),
             TokenTarget target => Tokens(logits, target),
-            var other => throw new KdException(
+            var other => throw Asker.Refusal(
                 CoreErrors.TargetKind,
-                $"Loss '{Id}' needs class, soft, class-map or token targets, the data set gives "
-                    + $"{other?.Kind.ToString() ?? "no target"}."
+                $"needs class, soft, class-map or token targets, the data set gives {other?.Kind.ToString() ?? "no target"}."
             ),
         };
     }
@@ -75,7 +72,7 @@ public sealed class CrossEntropyLoss : DistillationLoss<CrossEntropyOptions>
     {
         var shape = logits.shape;
         RequireShape(logits, "token targets", target.Ids, shape.Length == 3 ? [shape[0], shape[1]] : []);
-        LossChecks.RequireMask(Id, target.Mask, target.Ids.shape);
+        Asker.RequireMask(target.Mask, target.Ids.shape);
         var labels = target.Ids.masked_fill(target.Mask.logical_not(), Ignored);
         return Nll(logits.flatten(0, 1), labels.flatten());
     }
@@ -93,13 +90,11 @@ public sealed class CrossEntropyLoss : DistillationLoss<CrossEntropyOptions>
         return sum.div(labels.ne(Ignored).sum().clamp_min(1));
     }
 
-    private static void RequireShape(Tensor logits, string name, Tensor target, ReadOnlySpan<long> expected)
+    private void RequireShape(Tensor logits, string name, Tensor target, ReadOnlySpan<long> expected)
     {
         if (!target.shape.AsSpan().SequenceEqual(expected) || expected.IsEmpty)
-            throw new KdException(
-                CoreErrors.ShapesDiffer,
-                $"Loss '{Id}' got logits {TensorText.Shape(logits.shape)} and {name} "
-                    + $"{TensorText.Shape(target.shape)}, which do not belong together."
+            throw Asker.WrongShape(
+                $"got logits {TensorText.Shape(logits.shape)} and {name} {TensorText.Shape(target.shape)}, which do not belong together."
             );
     }
 }

@@ -17,14 +17,12 @@ namespace KdPlugins.Losses;
 )]
 public sealed class DistLoss : DistillationLoss<DistOptions>
 {
-    private const string Id = "dist";
-
     // What the published code adds to the product of the norms.
     private const double Epsilon = 1e-8;
 
     /// <inheritdoc/>
     /// <exception cref="KdException"><c>KDP0303</c>: teacher and student have different numbers of classes.</exception>
-    public override void Bind(LossBinding binding) => Logits.RequireSameClasses(Id, binding);
+    public override void Bind(LossBinding binding) => Asker.RequireSameClasses(binding);
 
     /// <inheritdoc/>
     /// <exception cref="KdException">
@@ -33,9 +31,9 @@ public sealed class DistLoss : DistillationLoss<DistOptions>
     /// </exception>
     public override Tensor Compute(ILossContext context)
     {
-        var (student, teacher) = Logits.Rows(Id, context);
+        var (student, teacher) = Logits.Rows(Asker, context);
         if (Options.Intra > 0)
-            LossChecks.RequireSamples(Id, student);
+            Asker.RequireSamples(student);
         var q = KdMath.LogProbabilities(student, Options.Temperature).exp();
         var p = KdMath.LogProbabilities(teacher, Options.Temperature).exp();
         var squared = Options.Temperature * Options.Temperature;

@@ -18,11 +18,9 @@ namespace KdPlugins.Losses;
 )]
 public sealed class DkdLoss : DistillationLoss<DkdOptions>
 {
-    private const string Id = "dkd";
-
     /// <inheritdoc/>
     /// <exception cref="KdException"><c>KDP0303</c>: teacher and student have different numbers of classes.</exception>
-    public override void Bind(LossBinding binding) => Logits.RequireSameClasses(Id, binding);
+    public override void Bind(LossBinding binding) => Asker.RequireSameClasses(binding);
 
     /// <inheritdoc/>
     /// <exception cref="KdException">
@@ -31,14 +29,12 @@ public sealed class DkdLoss : DistillationLoss<DkdOptions>
     /// </exception>
     public override Tensor Compute(ILossContext context)
     {
-        var (student, teacher) = Logits.Rows(Id, context);
+        var (student, teacher) = Logits.Rows(Asker, context);
         var (count, classes) = (student.shape[0], student.shape[1]);
-        var labels = TargetReader.As<ClassIndexTarget>(context.Batch.Target, $"Loss '{Id}'").Labels;
+        var labels = TargetReader.As<ClassIndexTarget>(context.Batch.Target, $"{Asker}").Labels;
         if (labels.shape[0] != count)
-            throw new KdException(
-                CoreErrors.ShapesDiffer,
-                $"Loss '{Id}' needs a label per sample, got logits "
-                    + $"{TensorText.Shape(student.shape)} and labels {TensorText.Shape(labels.shape)}."
+            throw Asker.WrongShape(
+                $"needs a label per sample, got logits {TensorText.Shape(student.shape)} and labels {TensorText.Shape(labels.shape)}."
             );
         var truth = labels.unsqueeze(1);
         // [B, C - 1]: 0, 1, ... without the true class

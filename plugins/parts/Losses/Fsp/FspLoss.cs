@@ -17,8 +17,6 @@ namespace KdPlugins.Losses;
 )]
 public sealed class FspLoss : FeatureLoss<FspOptions>
 {
-    private protected override string Id => "fsp";
-
     private protected override bool NeedsSameChannels => true;
 
     private protected override Tensor Compare(IReadOnlyList<(Tensor Student, Tensor Teacher)> pairs)

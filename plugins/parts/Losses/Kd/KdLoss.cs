@@ -17,11 +17,9 @@ namespace KdPlugins.Losses;
 )]
 public sealed class KdLoss : DistillationLoss<KdOptions>
 {
-    private const string Id = "kd";
-
     /// <inheritdoc/>
     /// <exception cref="KdException"><c>KDP0303</c>: teacher and student have different numbers of classes.</exception>
-    public override void Bind(LossBinding binding) => Logits.RequireSameClasses(Id, binding);
+    public override void Bind(LossBinding binding) => Asker.RequireSameClasses(binding);
 
     /// <inheritdoc/>
     /// <exception cref="KdException">
@@ -30,8 +28,8 @@ public sealed class KdLoss : DistillationLoss<KdOptions>
     public override Tensor Compute(ILossContext context)
     {
         var (student, teacher) = (context.Student.Logits, context.Teacher.Logits);
-        LossChecks.RequireClasses(Id, student);
-        var mean = Logits.Mean(Id, KdMath.KlDivergences(student, teacher, Options.Temperature), context);
+        Asker.RequireClasses(student);
+        var mean = Logits.Mean(Asker, KdMath.KlDivergences(student, teacher, Options.Temperature), context);
         return Options.Scaled ? mean : mean.div(Options.Temperature * Options.Temperature);
     }
 }

@@ -17,35 +17,26 @@ namespace KdPlugins.Losses;
 )]
 public sealed class LskdLoss : DistillationLoss<LskdOptions>
 {
-    private const string Id = "lskd";
-
     // What the published code adds to the deviation.
     private const double Epsilon = 1e-7;
 
     /// <inheritdoc/>
     /// <exception cref="KdException"><c>KDP0303</c>: teacher and student have different numbers of classes.</exception>
-    public override void Bind(LossBinding binding) => Logits.RequireSameClasses(Id, binding);
+    public override void Bind(LossBinding binding) => Asker.RequireSameClasses(binding);
 
     /// <inheritdoc/>
     /// <exception cref="KdException"><c>KDP0303</c>: the logits differ in shape, or have a single class; the mask is of another
     /// shape.</exception>
     public override Tensor Compute(ILossContext context)
     {
-        var (student, teacher) = (context.Student.Logits, context.Teacher.Logits);
+        var (student, teacher) = Asker.RequireLogits(context);
         var along = KdMath.ClassDimension(student);
-        if (!student.shape.AsSpan().SequenceEqual(teacher.shape))
-            throw new KdException(
-                CoreErrors.ShapesDiffer,
-                $"Loss '{Id}' needs logits of one shape: the student's are "
-                    + $"{TensorText.Shape(student.shape)}, the teacher's {TensorText.Shape(teacher.shape)}."
-            );
-        LossChecks.RequireClasses(Id, student);
         var each = KdMath.KlDivergences(
             Standardised(student, along),
-            Standardised(teacher.detach(), along),
+            Standardised(teacher, along),
             Options.Temperature
         );
-        return Logits.Mean(Id, each, context);
+        return Logits.Mean(Asker, each, context);
     }
 
     private Tensor Standardised(Tensor logits, long along)

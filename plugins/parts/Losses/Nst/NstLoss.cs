@@ -16,8 +16,6 @@ namespace KdPlugins.Losses;
 )]
 public sealed class NstLoss : FeatureLoss<NstOptions>
 {
-    private protected override string Id => "nst";
-
     private protected override bool ComparesPositions => true;
 
     private protected override Tensor Compare(IReadOnlyList<(Tensor Student, Tensor Teacher)> pairs) =>

@@ -20,8 +20,6 @@ public sealed class PktLoss : EmbeddingLoss<PktOptions>
     // What the published code adds to lengths and to probabilities.
     private const double Epsilon = 1e-7;
 
-    private protected override string Id => "pkt";
-
     private protected override Tensor Compare(Tensor student, Tensor teacher, ILossContext context)
     {
         var (q, p) = (Choices(student), Choices(teacher));

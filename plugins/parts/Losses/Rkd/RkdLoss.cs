@@ -21,8 +21,6 @@ public sealed class RkdLoss : EmbeddingLoss<RkdOptions>
     // Squared distances are at least this in the published code.
     private const double Epsilon = 1e-12;
 
-    private protected override string Id => "rkd";
-
     // Two samples have one distance, its own mean, and no angle.
     private protected override long Fewest => 3;
 

@@ -15,8 +15,6 @@ namespace KdPlugins.Losses;
 )]
 public sealed class SpLoss : FeatureLoss<SpOptions>
 {
-    private protected override string Id => "sp";
-
     private protected override bool ComparesSamples => true;
 
     private protected override bool NeedsMaps => false;

@@ -36,14 +36,13 @@ public sealed class ClassificationMeter : Meter<ClassificationOptions>
     ];
 
     /// <inheritdoc/>
-    public override IMeasurement Begin(MeterBinding binding) => new Measurement(binding, Options.Bins);
+    public override IMeasurement Begin(MeterBinding binding) => new Measurement(binding, Options.Bins, Asker);
 
-    private sealed class Measurement(MeterBinding binding, int bins) : IMeasurement
+    private sealed class Measurement(MeterBinding binding, int bins, Asker asker) : IMeasurement
     {
-        private const string Id = "classification";
         private readonly long _classes = binding.Network.Shape.Classes;
         private readonly ConfusionCounts _confusion = new(binding.Network.Shape.Classes, binding.Device);
-        private readonly LabelRange _labels = new(Id, binding.Network.Shape.Classes, binding.Device);
+        private readonly LabelRange _labels = new(asker, binding.Network.Shape.Classes, binding.Device);
         private readonly Calibration _calibration = new(bins, binding.Device);
         private readonly Tensor _loss = zeros([], ScalarType.Float64, binding.Device);
         private readonly Tensor _top = zeros([], ScalarType.Int64, binding.Device);
@@ -52,8 +51,8 @@ public sealed class ClassificationMeter : Meter<ClassificationOptions>
         public void Add(ModelOutput output, Batch batch)
         {
             var logits = output.Logits;
-            var labels = _labels.Take(TargetReader.As<ClassIndexTarget>(batch.Target, $"Meter '{Id}'").Labels);
-            Shapes.Require(Id, logits, [labels.shape[0], _classes]);
+            var labels = _labels.Take(TargetReader.As<ClassIndexTarget>(batch.Target, $"{asker}").Labels);
+            Shapes.Require(asker, logits, [labels.shape[0], _classes]);
             _samples += labels.shape[0];
             var said = logits.argmax(1);
             _confusion.Add(labels, said);
@@ -68,7 +67,7 @@ public sealed class ClassificationMeter : Meter<ClassificationOptions>
         public MeterReading Read()
         {
             if (_samples == 0)
-                throw new KdException(CoreErrors.NoSamples, $"Meter '{Id}' was given no samples.");
+                throw asker.Refusal(CoreErrors.NoSamples, "was given no samples.");
             _labels.Require();
             var table = _confusion.Read();
             var calibration = _calibration.Read();

@@ -1,4 +1,5 @@
 using KdPlugins.Core;
+using KdPlugins.Sdk;
 using KdPlugins.Torch;
 using static TorchSharp.torch;
 
@@ -8,7 +9,7 @@ namespace KdPlugins.Meters;
 /// The least and the greatest label seen, kept on the device: a label that is no class is found without waiting for every
 /// batch, and reaches no kernel that an index out of bounds would end.
 /// </summary>
-internal sealed class LabelRange(string meter, long classes, Device device) : IDisposable
+internal sealed class LabelRange(Asker meter, long classes, Device device) : IDisposable
 {
     private readonly Tensor _least = zeros([], ScalarType.Int64, device);
     private readonly Tensor _most = zeros([], ScalarType.Int64, device);
@@ -32,9 +33,9 @@ internal sealed class LabelRange(string meter, long classes, Device device) : ID
     {
         var (least, most) = (_least.item<long>(), _most.item<long>());
         if (least < 0 || most >= classes)
-            throw new KdException(
+            throw meter.Refusal(
                 CoreErrors.NoClass,
-                $"Meter '{meter}' met the label {(least < 0 ? least : most)}; the network's {classes} classes are 0 to {classes - 1}."
+                $"met the label {(least < 0 ? least : most)}; the network's {classes} classes are 0 to {classes - 1}."
             );
     }
 

@@ -1,4 +1,5 @@
 using KdPlugins.Core;
+using KdPlugins.Sdk;
 using KdPlugins.Torch;
 using static TorchSharp.torch;
 
@@ -8,12 +9,11 @@ namespace KdPlugins.Meters;
 internal static class Shapes
 {
     /// <exception cref="KdException"><c>KDP0303</c>: the logits have another shape.</exception>
-    internal static void Require(string meter, Tensor logits, ReadOnlySpan<long> expected)
+    internal static void Require(Asker meter, Tensor logits, ReadOnlySpan<long> expected)
     {
         if (!expected.SequenceEqual(logits.shape))
-            throw new KdException(
-                CoreErrors.ShapesDiffer,
-                $"Meter '{meter}' got logits {TensorText.Shape(logits.shape)}; the targets and the network's classes ask for {TensorText.Shape(expected)}."
+            throw meter.WrongShape(
+                $"got logits {TensorText.Shape(logits.shape)}; the targets and the network's classes ask for {TensorText.Shape(expected)}."
             );
     }
 }

@@ -24,23 +24,22 @@ public sealed class SegmentationMeter : Meter<NoOptions>
     [new("miou", MeterValue.Share, true), new("pixel-accuracy", MeterValue.Share, true), new("loss", "nats", false)];
 
     /// <inheritdoc/>
-    public override IMeasurement Begin(MeterBinding binding) => new Measurement(binding);
+    public override IMeasurement Begin(MeterBinding binding) => new Measurement(binding, Asker);
 
-    private sealed class Measurement(MeterBinding binding) : IMeasurement
+    private sealed class Measurement(MeterBinding binding, Asker asker) : IMeasurement
     {
-        private const string Id = "segmentation";
         private readonly long _classes = binding.Network.Shape.Classes;
         private readonly ConfusionCounts _confusion = new(binding.Network.Shape.Classes, binding.Device);
-        private readonly LabelRange _labels = new(Id, binding.Network.Shape.Classes, binding.Device);
+        private readonly LabelRange _labels = new(asker, binding.Network.Shape.Classes, binding.Device);
         private readonly Tensor _loss = zeros([], ScalarType.Float64, binding.Device);
 
         public void Add(ModelOutput output, Batch batch)
         {
-            var target = TargetReader.As<ClassMapTarget>(batch.Target, $"Meter '{Id}'");
+            var target = TargetReader.As<ClassMapTarget>(batch.Target, $"{asker}");
             var counted = target.Labels.ne(target.IgnoreIndex);
             var labels = _labels.Take(target.Labels, counted);
             var logits = Enlarged(output.Logits, labels.shape[^2..]);
-            Shapes.Require(Id, logits, [labels.shape[0], _classes, .. labels.shape[1..]]);
+            Shapes.Require(asker, logits, [labels.shape[0], _classes, .. labels.shape[1..]]);
             _confusion.Add(labels, logits.argmax(1), counted);
             var loss = nn.functional.cross_entropy(
                 logits,

@@ -26,21 +26,20 @@ public sealed class TokensMeter : Meter<NoOptions>
     public override string Chooser => "loss";
 
     /// <inheritdoc/>
-    public override IMeasurement Begin(MeterBinding binding) => new Measurement(binding);
+    public override IMeasurement Begin(MeterBinding binding) => new Measurement(binding, Asker);
 
-    private sealed class Measurement(MeterBinding binding) : IMeasurement
+    private sealed class Measurement(MeterBinding binding, Asker asker) : IMeasurement
     {
-        private const string Id = "tokens";
         private readonly long _classes = binding.Network.Shape.Classes;
-        private readonly LabelRange _labels = new(Id, binding.Network.Shape.Classes, binding.Device);
+        private readonly LabelRange _labels = new(asker, binding.Network.Shape.Classes, binding.Device);
         private readonly Tensor _tokens = zeros([], ScalarType.Int64, binding.Device);
         private readonly Tensor _loss = zeros([], ScalarType.Float64, binding.Device);
 
         public void Add(ModelOutput output, Batch batch)
         {
-            var target = TargetReader.As<TokenTarget>(batch.Target, $"Meter '{Id}'");
+            var target = TargetReader.As<TokenTarget>(batch.Target, $"{asker}");
             var ids = _labels.Take(target.Ids, target.Mask);
-            Shapes.Require(Id, output.Logits, [.. ids.shape, _classes]);
+            Shapes.Require(asker, output.Logits, [.. ids.shape, _classes]);
             var each = nn.functional.cross_entropy(
                 output.Logits.flatten(0, 1),
                 ids.flatten(),

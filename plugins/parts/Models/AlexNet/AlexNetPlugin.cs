@@ -24,8 +24,6 @@ public sealed class AlexNetPlugin : ImageModelPlugin<AlexNetOptions>
         (192, 3, true),
     ];
 
-    private protected override string Member => "'alexnet'";
-
     private protected override long SmallestSide => 8;
 
     private protected override StagedNet Build(ImageShape image, FrozenLayers? frozen)

@@ -10,7 +10,7 @@ namespace KdPlugins.Models;
 )]
 public sealed class CifarResNetPlugin : ImageModelPlugin<CifarResNetOptions>
 {
-    private protected override string Member => $"'cifar-resnet' ({Options.ToSpec().Name})";
+    private protected override string Member => $"({Options.ToSpec().Name}) ";
 
     // The last stage still sees 2x2 positions.
     private protected override long SmallestSide => 8;

@@ -16,8 +16,8 @@ internal sealed record ImageShape(int Channels, long Height, long Width, int Cla
 public abstract class ImageModelPlugin<TOptions> : ModelPlugin<TOptions>
     where TOptions : class, new()
 {
-    /// <summary>The member of the family that the options ask for, as messages name it.</summary>
-    private protected abstract string Member { get; }
+    /// <summary>The member of the family that the options ask for, as messages name it; empty where it is the only one.</summary>
+    private protected virtual string Member => "";
 
     /// <summary>The smallest height and width.</summary>
     private protected abstract long SmallestSide { get; }
@@ -44,5 +44,5 @@ public abstract class ImageModelPlugin<TOptions> : ModelPlugin<TOptions>
     }
 
     private KdException Unfit(string reason) =>
-        new(CoreErrors.ShapesDiffer, $"Model {Member} {reason}.", "Choose another model or data set.");
+        Asker.WrongShape($"{Member}{reason}.", "Choose another model or data set.");
 }

@@ -10,7 +10,7 @@ namespace KdPlugins.Models;
 )]
 public sealed class ConvNetPlugin : ImageModelPlugin<ConvNetOptions>
 {
-    private protected override string Member => $"'convnet' ({string.Join('-', Options.Widths)})";
+    private protected override string Member => $"({string.Join('-', Options.Widths)}) ";
 
     // Every block halves the map; the last one still gives a position.
     private protected override long SmallestSide => 1L << Options.Widths.Length;

@@ -10,8 +10,6 @@ namespace KdPlugins.Models;
 )]
 public sealed class EfficientNetB0Plugin : ImageModelPlugin<EfficientNetB0Options>
 {
-    private protected override string Member => "'efficientnet-b0'";
-
     private protected override long SmallestSide => 32;
 
     private protected override StagedNet Build(ImageShape image, FrozenLayers? frozen) =>

@@ -10,8 +10,6 @@ namespace KdPlugins.Models;
 )]
 public sealed class MobileNetV2Plugin : ImageModelPlugin<MobileNetV2Options>
 {
-    private protected override string Member => "'mobilenet-v2'";
-
     private protected override long SmallestSide => 16;
 
     private protected override StagedNet Build(ImageShape image, FrozenLayers? frozen) =>

@@ -10,7 +10,7 @@ namespace KdPlugins.Models;
 )]
 public sealed class ResNetPlugin : ImageModelPlugin<ResNetOptions>
 {
-    private protected override string Member => $"'resnet' (resnet{Options.Depth})";
+    private protected override string Member => $"(resnet{Options.Depth}) ";
 
     private protected override long SmallestSide => Options.Stem == ResNetStem.Small ? 8 : 32;
 

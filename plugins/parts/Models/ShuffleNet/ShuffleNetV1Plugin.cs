@@ -10,8 +10,6 @@ namespace KdPlugins.Models;
 )]
 public sealed class ShuffleNetV1Plugin : ImageModelPlugin<ShuffleNetV1Options>
 {
-    private protected override string Member => "'shufflenet-v1'";
-
     private protected override long SmallestSide => 16;
 
     private protected override StagedNet Build(ImageShape image, FrozenLayers? frozen) =>

@@ -10,7 +10,7 @@ namespace KdPlugins.Models;
 )]
 public sealed class VggPlugin : ImageModelPlugin<VggOptions>
 {
-    private protected override string Member => $"'vgg' (vgg{Options.Depth})";
+    private protected override string Member => $"(vgg{Options.Depth}) ";
 
     private protected override long SmallestSide => Options.Form == VggForm.Features ? 32 : 8;
 

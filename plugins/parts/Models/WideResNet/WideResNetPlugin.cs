@@ -10,7 +10,7 @@ namespace KdPlugins.Models;
 )]
 public sealed class WideResNetPlugin : ImageModelPlugin<WideResNetOptions>
 {
-    private protected override string Member => $"'wrn' (wrn_{Options.Depth}_{Options.Width})";
+    private protected override string Member => $"(wrn_{Options.Depth}_{Options.Width}) ";
 
     private protected override long SmallestSide => 8;
 

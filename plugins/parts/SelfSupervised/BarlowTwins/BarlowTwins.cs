@@ -1,4 +1,5 @@
 using KdPlugins.Core;
+using KdPlugins.Sdk;
 using KdPlugins.Torch;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -19,7 +20,7 @@ public static class BarlowTwins
     [Formula("barlow-twins", Description = "the objective of Barlow Twins on two projections")]
     public static Tensor Loss(Tensor first, Tensor second, double redundancy)
     {
-        Pairs.Require("barlow-twins", first, second);
+        Pairs.Require(Asker.Of(typeof(BarlowTwinsLoss)), first, second);
         // Equation 2: C = Z1n^T Z2n / n, the columns standardised over the batch.
         var correlation = Standardise(first).t().mm(Standardise(second)).div(first.shape[0]);
         var invariance = correlation.diagonal().sub(1).square().sum();

@@ -11,8 +11,6 @@ namespace KdPlugins.SelfSupervised;
 )]
 public sealed class BarlowTwinsLoss : TwoViewLoss<BarlowTwinsOptions>
 {
-    private protected override string Id => "barlow-twins";
-
     private protected override string Role => Options.Role;
 
     private protected override Projector NewProjector(long embedding) => new(embedding, Options.Projector, bias: false);

@@ -9,14 +9,12 @@ namespace KdPlugins.SelfSupervised;
 internal static class Pairs
 {
     /// <exception cref="KdException"><c>KDP0303</c>: not two matrices of one shape with at least two rows.</exception>
-    public static void Require(string loss, Tensor first, Tensor second)
+    public static void Require(Asker loss, Tensor first, Tensor second)
     {
         if (first.dim() != 2 || !first.shape.SequenceEqual(second.shape))
-            throw new KdException(
-                CoreErrors.ShapesDiffer,
-                $"Loss '{loss}' needs two views [samples, width] of one shape, got "
-                    + $"{TensorText.Describe(first)} and {TensorText.Describe(second)}."
+            throw loss.WrongShape(
+                $"needs two views [samples, width] of one shape, got {TensorText.Describe(first)} and {TensorText.Describe(second)}."
             );
-        LossChecks.RequireSamples(loss, first);
+        loss.RequireSamples(first);
     }
 }

@@ -19,8 +19,6 @@ public abstract class TwoViewLoss<TOptions> : DistillationLoss<TOptions>
     /// <inheritdoc/>
     public sealed override nn.Module? Module => _projector;
 
-    private protected abstract string Id { get; }
-
     private protected abstract string Role { get; }
 
     private protected abstract Projector NewProjector(long embedding);
@@ -33,13 +31,7 @@ public abstract class TwoViewLoss<TOptions> : DistillationLoss<TOptions>
     /// </exception>
     public sealed override void Bind(LossBinding binding)
     {
-        var embedding = binding.Shape(Role).Embedding;
-        if (embedding < 1)
-            throw new KdException(
-                CoreErrors.WrongCombination,
-                $"Loss '{Id}' compares embeddings; the network of role '{Role}' has none."
-            );
-        _projector = NewProjector(embedding);
+        _projector = NewProjector(Asker.RequireEmbedding(binding.Shape(Role), Role, CoreErrors.WrongCombination));
     }
 
     /// <inheritdoc/>
@@ -49,7 +41,7 @@ public abstract class TwoViewLoss<TOptions> : DistillationLoss<TOptions>
     /// </exception>
     public sealed override Tensor Compute(ILossContext context)
     {
-        var projector = _projector ?? throw new KdException(CoreErrors.NotConfigured, $"Loss '{Id}' was not bound.");
+        var projector = Asker.Bound(_projector);
         var first = projector.call(Embedding(context.Student, Role));
         var second = projector.call(Embedding(context.Output(Views.Second), Views.Second));
         // Sums over a batch of products: bfloat16 would lose what the objective is about.
@@ -60,13 +52,11 @@ public abstract class TwoViewLoss<TOptions> : DistillationLoss<TOptions>
     private Tensor Embedding(ModelOutput output, string role)
     {
         if (output.Embedding is not { } embedding || embedding.dim() != 2)
-            throw new KdException(
-                CoreErrors.ShapesDiffer,
-                $"Loss '{Id}' needs an embedding [samples, features] of '{role}', got "
-                    + $"{(output.Embedding is { } other ? TensorText.Describe(other) : "none")}."
+            throw Asker.WrongShape(
+                $"needs an embedding [samples, features] of '{role}', got {(output.Embedding is { } other ? TensorText.Describe(other) : "none")}."
             );
         // Before the projector, whose batch norms cannot take a single sample either.
-        LossChecks.RequireSamples(Id, embedding);
+        Asker.RequireSamples(embedding);
         return embedding;
     }
 }

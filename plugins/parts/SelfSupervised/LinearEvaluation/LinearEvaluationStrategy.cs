@@ -33,12 +33,10 @@ public sealed class LinearEvaluationStrategy : DistillationStrategy<LinearEvalua
     public override IReadOnlyList<Stage> Plan(IPlanContext context)
     {
         var network = context.Network(Options.Role);
-        Untaught.Require("Strategy 'linear-evaluation' trains a classifier", context);
+        Untaught.Require($"{Asker} trains a classifier", context);
         if (network.Shape.Embedding < 1 || context.Data.Classes < 1)
-            throw new KdException(
-                CoreErrors.WrongCombination,
-                $"Strategy 'linear-evaluation' classifies embeddings: the network of role '{Options.Role}' has an "
-                    + $"embedding of length {network.Shape.Embedding}, the data have {context.Data.Classes} classes."
+            throw Asker.WrongCombination(
+                $"classifies embeddings: the network of role '{Options.Role}' has an embedding of length {network.Shape.Embedding}, the data have {context.Data.Classes} classes."
             );
         var linear = LinearStage(context, network);
         return Options.Neighbours == 0 ? [linear] : [linear, NeighbourStage(context, network)];
@@ -81,7 +79,7 @@ public sealed class LinearEvaluationStrategy : DistillationStrategy<LinearEvalua
         void Keep(IStepContext step)
         {
             var view = step.View(Options.Role, step.Next("train"));
-            var labels = TargetReader.As<ClassIndexTarget>(view.Target, "Strategy 'linear-evaluation'").Labels;
+            var labels = TargetReader.As<ClassIndexTarget>(view.Target, $"{Asker}").Labels;
             probe.Keep(step.Progress.Step * size, view.Input, labels);
         }
 

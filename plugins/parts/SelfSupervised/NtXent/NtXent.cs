@@ -1,4 +1,5 @@
 using KdPlugins.Core;
+using KdPlugins.Sdk;
 using KdPlugins.Torch;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -19,7 +20,7 @@ public static class NtXent
     [Formula("nt-xent", Description = "the objective of SimCLR on two projections")]
     public static Tensor Loss(Tensor first, Tensor second, double temperature)
     {
-        Pairs.Require("nt-xent", first, second);
+        Pairs.Require(Asker.Of(typeof(NtXentLoss)), first, second);
         if (!(temperature > 0))
             throw new KdException(TorchErrors.BadArgument, $"A temperature has to be above 0, got {temperature}.");
         var n = first.shape[0];

@@ -11,8 +11,6 @@ namespace KdPlugins.SelfSupervised;
 )]
 public sealed class NtXentLoss : TwoViewLoss<NtXentOptions>
 {
-    private protected override string Id => "nt-xent";
-
     private protected override string Role => Options.Role;
 
     private protected override Projector NewProjector(long embedding) => new(embedding, Options.Projector, bias: true);

@@ -22,7 +22,7 @@ public sealed class TwoViewsStrategy : DistillationStrategy<TwoViewsOptions>
     public override IReadOnlyList<Stage> Plan(IPlanContext context)
     {
         var role = Options.Role;
-        Untaught.Require($"Strategy 'two-views' trains '{role}'", context);
+        Untaught.Require($"{Asker} trains '{role}'", context);
         _ = context.SourceCount(Options.Source);
         var trainable = context.TrainableOf(role);
 
@@ -34,10 +34,8 @@ public sealed class TwoViewsStrategy : DistillationStrategy<TwoViewsOptions>
                     var batch = step.Next(Options.Source);
                     var (first, second) = (step.View(role, batch), step.View(role, batch));
                     if (ReferenceEquals(first, second))
-                        throw new KdException(
-                            CoreErrors.WrongCombination,
-                            $"Strategy 'two-views' needs two views of each sample, and the role '{role}' has no "
-                                + "augmentations of its own.",
+                        throw Asker.WrongCombination(
+                            $"needs two views of each sample, and the role '{role}' has no augmentations of its own.",
                             $"Put augmentations under \"{role}\"; what stands under \"shared\" is done once."
                         );
                     var outputs = new Dictionary<string, ModelOutput>
