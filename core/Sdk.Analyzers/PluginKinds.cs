@@ -14,7 +14,8 @@ internal static class PluginKinds
         .Add("KdStrategyAttribute", ("IDistillationStrategy", "DistillationStrategy"))
         .Add("KdModelAttribute", ("IModelPlugin", "ModelPlugin"))
         .Add("KdDatasetAttribute", ("IDatasetPlugin", "DatasetPlugin"))
-        .Add("KdMeterAttribute", ("IMeter", "Meter"));
+        .Add("KdMeterAttribute", ("IMeter", "Meter"))
+        .Add("KdToolAttribute", ("ITool", "Tool"));
 
     /// <summary>Contract and base class that an attribute asks for, or null.</summary>
     internal static (string Contract, string Base)? Of(AttributeData attribute) =>

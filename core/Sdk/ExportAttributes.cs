@@ -3,7 +3,7 @@ using KdPlugins.Core;
 
 namespace KdPlugins.Sdk;
 
-// MEF reads only the properties that an attribute's own type declares, so these seven cannot share a base with them.
+// MEF reads only the properties that an attribute's own type declares, so these eight cannot share a base with them.
 
 /// <summary>Marks a public class as an augmentation that the host discovers.</summary>
 /// <param name="id">The id in recipes: kebab-case, unique among plugins of its kind.</param>
@@ -126,6 +126,25 @@ public sealed class KdDatasetAttribute(string id) : ExportAttribute(typeof(IData
 public sealed class KdMeterAttribute(string id) : ExportAttribute(typeof(IMeter))
 {
     /// <summary>The id in recipes.</summary>
+    public string Id { get; } = id;
+
+    /// <summary>The plugin's version, major.minor.patch.</summary>
+    public string Version { get; set; } = "1.0.0";
+
+    /// <summary>What it does, one line.</summary>
+    public string Description { get; set; } = "";
+
+    /// <summary>Where it was published: authors, title or identifier, year; empty for plain techniques.</summary>
+    public string Paper { get; set; } = "";
+}
+
+/// <summary>Marks a public class as a tool, a command, that the host discovers.</summary>
+/// <param name="id">The command's name: kebab-case, unique among tools, and no command of the host's.</param>
+[MetadataAttribute]
+[AttributeUsage(AttributeTargets.Class)]
+public sealed class KdToolAttribute(string id) : ExportAttribute(typeof(ITool))
+{
+    /// <summary>The command's name.</summary>
     public string Id { get; } = id;
 
     /// <summary>The plugin's version, major.minor.patch.</summary>

@@ -20,6 +20,13 @@ public sealed class RecipeRun(IPluginCatalog catalog) : IDisposable
     public Recipe Read(string recipe) =>
         RecipeReader.ReadText(recipe, _root, new([], new Dictionary<string, string>()), catalog);
 
+    /// <summary>What a tool is run with on a recipe; relative paths are relative to the temporary folder.</summary>
+    public ToolSession Tools(string recipe) =>
+        new(
+            catalog,
+            settings => RecipeReader.ReadText(recipe, _root, new(settings, new Dictionary<string, string>()), catalog)
+        );
+
     /// <summary>Runs to the end without a break and gives the report.</summary>
     /// <param name="recipe">The recipe's text.</param>
     /// <param name="name">The run's folder in the temporary one.</param>

@@ -68,6 +68,7 @@ public sealed class TestCatalog : IPluginCatalog
                 KdModelAttribute a => (PluginKind.Model, a.Id, a.Version, a.Description, a.Paper),
                 KdDatasetAttribute a => (PluginKind.Dataset, a.Id, a.Version, a.Description, a.Paper),
                 KdMeterAttribute a => (PluginKind.Meter, a.Id, a.Version, a.Description, a.Paper),
+                KdToolAttribute a => (PluginKind.Tool, a.Id, a.Version, a.Description, a.Paper),
                 _ => null,
             };
             if (found is not var (kind, id, version, description, paper))

@@ -8,11 +8,11 @@ using KdPlugins.Host.Commands.Check;
 using KdPlugins.Host.Commands.Doctor;
 using KdPlugins.Host.Commands.Plugins;
 using KdPlugins.Host.Commands.Probe;
-using KdPlugins.Host.Commands.Rank;
 using KdPlugins.Host.Commands.Recipes;
 using KdPlugins.Host.Commands.Results;
 using KdPlugins.Host.Commands.Run;
 using KdPlugins.Host.Commands.Service;
+using KdPlugins.Host.Commands.Tools;
 using KdPlugins.Torch;
 
 namespace KdPlugins.Host.Commands;
@@ -20,13 +20,19 @@ namespace KdPlugins.Host.Commands;
 /// <summary>The command line as a whole: parses, runs one command, and turns whatever happens into an exit code.</summary>
 internal static class CommandLine
 {
+    /// <summary>How arguments are read: as they stand.</summary>
+    internal static ParserConfiguration Plain => new() { ResponseFileTokenReplacer = null };
+
     /// <summary>Runs a command; never throws. The result is the exit code.</summary>
     internal static int Run(string[] args, Screen screen)
     {
         screen = screen.For(args);
         try
         {
-            var parsed = Build(screen, args).Parse(args, new() { ResponseFileTokenReplacer = null });
+            var root = Build(screen, args);
+            var parsed = root.Parse(args, Plain);
+            using var tools = ToolShelf.AddTo(root, parsed, args, screen);
+            parsed = root.Parse(args, Plain);
             if (parsed.Action is ParseErrorAction)
                 throw new KdException(CommandErrors.Usage, string.Join(" ", parsed.Errors.Select(e => e.Message)));
             return parsed.Invoke(
@@ -58,7 +64,6 @@ internal static class CommandLine
             EvalCommand.Make(screen),
             CompareCommand.Make(screen),
             ReportCommand.Make(screen),
-            RankCommand.Make(screen),
             PluginsCommand.Make(screen),
             DescribeCommand.Make(screen),
             ProbeCommand.Make(screen),

@@ -53,7 +53,8 @@ public static class ExitCodes
     public static int Of(Exception error) =>
         error switch
         {
-            _ when error.Data[DataKey] is int known => known,
+            // What a tool was refused it may tell in its own words.
+            _ when (error.Data[DataKey] ?? error.InnerException?.Data[DataKey]) is int known => known,
             RecipeException recipe when recipe.Failures.Any(f => Room(f.Code) == "01") => PluginRefused,
             KdException failure => Of(failure.Code),
             IOException or UnauthorizedAccessException => Folder,
@@ -67,7 +68,8 @@ public static class ExitCodes
 
     private static int Of(ErrorCode code) =>
         TrainingErrors.Diverged.Contains(code) ? Diverged
-        : PluginErrors.Unforeseen.Contains(code) ? Failed
+        : PluginErrors.Unforeseen.Contains(code) || code == CoreErrors.ToolArguments ? Failed
+        : code == CoreErrors.ToolInput ? Damaged
         : Room(code) switch
         {
             "01" => PluginRefused,

@@ -79,6 +79,56 @@ public sealed class FolderPluginCatalog : IPluginCatalog, IDisposable
     }
 
     /// <summary>
+    /// The plugins of a kind as the metadata of the assemblies have them, the highest version of an id first, each with whether
+    /// pre-flight lets it pass. Nothing is loaded and no code of a plugin runs.
+    /// </summary>
+    /// <exception cref="KdException"><c>KDP0111</c>: the lock file cannot be read; <c>KDP0124</c>: there are no trusted keys.</exception>
+    internal static IReadOnlyList<(PartFact Part, bool IsAccepted)> Look(
+        string root,
+        PluginKind kind,
+        LoaderOptions options
+    )
+    {
+        root = Path.TrimEndingDirectorySeparator(Path.GetFullPath(root));
+        if (!Directory.Exists(root) && !IsPackage(root))
+            return [];
+        // Nor is the machine asked what it has.
+        options = options with
+        {
+            Capabilities = new(() => true, () => long.MaxValue),
+        };
+        var trust = PluginTrust.Read(root, options);
+        return
+        [
+            .. Sources(root)
+                .SelectMany(s => LookInto(s, options, trust))
+                .Where(p => p.Part.Kind == kind)
+                .OrderBy(p => p.Part.Id, StringComparer.Ordinal)
+                .ThenByDescending(p => p.IsAccepted ? Version.Parse(p.Part.Version) : new Version()),
+        ];
+    }
+
+    private static IEnumerable<(PartFact Part, bool IsAccepted)> LookInto(
+        string source,
+        LoaderOptions options,
+        PluginTrust trust
+    )
+    {
+        try
+        {
+            if (FolderWalk.Problem(source) is not null)
+                return [];
+            var folder = IsPackage(source) ? Store(options).Unpack(source, options) : source;
+            var report = PreFlight.Run(Path.GetFileName(source), folder, options, trust);
+            return (report.Entry?.Facts.Parts ?? []).Select(p => (p, report.IsAccepted && p.Problem is null));
+        }
+        catch (Exception e) when (e is KdException or IOException or UnauthorizedAccessException)
+        {
+            return [];
+        }
+    }
+
+    /// <summary>
     /// The subfolders and packages of a plugin folder, in order; a package alone is one. Links that lead nowhere are among
     /// them: somebody's plugin was there.
     /// </summary>

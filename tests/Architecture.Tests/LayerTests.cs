@@ -65,4 +65,22 @@ public sealed class LayerTests
             Assert.DoesNotContain(names, n => text.Contains(n, StringComparison.Ordinal));
         }
     }
+
+    [Fact]
+    public void No_source_of_core_or_host_knows_a_tool_or_the_method_that_brought_the_first()
+    {
+        string[] words = ["rank-augmentations", "good-da-kd", "gooddakd", "cutmix"];
+        var sources = ((string[])["core", "host"])
+            .SelectMany(room =>
+                Directory.EnumerateFiles(Path.Combine(Repository.Root, room), "*", SearchOption.AllDirectories)
+            )
+            .Where(f => Path.GetExtension(f) is ".cs" or ".fs" or ".fsi" or ".js" or ".html" or ".css")
+            .Where(f => !f.Split(Path.DirectorySeparatorChar).Any(part => part is "obj" or "bin"))
+            .ToList();
+        Assert.NotEmpty(sources);
+        Assert.DoesNotContain(
+            sources,
+            f => words.Any(w => File.ReadAllText(f).Contains(w, StringComparison.OrdinalIgnoreCase))
+        );
+    }
 }

@@ -18,6 +18,8 @@ type PluginKind =
     | Dataset = 5
     /// Measures networks.
     | Meter = 6
+    /// A command.
+    | Tool = 7
 
 /// What every plugin is to the host. Authors meet it through the base classes of the SDK.
 [<AllowNullLiteral>]

@@ -99,6 +99,18 @@ type CoreErrors private () =
             "a target is no class of the network's"
             "Correct the data set's labels, or give the network as many classes as the data have."
 
+    static let toolArguments =
+        entry "KDP0380" "the arguments of a tool cannot be understood" "Add --help to the command to see what it takes."
+
+    static let toolInput =
+        entry
+            "KDP0381"
+            "a file that a tool was given lacks what it needs"
+            "Name another file, or a run that has what is named above."
+
+    static let toolFault =
+        entry "KDP0382" "a tool breaks its contract" "The plugin's author has to correct the tool."
+
     static let drewOutside =
         entry
             "KDP0720"
@@ -161,6 +173,15 @@ type CoreErrors private () =
 
     /// A label lies outside of the classes that a network answers with.
     static member NoClass = noClass
+
+    /// What a tool was told makes no sense.
+    static member ToolArguments = toolArguments
+
+    /// What a tool was given to read lacks what it needs.
+    static member ToolInput = toolInput
+
+    /// A tool gives what cannot be shown, or takes an option that every command has.
+    static member ToolFault = toolFault
 
     /// What the engine does between a step's own draws has moved libtorch's default generators (see DrawCheck).
     static member DrewOutside = drewOutside

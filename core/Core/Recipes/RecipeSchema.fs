@@ -116,6 +116,10 @@ type private SchemaParts(catalog: IPluginCatalog) as this =
         | null -> null
         | found -> around m.Type found.Kind
 
+    member _.Options(plugin: PluginDescriptor) : JsonObject =
+        options plugin |> ignore
+        definitions[$"{kindName plugin.Kind}.{plugin.Id}"]
+
     member _.Make() : JsonObject =
         let root = JsonObject()
         root["$schema"] <- text "https://json-schema.org/draft/2020-12/schema"
@@ -146,3 +150,7 @@ type RecipeSchema private () =
 
     /// The schema, for a file that recipes name by "$schema".
     static member Make(catalog: IPluginCatalog) : string = SchemaParts(catalog).Make().ToJsonString options
+
+    /// The schema of one plugin's options.
+    static member Options(plugin: PluginDescriptor) : string =
+        SchemaParts(Unchecked.defaultof<_>).Options(plugin).ToJsonString options

@@ -32,6 +32,10 @@ public static class Conformance
     public static ConformanceSuite Meter<T>(MeterSettings? settings = null)
         where T : class, IMeter, new() => new(new MeterChecks<T>(settings ?? new()).All());
 
+    /// <summary>The checks of a tool: runs on a small recipe whose networks have weights.</summary>
+    public static ConformanceSuite Tool<T>(ToolSettings? settings = null)
+        where T : class, ITool, new() => new(new ToolChecks<T>(settings ?? new()).All());
+
     /// <summary>The checks of a model: networks of several class counts.</summary>
     public static ConformanceSuite Model<T>(ModelSettings? settings = null)
         where T : class, IModelPlugin, new() => new(new ModelChecks<T>(settings ?? new()).All());

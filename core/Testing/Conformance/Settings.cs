@@ -88,6 +88,12 @@ public sealed record MeterSettings : ConformanceSettings
     public Func<RandomKey, TargetKind, MeterCase>? Case { get; init; }
 }
 
+/// <summary>
+/// What a tool is checked with. Where <see cref="ConformanceSettings.Recipe"/> is null, the kit's small one names weights for
+/// <c>teacher</c> and <c>student</c>; a recipe of one's own names files that are there.
+/// </summary>
+public sealed record ToolSettings : ConformanceSettings;
+
 /// <summary>What a strategy is checked with.</summary>
 public sealed record StrategySettings : ConformanceSettings
 {

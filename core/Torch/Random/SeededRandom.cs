@@ -99,7 +99,7 @@ public sealed class SeededRandom
     /// <exception cref="KdException"><c>KDP0004</c>: the shape is not above 0.</exception>
     public double NextGamma(double shape) => Math.Exp(LogGamma(shape));
 
-    /// <summary>Beta(<paramref name="a"/>, <paramref name="b"/>), in [0, 1]: the mixing ratio of MixUp and CutMix.</summary>
+    /// <summary>Beta(<paramref name="a"/>, <paramref name="b"/>), in [0, 1]: the ratio in which samples are mixed.</summary>
     /// <param name="a">Above 0, finite.</param>
     /// <param name="b">Above 0, finite.</param>
     /// <exception cref="KdException"><c>KDP0004</c>: a parameter is not above 0.</exception>

@@ -21,10 +21,9 @@ internal static class DescribeCommand
             var found = host.Catalog.Plugins.Where(p => p.Id == wanted).ToList();
             if (found.Count == 0)
                 throw Unknown(host, wanted);
-            var schema = JsonNode.Parse(RecipeSchema.Make(host.Catalog))!;
             foreach (var plugin in found)
             {
-                var options = schema["$defs"]?[$"{PluginReport.Name(plugin.Kind)}.{plugin.Id}"]?.AsObject() ?? [];
+                var options = JsonNode.Parse(RecipeSchema.Options(plugin))!.AsObject();
                 var values = MeterValues(host, plugin);
                 screen.Tell(() => Json(plugin, options, values), () => Text(plugin, options, values) + "\n");
             }

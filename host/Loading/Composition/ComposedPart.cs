@@ -26,6 +26,7 @@ internal static class Factories
             PluginKind.Model => Of<IModelPlugin>(host),
             PluginKind.Dataset => Of<IDatasetPlugin>(host),
             PluginKind.Meter => Of<IMeter>(host),
+            PluginKind.Tool => Of<ITool>(host),
             _ => [],
         };
 

@@ -16,6 +16,7 @@ internal sealed class TypeScan(MetadataReader metadata)
         ["KdModelAttribute"] = PluginKind.Model,
         ["KdDatasetAttribute"] = PluginKind.Dataset,
         ["KdMeterAttribute"] = PluginKind.Meter,
+        ["KdToolAttribute"] = PluginKind.Tool,
     };
 
     internal List<PartFact> Parts { get; } = [];

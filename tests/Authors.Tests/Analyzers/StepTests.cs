@@ -16,16 +16,17 @@ public sealed class StepTests
     public void A_plugin_without_its_attribute_is_told(string head, bool isTold) =>
         Assert.Equal(isTold ? ["KDA0015"] : [], Analysis.Ids(Analysis.Loss(head: head)));
 
-    [Fact]
-    public void The_attribute_of_the_contract_is_named() =>
-        Assert.Contains(
-            "'Net' is a IModelPlugin and carries no [KdModel(\"my-id\")]",
-            Assert.Single(
-                Analysis.Of(
-                    "public class Net : ModelPlugin<NoOptions> { public override INetwork Create(ModelRequest r) => null!; }"
-                )
-            )
-        );
+    [Theory]
+    [InlineData(
+        "'Net' is a IModelPlugin and carries no [KdModel(\"my-id\")]",
+        "public class Net : ModelPlugin<NoOptions> { public override INetwork Create(ModelRequest r) => null!; }"
+    )]
+    [InlineData(
+        "'Look' is a ITool and carries no [KdTool(\"my-id\")]",
+        "public class Look : Tool<NoOptions> { public override ToolOutput Run(IToolContext c) => null!; }"
+    )]
+    public void The_attribute_of_the_contract_is_named(string told, string code) =>
+        Assert.Contains(told, Assert.Single(Analysis.Of(code)));
 
     [Theory]
     [InlineData("System.Threading.Tasks.Task.Run(() => x.add_(1)).Wait();")]

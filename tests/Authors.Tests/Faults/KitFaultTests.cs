@@ -80,6 +80,13 @@ public sealed class KitFaultTests
         (typeof(SpoilingMeter), "inputs unchanged", "changes the answers in place"),
         (typeof(TwoNamesMeter), "values", "states the value 'right' twice"),
         (typeof(StrangeChooserMeter), "values", "its Chooser 'accuracy' is none of its Values"),
+        (typeof(TakenOptionTool), "option names", "'--plugins' is one that every command has"),
+        (typeof(SilentTool), "result", "neither text nor a table"),
+        (typeof(OwnEventTool), "result", "has a value 'event'"),
+        (typeof(GlobalDrawTool), "global generator", "draws from libtorch's default generator"),
+        (typeof(CountingRunsTool), "determinism", "asked twice it says different things"),
+        (typeof(UnstoppableTool), "cancelled", "let OperationCanceledException pass"),
+        (typeof(HiddenRefusalTool), "wrong recipe", "'hidden-refusal' failed: InvalidOperationException: no good"),
     ];
 
     public static TheoryData<string> Planted => [.. Faults.Select(f => $"{f.Plugin.Name} {f.Check}")];
@@ -102,6 +109,7 @@ public sealed class KitFaultTests
     [InlineData(typeof(GoodData))]
     [InlineData(typeof(GoodModel))]
     [InlineData(typeof(GoodMeter))]
+    [InlineData(typeof(GoodTool))]
     public void What_has_no_fault_passes_every_check(Type plugin) => Suite(plugin).Verify();
 
     private static ConformanceSuite Suite(Type plugin)
@@ -113,6 +121,7 @@ public sealed class KitFaultTests
             _ when typeof(IGenerator).IsAssignableFrom(plugin) => nameof(Conformance.Generator),
             _ when typeof(IDistillationStrategy).IsAssignableFrom(plugin) => nameof(Conformance.Strategy),
             _ when typeof(IMeter).IsAssignableFrom(plugin) => nameof(Conformance.Meter),
+            _ when typeof(ITool).IsAssignableFrom(plugin) => nameof(Conformance.Tool),
             _ when typeof(IDatasetPlugin).IsAssignableFrom(plugin) => nameof(Conformance.Dataset),
             _ => nameof(Conformance.Model),
         };

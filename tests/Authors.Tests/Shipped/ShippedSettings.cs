@@ -34,6 +34,7 @@ internal static class ShippedSettings
         ["Dataset/compensated-set"] = Path,
         ["Dataset/shapes"] = """{ "size": 8, "train": 200, "test": 20 }""",
         ["Model/cifar-resnet"] = """{ "depth": 8 }""",
+        ["Tool/rank-augmentations"] = """{ "candidates": "identity,flipped=horizontal-flip", "samples": 3200 }""",
         ["Model/wrn"] = """{ "depth": 10, "width": 1 }""",
         ["Model/resnet"] = """{ "depth": 10, "width": 8 }""",
         ["Model/convnet"] = """{ "widths": [8, 8, 8] }""",
@@ -108,6 +109,11 @@ internal static class ShippedSettings
             nameof(PluginKind.Generator) => new GeneratorSettings { Options = options, DrawsFromTorch = false },
             nameof(PluginKind.Dataset) => new DatasetSettings { Options = options, Samples = 16 },
             nameof(PluginKind.Meter) => new MeterSettings { Options = options },
+            nameof(PluginKind.Tool) => new ToolSettings
+            {
+                Options = options,
+                Plugins = [ShippedPlugins.ByName["Augmentation/horizontal-flip"]],
+            },
             nameof(PluginKind.Model) => new ModelSettings
             {
                 Options = options,

@@ -21,7 +21,7 @@ public sealed class EmptyFolderTests : IDisposable
         foreach (var kind in Enum.GetValues<Core.PluginKind>())
             Assert.Contains($"no {kind.ToString().ToLowerInvariant()}", result.Output);
         var line = Assert.Single(Kd.Call("plugins", "list", "--plugins", _empty, "--json").Lines);
-        Assert.Equal(7, line["missing"]!.AsArray().Count);
+        Assert.Equal(8, line["missing"]!.AsArray().Count);
         Assert.Empty(line["plugins"]!.AsArray());
     }
 

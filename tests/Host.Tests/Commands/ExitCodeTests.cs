@@ -14,6 +14,8 @@ public sealed class ExitCodeTests
             { HostErrors.MissingDependency, ExitCodes.PluginRefused },
             { RecipeErrors.UnknownKey, ExitCodes.BadRecipe },
             { CoreErrors.ShapesDiffer, ExitCodes.BadRecipe },
+            { CoreErrors.ToolArguments, ExitCodes.Failed },
+            { CoreErrors.ToolInput, ExitCodes.Damaged },
             { WeightErrors.HeaderInvalid, ExitCodes.Damaged },
             { RunErrors.DiskFull, ExitCodes.Folder },
             { RunErrors.RunLocked, ExitCodes.Folder },

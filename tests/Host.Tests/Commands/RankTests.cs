@@ -1,7 +1,5 @@
 using System.Text.Json.Nodes;
 using KdPlugins.Host.Commands;
-using KdPlugins.Host.Commands.Rank;
-using KdPlugins.Torch;
 
 namespace KdPlugins.Host.Tests.Commands;
 
@@ -28,31 +26,6 @@ public sealed class RankTests(RunTests.TinyRun tiny) : IClassFixture<RunTests.Ti
             .. more.Contains("--samples") ? [] : (string[])["--samples", "3200"],
             .. more,
         ]);
-
-    [Theory]
-    [InlineData("cutmix", "cutmix", """[{"id":"cutmix"}]""")]
-    [InlineData("identity", "identity", "[]")]
-    [InlineData("a=random-crop + cutout", "a", """[{"id":"random-crop"},{"id":"cutout"}]""")]
-    [InlineData("""{"id":"a","options":{"b":[1,2]}}+c""", null, """[{"id":"a","options":{"b":[1,2]}},{"id":"c"}]""")]
-    [InlineData("""x=[{"id":"a=,+]\""}]""", "x", """[{"id":"a=,+]\""}]""")]
-    public void Candidates_are_read_as_people_write_them(string text, string? name, string chain)
-    {
-        var candidate = Assert.Single(CandidateText.Parse(text));
-        Assert.Equal(name ?? text, candidate.Name);
-        Assert.Equal(chain, candidate.Chain);
-        var three = CandidateText.Parse($"x1,{text},x2");
-        Assert.Equal(["x1", candidate.Name, "x2"], three.Select(c => c.Name));
-        Assert.Equal(chain, three[1].Chain);
-    }
-
-    [Theory]
-    [InlineData("")]
-    [InlineData("a,,b")]
-    [InlineData("a=")]
-    [InlineData("=a")]
-    [InlineData("a=b=c")]
-    public void What_is_no_candidate_is_refused(string text) =>
-        Assert.Equal(CommandErrors.Usage, Assert.Throws<KdException>(() => CandidateText.Parse(text)).Code);
 
     [Fact]
     public void A_ranking_is_a_table_for_people_and_an_object_for_programs()

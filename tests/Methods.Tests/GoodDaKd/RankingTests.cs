@@ -33,9 +33,11 @@ public sealed class RankingTests : IDisposable
             .Plugin<CifarResNetPlugin>(new CifarResNetOptions { Depth = 8 })
             .Create(new ModelRequest([3, 8, 8], 3, Stubs.Data([3, 8, 8], 3)));
 
-    private static PluginChoice Choice(string id, string options = "{}") => new(id, options);
+    private static string Choice(string id, string options = "{}") =>
+        $$"""{ "id": "{{id}}", "options": {{options}} }""";
 
-    private static RankingCandidate Candidate(string name, params PluginChoice[] chain) => new(name, chain);
+    private static (string Name, string Chain) Candidate(string name, params string[] chain) =>
+        (name, $"[{string.Join(", ", chain)}]");
 
     private string Text(string teacher = "teacher.safetensors") =>
         Recipes
@@ -47,16 +49,30 @@ public sealed class RankingTests : IDisposable
                 """
             );
 
-    private Ranking Rank(Recipe recipe, RankingOptions options, params RankingCandidate[] candidates) =>
-        AugmentationRanking.Run(recipe, Recipes.Catalog, candidates, options);
+    private Ranking Rank(string recipe, RankingSettings settings, params (string Name, string Chain)[] candidates) =>
+        Rank(_run.Tools(recipe), settings, candidates);
 
-    private static RankingOptions Small => new() { Samples = 480, GroupSamples = 48 };
+    private static Ranking Rank(
+        ToolSession session,
+        RankingSettings settings,
+        params (string Name, string Chain)[] candidates
+    )
+    {
+        var context = session.Context("rank-augmentations", []);
+        return AugmentationRanking.Run(
+            context,
+            [.. candidates.Select(c => new RankingCandidate(c.Name, context.Augmentations(Roles.Teacher, c.Chain)))],
+            settings
+        );
+    }
+
+    private static RankingSettings Small => new() { Samples = 480, GroupSamples = 48 };
 
     [Fact]
     public void Candidates_come_back_in_order_with_intervals_and_the_same_each_time()
     {
-        var recipe = _run.Read(Text());
-        RankingCandidate[] candidates =
+        var recipe = Text();
+        (string, string)[] candidates =
         [
             Candidate("identity"),
             Candidate("cutmix", Choice("cutmix")),
@@ -71,12 +87,12 @@ public sealed class RankingTests : IDisposable
         Assert.Equal(4, first.Candidates.Count);
         Assert.Equal(first.Candidates.Select(c => c.Deviation).Order(), first.Candidates.Select(c => c.Deviation));
         Assert.Equal(
-            first.Candidates.Select(c => (c.Name, c.Deviation, c.Lower, c.Upper, c.Ratio, c.Entropy)),
-            again.Candidates.Select(c => (c.Name, c.Deviation, c.Lower, c.Upper, c.Ratio, c.Entropy))
+            first.Candidates.Select(c => (c.Name, c.Deviation, c.Interval, c.Ratio, c.Entropy)),
+            again.Candidates.Select(c => (c.Name, c.Deviation, c.Interval, c.Ratio, c.Entropy))
         );
-        Assert.All(first.Candidates, c => Assert.True(0 < c.Lower && c.Lower < c.Upper, c.Name));
-        Assert.True(double.IsNaN(first.Candidates[0].Ratio));
-        Assert.All(first.Candidates.Skip(1), c => Assert.InRange(c.Ratio, c.RatioLower, c.RatioUpper));
+        Assert.All(first.Candidates, c => Assert.True(0 < c.Interval.Low && c.Interval.Low < c.Interval.High, c.Name));
+        Assert.True(double.IsNaN(first.Candidates[0].Ratio.Value));
+        Assert.All(first.Candidates.Skip(1), c => Assert.InRange(c.Ratio.Value, c.Ratio.Low, c.Ratio.High));
         Assert.Equal(0, Recipes.Catalog.Live);
     }
 
@@ -85,7 +101,7 @@ public sealed class RankingTests : IDisposable
     {
         // Without anything random before it, "identity" sees every sample twice: the mean of a group is that of its batches.
         var text = Text().Replace("{ \"id\": \"horizontal-flip\" }, ", "");
-        var recipe = _run.Read(text);
+        var recipe = text;
         var found = Assert.Single(Rank(recipe, Small, Candidate("identity")).Candidates);
         var expected = new List<double[]>();
         using var run = new RecipeRun(Recipes.Catalog.With(typeof(SpyStrategy)));
@@ -102,12 +118,7 @@ public sealed class RankingTests : IDisposable
     public void A_group_is_of_the_samples_as_they_are_and_of_what_the_candidate_makes_of_them()
     {
         // Of what is cut out altogether the teacher always says the same: half of every group does not deviate.
-        var found = Rank(
-            _run.Read(Text()),
-            Small,
-            Candidate("none"),
-            Candidate("all", Choice("cutout", """{"size":16}"""))
-        );
+        var found = Rank(Text(), Small, Candidate("none"), Candidate("all", Choice("cutout", """{"size":16}""")));
         Assert.Equal(["all", "none"], found.Candidates.Select(c => c.Name));
         Assert.Equal(0.5 * found.Candidates[1].Deviation, found.Candidates[0].Deviation, 7);
     }
@@ -115,15 +126,10 @@ public sealed class RankingTests : IDisposable
     [Fact]
     public void What_changes_nothing_deviates_as_nothing_does()
     {
-        var found = Rank(
-            _run.Read(Text()),
-            Small,
-            Candidate("none"),
-            Candidate("zero", Choice("mark", """{"by":0}"""))
-        );
+        var found = Rank(Text(), Small, Candidate("none"), Candidate("zero", Choice("mark", """{"by":0}""")));
         Assert.Equal(found.Candidates[0].Deviation, found.Candidates[1].Deviation, 9);
-        Assert.Equal(1, found.Candidates[1].Ratio, 6);
-        Assert.False(found.Candidates[1].RatioLower > 1 + 1e-6);
+        Assert.Equal(1, found.Candidates[1].Ratio.Value, 6);
+        Assert.False(found.Candidates[1].Ratio.Low > 1 + 1e-6);
     }
 
     [Fact]
@@ -138,21 +144,21 @@ public sealed class RankingTests : IDisposable
         );
         Assert.NotEqual(shared, own);
         var pick = Candidate("pick", Choice("cut-mix-pick"));
-        var (one, two) = (Rank(_run.Read(shared), Small, pick), Rank(_run.Read(own), Small, pick));
+        var (one, two) = (Rank(shared, Small, pick), Rank(own, Small, pick));
         Assert.Equal(one.Candidates[0].Deviation, two.Candidates[0].Deviation, 9);
         var mark = Candidate("mark", Choice("mark"));
-        (one, two) = (Rank(_run.Read(shared), Small, mark), Rank(_run.Read(own), Small, mark));
+        (one, two) = (Rank(shared, Small, mark), Rank(own, Small, mark));
         Assert.NotEqual(one.Candidates[0].Deviation, two.Candidates[0].Deviation, 6);
     }
 
     [Fact]
     public void What_cannot_be_ranked_is_refused_and_says_why()
     {
-        var recipe = _run.Read(Text());
+        var recipe = Text();
         Refused(
             CoreErrors.WrongCombination,
             "no weights",
-            () => Rank(_run.Read(Recipes.Shapes("""{ "id": "offline" }""")), Small, Candidate("a"))
+            () => Rank((Recipes.Shapes("""{ "id": "offline" }""")), Small, Candidate("a"))
         );
         Refused(CoreErrors.RoleMissing, "'master'", () => Rank(recipe, new() { Teacher = "master" }, Candidate("a")));
         Refused(CoreErrors.WrongCombination, "at least one", () => Rank(recipe, Small));
@@ -164,8 +170,8 @@ public sealed class RankingTests : IDisposable
         );
         Refused(
             RecipeErrors.PluginUnknown,
-            "cut-mix-pick",
-            () => Rank(recipe, Small, Candidate("a", Choice("cut-mix-pack")))
+            "Candidate 'a': ",
+            () => _run.Tools(recipe).Run("rank-augmentations", """{ "candidates": "a=cut-mix-pack" }""")
         );
         // A student that is asked has to be trained as well.
         var byStudent = Choice("cut-mix-pick", """{"criterion":"student-entropy"}""");
@@ -191,7 +197,7 @@ public sealed class RankingTests : IDisposable
                 "teacher": { "id": "table", "options": {}, "weights": "{{weights}}" }
                 """
             );
-        var recipe = _run.Read(text);
+        var recipe = text;
         Refused(CoreErrors.WrongCombination, "mixup", () => Rank(recipe, Small, Candidate("a", Choice("mixup"))));
         // One that needs none is not.
         Assert.Single(Rank(recipe, Small, Candidate("a", Choice("cut-mix-pick"))).Candidates);
@@ -200,9 +206,9 @@ public sealed class RankingTests : IDisposable
     [Fact]
     public void Ranking_again_and_again_leaves_no_tensor_behind()
     {
-        var recipe = _run.Read(Text());
-        var longer = new RankingOptions { Samples = 1440, GroupSamples = 48 };
-        void Once(RankingOptions options) => Rank(recipe, options, Candidate("pick", Choice("cut-mix-pick")));
+        var recipe = Text();
+        var longer = new RankingSettings { Samples = 1440, GroupSamples = 48 };
+        void Once(RankingSettings options) => Rank(recipe, options, Candidate("pick", Choice("cut-mix-pick")));
         Once(Small);
         // TorchSharp counts some parameters of a network for ever: making one and its faster form, and disposing them, is
         // the measure.
@@ -244,13 +250,9 @@ public sealed class RankingTests : IDisposable
     {
         using var stop = new CancellationTokenSource();
         stop.Cancel();
-        var options = new RankingOptions
-        {
-            Samples = 480,
-            GroupSamples = 48,
-            Cancellation = stop.Token,
-        };
-        Assert.Throws<OperationCanceledException>(() => Rank(_run.Read(Text()), options, Candidate("a")));
+        var session = _run.Tools(Text());
+        session.Cancellation = stop.Token;
+        Assert.Throws<OperationCanceledException>(() => Rank(session, Small, Candidate("a")));
     }
 
     private static void Refused(ErrorCode code, string text, Action action) =>

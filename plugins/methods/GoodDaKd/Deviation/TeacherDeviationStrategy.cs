@@ -38,10 +38,10 @@ public sealed class TeacherDeviationStrategy : DistillationStrategy<TeacherDevia
                 $"takes {total} steps in all, too few for a group of {Options.StepsPerGroup}.",
                 "Raise training.epochs, or lower strategy.options.stepsPerGroup."
             );
-        // One row per step: the sums over its answers of p (per class) and of the entropy, and their number.
+        // One row per step.
         var steps = context.State.Pool("steps", 0);
         var augmented = context.Roles.Contains(Options.Student);
-        context.Export("t-stddev", folder => Write(Groups(steps), Entropy(steps), folder));
+        context.Export("t-stddev", folder => Write(Read(steps), folder));
         return
         [
             new Stage(
@@ -51,71 +51,57 @@ public sealed class TeacherDeviationStrategy : DistillationStrategy<TeacherDevia
                 {
                     var batch = step.Next("train");
                     var original = step.View(Options.Teacher, batch);
-                    Add(step, steps, augmented ? [original, step.View(Options.Student, batch)] : [original]);
+                    Batch[] views = augmented ? [original, step.View(Options.Student, batch)] : [original];
+                    Append(steps, StepAnswers.Of([.. views.Select(v => step.Consult(Options.Teacher, v, []).Logits)]));
                     if (steps.Count % Options.StepsPerGroup != 0)
                         return;
+                    var all = Read(steps);
                     if (steps.Count > Options.StepsPerGroup)
-                        step.Report("t-stddev", tensor(GroupDeviation.Value(Groups(steps))));
-                    step.Report("t-entropy", tensor(Entropy(steps)));
+                        step.Report("t-stddev", tensor(GroupDeviation.Value(Groups(all))));
+                    step.Report("t-entropy", tensor(StepAnswers.MeanEntropy(all)));
                 }
             ),
         ];
     }
 
-    private void Add(IStepContext step, IPool steps, Batch[] views)
-    {
-        // softmax at temperature 1 per row, then the rows of both streams together.
-        var log = cat(
-            [
-                .. views.Select(v =>
-                    KdMath.LogProbabilities(step.Consult(Options.Teacher, v, []).Logits.to(ScalarType.Float64), 1)
-                ),
-            ],
-            0
-        );
+    private double[][] Groups(StepAnswers[] steps) => StepAnswers.Groups(steps, Options.StepsPerGroup);
+
+    private static void Append(IPool steps, StepAnswers answers) =>
         steps.Append(
             new Dictionary<string, Tensor>
             {
-                ["p"] = log.exp().sum(dim: 0).unsqueeze(0).cpu(),
-                ["entropy"] = log.exp().mul(log).sum().neg().view(1).cpu(),
-                ["rows"] = tensor(new[] { log.shape[0] }),
+                ["p"] = tensor(answers.P).unsqueeze(0),
+                ["entropy"] = tensor(new[] { answers.Entropy }),
+                ["rows"] = tensor(new[] { answers.Rows }),
             }
         );
+
+    private static StepAnswers[] Read(IPool steps)
+    {
+        using var scope = NewDisposeScope();
+        var all = arange(steps.Count, ScalarType.Int64);
+        T[] Column<T>(string name)
+            where T : unmanaged => steps.Read(name, all).contiguous().data<T>().ToArray();
+        var (p, entropy, rows) = (Column<double>("p"), Column<double>("entropy"), Column<long>("rows"));
+        return [.. p.Chunk(p.Length / rows.Length).Select((sums, i) => new StepAnswers(sums, entropy[i], rows[i]))];
     }
 
-    // p_g, the mean over a group's rows; steps that fill no group do not count.
-    private List<double[]> Groups(IPool steps)
+    private void Write(StepAnswers[] steps, string folder)
     {
-        var (count, size) = (steps.Count / Options.StepsPerGroup, Options.StepsPerGroup);
-        if (count == 0)
-            return [];
-        var rows = arange(count * size, ScalarType.Int64);
-        var p = steps.Read("p", rows).view(count, size, -1).sum(1);
-        var means = p.div(steps.Read("rows", rows).view(count, size).sum(1, keepdim: true));
-        return [.. means.contiguous().data<double>().ToArray().Chunk((int)means.shape[1])];
-    }
-
-    private static double Entropy(IPool steps)
-    {
-        var rows = arange(steps.Count, ScalarType.Int64);
-        return steps.Read("entropy", rows).sum().div(steps.Read("rows", rows).sum()).item<double>();
-    }
-
-    private void Write(List<double[]> groups, double entropy, string folder)
-    {
-        var interval = groups.Count >= GroupDeviation.FewestGroups;
+        var groups = Groups(steps);
+        var interval = groups.Length >= GroupDeviation.FewestGroups;
         var (low, high) = interval ? GroupDeviation.Interval(groups, Options.Confidence) : (0, 0);
         // A trial of fewer steps has no group.
-        var value = groups.Count == 0 ? double.NaN : GroupDeviation.Value(groups);
+        var value = groups.Length == 0 ? double.NaN : GroupDeviation.Value(groups);
         var report = new Dictionary<string, double?>
         {
             ["tStddev"] = double.IsFinite(value) ? value : null,
             ["lower"] = interval ? low : null,
             ["upper"] = interval ? high : null,
             ["confidence"] = Options.Confidence,
-            ["groups"] = groups.Count,
+            ["groups"] = groups.Length,
             ["stepsPerGroup"] = Options.StepsPerGroup,
-            ["entropy"] = entropy,
+            ["entropy"] = StepAnswers.MeanEntropy(steps),
         };
         AtomicFile.Write(
             Path.Combine(folder, "t-stddev.json"),

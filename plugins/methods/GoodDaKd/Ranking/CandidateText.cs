@@ -1,7 +1,8 @@
 using System.Text.Json;
+using KdPlugins.Core;
 using KdPlugins.Torch;
 
-namespace KdPlugins.Host.Commands.Rank;
+namespace KdPlugins.GoodDaKd;
 
 /// <summary>
 /// Candidates as people write them: ids, sections as in a recipe, or several of these joined by '+', and a name before '='
@@ -14,7 +15,7 @@ internal sealed record CandidateText(string Name, string Chain)
     internal const string Nothing = "identity";
 
     /// <summary>The candidates of a list that is separated by commas.</summary>
-    /// <exception cref="KdException"><c>KDP0801</c>: a candidate is empty.</exception>
+    /// <exception cref="KdException"><c>KDP0380</c>: a candidate is empty.</exception>
     internal static IReadOnlyList<CandidateText> Parse(string list) => [.. Split(list, ',').Select(One)];
 
     private static CandidateText One(string text)
@@ -23,7 +24,7 @@ internal sealed record CandidateText(string Name, string Chain)
         var (name, chain) = parts.Count == 2 ? (parts[0], parts[1]) : (text.Trim(), text.Trim());
         if (name.Length == 0 || chain.Length == 0 || parts.Count > 2)
             throw new KdException(
-                CommandErrors.Usage,
+                CoreErrors.ToolArguments,
                 $"'{text.Trim()}' is no candidate.",
                 "Write ids or sections such as cutmix, random-crop+cutout or big={\"id\":\"cutout\",\"options\":{\"size\":16}}."
             );
