@@ -55,8 +55,6 @@ public sealed class IcdLoss : DistillationLoss<IcdOptions>
                     + $"'{Options.Student}' and {TensorText.Shape(teacher.shape)} of '{Options.Teacher}'."
             );
         LossChecks.RequireSamples("icd", student);
-        // Cosines times ten need more than the three digits of bfloat16; the heads are small.
-        using var exact = Autocast.Disabled();
         var similarities = heads.call(student, teacher, Options.MaxScale);
         var contrast = IcdMath.Contrast(similarities);
         var invariance = IcdMath.Invariance(similarities);

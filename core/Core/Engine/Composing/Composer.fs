@@ -59,7 +59,12 @@ type internal Composer(recipe: Recipe, catalog: IPluginCatalog, clock: TimeProvi
         )
 
     let run = LiveRun(device, plan recipe.Training, key, clock)
-    let registry = new StateRegistry(device)
+
+    let keepState (name: string) (state: torch.nn.Module) =
+        NormGuard.attach $"the state '{name}'" state
+        run.Modules[$"state/{name}"] <- state
+
+    let registry = new StateRegistry(device, Action<string, torch.nn.Module> keepState)
 
     let openDataset (choice: PluginChoice) : IDataset =
         let plugin: IDatasetPlugin = create PluginKind.Dataset choice
@@ -435,7 +440,7 @@ type internal Composer(recipe: Recipe, catalog: IPluginCatalog, clock: TimeProvi
         for stage in phases |> Seq.collect _.Stages do
             for trainable in stage.Trainables do
                 for struct (_, p) in trainable.Parameters do
-                    run.Trained.Add p.Handle |> ignore
+                    run.Trained[p.Handle] <- p
 
         let identity =
             RunIdentity(

@@ -136,6 +136,12 @@ type internal Session
         stageSeconds <- stageSeconds + took
         stageSamples <- stageSamples + samples
 
+    let score (current: Stage) (context: StepContext) (progress: Progress) =
+        use _ = torch.no_grad ()
+        use _ = Autocast.Disabled()
+        use _ = run.Evaluating()
+        PluginCall.at run.Strategy (PluginCall.during progress) (fun () -> current.Score.Invoke context)
+
     let evaluateEpoch (context: StepContext) (progress: Progress) (last: bool) =
         let current = stage ()
         let every = recipe.Evaluation.EveryEpochs
@@ -151,9 +157,7 @@ type internal Session
 
             let score =
                 if not (isNull current.Score) then
-                    Nullable(
-                        PluginCall.at run.Strategy (PluginCall.during progress) (fun () -> current.Score.Invoke context)
-                    )
+                    Nullable(score current context progress)
                 elif found.Length > 0 then
                     Nullable found[0].Score
                 else

@@ -48,8 +48,6 @@ public abstract class EmbeddingLoss<TOptions> : DistillationLoss<TOptions>
                     + $"{Text(student)} of '{Options.Student}' and {Text(teacher)} of '{Options.Teacher}'."
             );
         LossChecks.RequireSamples(Id, student, Fewest);
-        // Sums of many products: bfloat16 would lose what they differ by.
-        using var exact = Autocast.Disabled();
         return Compare(Logits.Wide(student), Logits.Wide(teacher).detach(), context);
     }
 

@@ -52,8 +52,6 @@ public abstract class TwoViewLoss<TOptions> : DistillationLoss<TOptions>
         var projector = _projector ?? throw new KdException(CoreErrors.NotConfigured, $"Loss '{Id}' was not bound.");
         var first = projector.call(Embedding(context.Student, Role));
         var second = projector.call(Embedding(context.Output(Views.Second), Views.Second));
-        // Sums over a batch of products: bfloat16 would lose what the objective is about.
-        using var exact = Autocast.Disabled();
         return Compare(first, second);
     }
 
