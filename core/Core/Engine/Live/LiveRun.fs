@@ -195,7 +195,7 @@ type internal LiveRun(device: torch.Device, training: TrainingPlan, key: RandomK
     /// Everything in evaluation mode and float32, until it is disposed.
     member _.Evaluating() = modes.Evaluating()
 
-    /// Lets go of the copies that Enter allowed; everything is in evaluation mode.
+    /// Lets go of the copies that Enter allowed, and of the stage's modes.
     member _.Leave() =
         for role in roles.Values do
             role.DropFrozen()

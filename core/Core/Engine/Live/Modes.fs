@@ -199,12 +199,8 @@ type internal Modes
         settings[""] <- make ofStage ofStage
         apply settings[""]
 
-    /// The stage is over: everything is in evaluation mode.
-    member _.Leave() =
-        current <- ValueNone
-
-        for entry in modules do
-            entry.Value.eval ()
+    /// The stage is over: an evaluation from here on leaves everything in evaluation mode.
+    member _.Leave() = current <- ValueNone
 
     /// For an update, until it is disposed.
     member _.Updating(trainables: IReadOnlyList<Trainable>) : IDisposable =
