@@ -17,6 +17,11 @@ type Batch
     /// A batch without mask and parameters.
     new(input, target, indices) = Batch(input, null, target, indices, null)
 
+    /// Samples that are of no data set: without targets, their numbers -1.
+    static member Generated(input: Tensor) =
+        let count = input.shape[0]
+        Batch(input, NoTarget count, torch.full ([| count |], (-1L).ToScalar(), torch.ScalarType.Int64))
+
     /// Images float [B, C, H, W] with values in [0, 1] until they are normalised, or token ids int64 [B, L].
     member _.Input = input
 

@@ -7,8 +7,11 @@ open TorchSharp.Modules
 
 /// What went into one 2-d batch norm in a pass, per channel, beside what the norm keeps of its training data: float
 /// [channels] each, float32 at least.
+/// place: the norm's among those of its network.
 [<Sealed>]
-type NormInput internal (mean: Tensor, variance: Tensor, norm: BatchNorm2d) =
+type NormInput internal (mean: Tensor, variance: Tensor, norm: BatchNorm2d, place: int) =
+
+    member internal _.Place = place
 
     /// With graph to whatever the network was given.
     member _.Mean = mean
@@ -32,7 +35,8 @@ type NormStatistics private (norms: IReadOnlyList<NormInput>) =
             | :? BatchNorm2d as norm when not (isNull norm.running_mean) -> Some norm
             | _ -> None)
 
-    let joined (difference: NormInput -> Tensor) = torch.cat (norms |> Seq.map difference |> Seq.toArray, 0L)
+    let joined (difference: NormInput -> Tensor) =
+        torch.cat (norms |> Seq.sortBy _.Place |> Seq.map difference |> Seq.toArray, 0L)
 
     /// Mean and variance per channel of activations [N, C, ...], over everything but the channels; each [C], in float32 at
     /// least. unbiased: whether the variance divides by one less than the number of values.
@@ -56,13 +60,13 @@ type NormStatistics private (norms: IReadOnlyList<NormInput>) =
         let seen = List<NormInput>()
 
         // A network may dispose the activations when it has used them: what is needed of them is computed here.
-        let watch (norm: BatchNorm2d) =
+        let watch (place: int) (norm: BatchNorm2d) =
             norm.register_forward_pre_hook (fun _ input ->
                 let struct (mean, variance) = NormStatistics.Moments(input, unbiased)
-                seen.Add(NormInput(mean, variance, norm))
+                seen.Add(NormInput(mean, variance, norm, place))
                 null)
 
-        let hooks = normsOf network |> Seq.toArray |> Array.map watch
+        let hooks = normsOf network |> Seq.toArray |> Array.mapi watch
 
         try
             let result = pass.Invoke()
@@ -74,7 +78,7 @@ type NormStatistics private (norms: IReadOnlyList<NormInput>) =
     /// Of every BatchNorm2d that keeps running statistics, in the order of computation.
     member _.Norms = norms
 
-    /// The pass minus what the norms keep, all norms one after the other: means and variances, [channels of all norms]
-    /// each. There has to be a norm.
+    /// The pass minus what the norms keep, all norms one after the other in the order of the network's modules: means and
+    /// variances, [channels of all norms] each. There has to be a norm.
     member _.Difference: struct (Tensor * Tensor) =
         struct (joined (fun n -> n.Mean.sub n.RunningMean), joined (fun n -> n.Variance.sub n.RunningVariance))

@@ -176,6 +176,13 @@ type IStepContext =
     /// stage, without graph and in evaluation mode elsewhere. taps: beyond those the recipe's losses need; may be null.
     abstract Forward: role: string * batch: Batch * taps: IReadOnlyCollection<string> -> ModelOutput
 
+    /// Runs a network that the strategy registered as state (context.NewNetwork), with the run's precision and with graph; its
+    /// mode is that of the moment, see Update. taps: may be null. Raises KDP0306 for a network that is not registered.
+    abstract Forward: network: INetwork * batch: Batch * taps: IReadOnlyCollection<string> -> ModelOutput
+
+    /// What a step makes beside its updates, such as images of a generator: without graph, with the run's precision; float32.
+    abstract WithoutGraph: compute: Func<Tensor> -> Tensor
+
     /// Runs the network of a role that the stage does not train with graph to the batch's input: for images that are
     /// optimised, adversarial generators, gradients of an answer. Precision, evaluation mode and taps as in Forward; the
     /// network itself computes, never a folded copy, and its parameters get no gradient. Raises KDP0748 for a role that the
@@ -205,7 +212,9 @@ type IStepContext =
     /// backward, clips, steps the optimisers at their schedules' rate. The objective's value comes back, detached.
     /// Where the recipe accumulates gradients, the objective is computed once for each batch of the update: it draws its
     /// batches itself, what it makes dies after it, and the gradients are the mean over all samples. An objective that draws
-    /// none is computed once. Raises KDP0701 to KDP0703 for an objective that is not finite, no scalar, without graph or with
+    /// none is computed once. While it is computed, only what the trainables hold gets gradients, and of what the strategy
+    /// registered and of generators only that is in training mode; outside of updates, what the stage's trainables hold. Roles
+    /// that the stage names in Trains, and losses, stay in training mode. Raises KDP0701 to KDP0703 for an objective that is not finite, no scalar, without graph or with
     /// one to nothing of the trainables, KDP0741 for null, KDP0742 for a trainable that the stage does not list.
     abstract Update: trainables: IReadOnlyList<Trainable> * objective: Func<Tensor> -> Tensor
 
@@ -260,7 +269,8 @@ type Stage(name: string, length: StageLength, step: Action<IStepContext>) =
     /// Everything that this stage trains: its steps update nothing else. Refused with KDP0746 where they update none of it.
     member val Trainables: IReadOnlyList<Trainable> = Array.Empty<Trainable>() with get, set
 
-    /// The roles that are in training mode and whose forward passes record a graph.
+    /// The roles that are in training mode, as far as the trainables hold their parameters (wholly where they hold none), and
+    /// whose forward passes record a graph. Everything else of the run is in the mode that Update says; no step sets modes.
     member val Trains: IReadOnlyCollection<string> = Array.Empty<string>() with get, set
 
     /// The roles evaluated on the validation source after every epoch.
@@ -271,7 +281,8 @@ type Stage(name: string, length: StageLength, step: Action<IStepContext>) =
 
     /// The stage's own score for choosing its best state, higher is better, computed after every epoch; null for the
     /// validation score of each evaluated role (Evaluation.Score), which chooses that role's state: its network, and what
-    /// a trainable trains with it. What goes with none goes with the first.
+    /// a trainable trains with it. What goes with none goes with the first. While it is computed, everything is in
+    /// evaluation mode, in float32 and without graph.
     member val Score: Func<IStepContext, double> = null with get, set
 
     /// Whether the best state, of each evaluated role its own, is put back when the stage ends.

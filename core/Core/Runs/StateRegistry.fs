@@ -12,11 +12,11 @@ type internal Counter(initial: int64) =
     interface ICounter with
         member val Value = initial with get, set
 
-/// The state that a strategy owns, between its plan and the checkpoints. Owns the pools; modules and parameters belong to
-/// whoever registered them.
-/// device: where pools that were not on the CPU come back.
+/// The state that a strategy owns, between its plan and the checkpoints. Owns the pools; parameters belong to whoever
+/// registered them, modules to the run.
+/// device: where pools that were not on the CPU come back. keep: makes a module one of the run's, under the name.
 [<Sealed>]
-type StateRegistry(device: torch.Device) =
+type internal StateRegistry(device: torch.Device, keep: Action<string, torch.nn.Module>) =
 
     static let section = "state"
     static let separator = "::"
@@ -24,7 +24,6 @@ type StateRegistry(device: torch.Device) =
     static let parameterEntry = "value"
 
     let names = HashSet<string>(StringComparer.Ordinal)
-    let modules = SortedDictionary<string, torch.nn.Module>(StringComparer.Ordinal)
     let parameters = SortedDictionary<string, Parameter>(StringComparer.Ordinal)
     let counters = SortedDictionary<string, ICounter>(StringComparer.Ordinal)
     let pools = SortedDictionary<string, Pool>(StringComparer.Ordinal)
@@ -43,10 +42,6 @@ type StateRegistry(device: torch.Device) =
     /// The tensors that have a fixed shape, by their name in the section.
     let fixedTensors () =
         let all = SortedDictionary<string, torch.Tensor>(StringComparer.Ordinal)
-
-        for entry in modules do
-            for tensor in SavedTensors.Of entry.Value do
-                all[join entry.Key tensor.Key] <- tensor.Value
 
         for entry in parameters do
             all[join entry.Key parameterEntry] <- entry.Value
@@ -181,13 +176,10 @@ type StateRegistry(device: torch.Device) =
         for entry in counters do
             entry.Value.Value <- checkpoint.Counter(counterKey entry.Key)
 
-    /// Takes a name for state that is kept elsewhere in the checkpoint. Raises KDP0620 where it is taken.
-    member internal _.Claim(name: string) = claim name
-
     interface IStateRegistry with
         member _.Register(name: string, state: torch.nn.Module) =
             claim name
-            modules[name] <- state
+            keep.Invoke(name, state)
 
         member _.Register(name: string, state: Parameter) =
             claim name

@@ -1,5 +1,4 @@
 using KdPlugins.Core;
-using KdPlugins.Sdk;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -11,29 +10,28 @@ namespace KdPlugins.AugKd;
 /// </summary>
 internal sealed class AnchorStage(IPlanContext context, AugKdOptions options, AugKdParts parts)
 {
-    private readonly Trainable _anchor = Trainable.Of(
-        "anchor",
-        parts.Anchor,
-        AugKdParts.Adam(options.AnchorRate),
-        p => AugKdParts.Cosine(options.PublishedSchedules ? p.Step : p.Epoch, Math.Max(1, options.AnchorEpochs))
-    );
-
-    public Stage Plan() =>
-        new("anchor", StageLength.Epochs(options.AnchorEpochs), Step)
-        {
-            Trainables = [_anchor],
-            Score = context.Sources.Contains("validation") ? Score : null,
-            KeepBest = context.Sources.Contains("validation"),
-        };
-
-    private void Step(IStepContext step)
+    public Stage Plan()
     {
-        AugKdParts.Fix(parts.Generator.Module);
-        AugKdParts.Fix(parts.Encoder);
-        AugKdParts.Train(parts.Anchor);
+        var anchor = AugKdParts.Adam(
+            "anchor",
+            parts.Anchor,
+            options.AnchorRate,
+            p => AugKdParts.Cosine(options.PublishedSchedules ? p.Step : p.Epoch, options.AnchorEpochs)
+        );
+        var isScored = context.Sources.Contains("validation");
+        return new("anchor", StageLength.Epochs(options.AnchorEpochs), step => Learn(step, anchor))
+        {
+            Trainables = [anchor],
+            Score = isScored ? Score : null,
+            KeepBest = isScored,
+        };
+    }
+
+    private void Learn(IStepContext step, Trainable anchor)
+    {
         long n = 0;
         step.Update(
-            [_anchor],
+            [anchor],
             () =>
             {
                 var batch = step.Next("train");
@@ -48,19 +46,16 @@ internal sealed class AnchorStage(IPlanContext context, AugKdOptions options, Au
 
     private AnchorTerms Terms(IStepContext step, Batch batch, RandomKey key)
     {
-        var labels = TargetReader.As<ClassIndexTarget>(batch.Target, AugKdStrategy.Name).Labels;
-        Tensor z;
-        using (no_grad())
-            z = parts.Encode(batch.Input, labels, key).Z;
+        var (z, labels) = parts.Latents(step, batch, key);
         var (moved, mask) = parts.Anchor.Move(z, labels);
-        var logits = parts.Teach(step, parts.Generator.Decode(moved));
+        var images = Batch.Generated(parts.Generator.Decode(moved));
+        var logits = step.Through(options.Teacher, step.View(options.Teacher, images), null).Logits;
         return AugKdLosses.Anchor(logits, labels, mask, options.Invariant, options.Uncertainty, options.MaskPenalty);
     }
 
     // The sum over the validation batches, with the same draws every time.
     private double Score(IStepContext step)
     {
-        parts.Anchor.eval();
         var (sum, n) = (0.0, 0L);
         step.Visit(
             "validation",

@@ -11,12 +11,10 @@ internal sealed class AugKdParts
 {
     private readonly IPlanContext _context;
     private readonly AugKdOptions _options;
-    private readonly INetwork _teacher;
 
     public AugKdParts(IPlanContext context, AugKdOptions options)
     {
         (_context, _options) = (context, options);
-        _teacher = context.Network(options.Teacher);
         Generator =
             context.Generator(options.Generator) as ILatentGenerator
             ?? throw new KdException(
@@ -24,13 +22,9 @@ internal sealed class AugKdParts
                 $"Strategy '{AugKdStrategy.Name}' learns latent vectors, and the generator '{options.Generator}' has none.",
                 "Take a generator with a latent vector, such as 'upsample-generator'."
             );
-        var data = context.Data;
-        Encoder = Make(
-            "encoder",
-            () => new LatentEncoder(data.InputShape, data.Classes, Generator.Latent, options.EncoderWidth)
-        );
-        Anchor = Make("anchor", () => new AnchorNet(Generator.Latent, data.Classes));
-        Norms = options.Norms > 0 ? TeacherNorms() : null;
+        var (data, latent) = (context.Data, Generator.Latent);
+        Encoder = Make("encoder", () => new LatentEncoder(data.InputShape, data.Classes, latent, options.EncoderWidth));
+        Anchor = Make("anchor", () => new AnchorNet(latent, data.Classes));
     }
 
     /// <summary>G: latent vectors to images of the teacher's domain in [0, 1].</summary>
@@ -41,9 +35,6 @@ internal sealed class AugKdParts
 
     /// <summary>A: latent vectors and classes to those of the anchors.</summary>
     public AnchorNet Anchor { get; }
-
-    /// <summary>What goes into the teacher's batch norms; null where no term asks for it.</summary>
-    public BatchNormInputs? Norms { get; }
 
     /// <summary>Draws of N(0, I), [count, d], that depend on the step and the purpose only.</summary>
     public Tensor Draw(RandomKey key, long count)
@@ -62,67 +53,35 @@ internal sealed class AugKdParts
             : (mu, mu, logVariance);
     }
 
-    /// <summary>Images as a batch without targets.</summary>
-    public static Batch Generated(Tensor images) =>
-        new(images, new NoTarget(images.shape[0]), full([images.shape[0]], -1L, ScalarType.Int64));
+    /// <summary>The latent vectors of labelled images, without graph, and the labels.</summary>
+    public (Tensor Z, Tensor Labels) Latents(IStepContext step, Batch batch, RandomKey key)
+    {
+        var labels = TargetReader.As<ClassIndexTarget>(batch.Target, AugKdStrategy.Name).Labels;
+        return (step.WithoutGraph(() => Encode(batch.Input, labels, key).Z), labels);
+    }
 
-    /// <summary>
-    /// The teacher's logits with graph to the images, which go through its view (normalised there): its weights are fixed,
-    /// its input is not. The network itself, since the engine's own pass would cut the graph.
-    /// </summary>
-    public Tensor Teach(IStepContext step, Tensor images) =>
-        AugKdLosses.Wide(
-            _teacher.Forward(step.View(_options.Teacher, Generated(images)).Input, mask: null!, taps: []).Logits
+    /// <summary>Parameters with Adam and a rate of their own.</summary>
+    public static Trainable Adam(
+        string name,
+        nn.Module module,
+        double rate,
+        Func<Progress, double> schedule,
+        double decay = 0
+    ) =>
+        Trainable.Of(
+            name,
+            module,
+            new()
+            {
+                Name = "adam",
+                LearningRate = rate,
+                WeightDecay = decay,
+            },
+            schedule
         );
 
-    /// <summary>The run's precision, for what a stage computes outside an update.</summary>
-    public IDisposable? Precision() =>
-        _context.Training.Precision == ScalarType.BFloat16 ? Autocast.BFloat16(_context.Device) : null;
-
-    /// <summary>Puts a module into training. Said in every step: a resumed stage begins anywhere.</summary>
-    public static void Train(nn.Module module)
-    {
-        module.train();
-        KeepGradients(module, true);
-    }
-
-    /// <summary>Puts a module into evaluation and keeps gradients off its parameters; they still flow through.</summary>
-    public static void Fix(nn.Module module)
-    {
-        module.eval();
-        KeepGradients(module, false);
-    }
-
-    /// <summary>Whether a module's parameters are to have gradients.</summary>
-    public static void KeepGradients(nn.Module module, bool keep)
-    {
-        foreach (var parameter in module.parameters())
-            parameter.requires_grad = keep;
-    }
-
-    /// <summary>Adam with a rate and a weight decay.</summary>
-    public static OptimiserSettings Adam(double rate, double decay = 0) =>
-        new()
-        {
-            Name = "adam",
-            LearningRate = rate,
-            WeightDecay = decay,
-        };
-
     /// <summary>The cosine of PyTorch's CosineAnnealingLR at a count of scheduler steps; it rises again beyond the period.</summary>
-    public static double Cosine(long count, long period) => 0.5 * (1 + Math.Cos(Math.PI * count / period));
-
-    private BatchNormInputs TeacherNorms()
-    {
-        var norms = new BatchNormInputs(_teacher.Module);
-        return norms.Count > 0
-            ? norms
-            : throw new KdException(
-                CoreErrors.WrongCombination,
-                $"Strategy '{AugKdStrategy.Name}' compares statistics of the teacher's batch norms, and the teacher has none.",
-                "Set \"norms\" to 0 in the strategy's options."
-            );
-    }
+    public static double Cosine(long count, long period) => 0.5 * (1 + Math.Cos(Math.PI * count / Math.Max(1, period)));
 
     private T Make<T>(string name, Func<T> create)
         where T : nn.Module

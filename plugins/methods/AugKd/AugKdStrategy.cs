@@ -36,7 +36,7 @@ public sealed class AugKdStrategy : DistillationStrategy<AugKdOptions>
     public override IReadOnlyList<Stage> Plan(IPlanContext context)
     {
         CheckData(context);
-        CheckClasses(context);
+        CheckNetworks(context);
         var parts = new AugKdParts(context, Options);
         List<Stage> stages = [new DataFreeStage(context, Options, parts).Plan()];
         if (Options.Through >= LastStage.Anchor && Options.Anchors)
@@ -65,7 +65,7 @@ public sealed class AugKdStrategy : DistillationStrategy<AugKdOptions>
             );
     }
 
-    private void CheckClasses(IPlanContext context)
+    private void CheckNetworks(IPlanContext context)
     {
         var (teacher, student) = (context.Network(Options.Teacher).Shape, context.Network(Options.Student).Shape);
         if (teacher.Classes != context.Data.Classes || student.Classes != context.Data.Classes)
@@ -73,6 +73,12 @@ public sealed class AugKdStrategy : DistillationStrategy<AugKdOptions>
                 CoreErrors.ShapesDiffer,
                 $"Strategy '{Name}' got a teacher with {teacher.Classes} classes, a student with {student.Classes} and "
                     + $"data with {context.Data.Classes}: teacher and student share the data's classes."
+            );
+        if (Options.Norms > 0 && !NormStatistics.IsIn(context.Network(Options.Teacher).Module))
+            throw new KdException(
+                CoreErrors.WrongCombination,
+                $"Strategy '{Name}' compares statistics of the teacher's batch norms, and the teacher has none.",
+                "Set \"norms\" to 0 in the strategy's options."
             );
     }
 

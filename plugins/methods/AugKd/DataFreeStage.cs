@@ -1,6 +1,4 @@
 using KdPlugins.Core;
-using KdPlugins.Sdk;
-using TorchSharp;
 using static TorchSharp.torch;
 
 namespace KdPlugins.AugKd;
@@ -13,133 +11,97 @@ internal sealed class DataFreeStage(IPlanContext context, AugKdOptions options, 
 {
     private const int ScoredBatches = 10;
 
-    private readonly INetwork _student = context.Network(options.Student);
-    private readonly Trainable _generator = Trainable.Of(
-        "generator",
-        parts.Generator.Module,
-        AugKdParts.Adam(options.GeneratorRate),
-        PerEpoch(options)
-    );
-    private readonly Trainable _encoder = Trainable.Of(
-        "encoder",
-        parts.Encoder,
-        AugKdParts.Adam(options.EncoderRate),
-        _ => 1
-    );
-    private readonly Trainable _warmUp = Trainable.Of(
-        "warm-up",
-        context.Network(options.Student).Module,
-        AugKdParts.Adam(options.WarmUpRate, decay: 1e-4),
-        PerEpoch(options)
-    );
+    public Stage Plan()
+    {
+        // The rate is constant within an epoch.
+        double PerEpoch(Progress p) => AugKdParts.Cosine(p.Epoch, options.GeneratorEpochs);
+        var student = context.Network(options.Student).Module;
+        var generator = AugKdParts.Adam("generator", parts.Generator.Module!, options.GeneratorRate, PerEpoch);
+        var warmUp = AugKdParts.Adam("warm-up", student, options.WarmUpRate, PerEpoch, decay: 1e-4);
+        var encoder = AugKdParts.Adam("encoder", parts.Encoder, options.EncoderRate, _ => 1);
 
-    public Stage Plan() =>
-        new("data-free", StageLength.Epochs(options.GeneratorEpochs), Step)
+        void Step(IStepContext step)
+        {
+            step.Update([generator], () => GeneratorLoss(step));
+            for (var i = 1; i <= options.InnerSteps; i++)
+                Invert(step, i, warmUp, encoder);
+        }
+
+        return new("data-free", StageLength.Epochs(options.GeneratorEpochs), Step)
         {
             StepsPerEpoch = options.StepsPerEpoch,
-            Trainables = [_generator, _warmUp, _encoder],
+            Trainables = [generator, warmUp, encoder],
             Trains = [options.Student],
             Evaluates = [options.Student],
             Score = Score,
             KeepBest = true,
         };
-
-    // The rate is constant within an epoch.
-    private static Func<Progress, double> PerEpoch(AugKdOptions options) =>
-        p => AugKdParts.Cosine(p.Epoch, Math.Max(1, options.GeneratorEpochs));
-
-    private void Step(IStepContext step)
-    {
-        AugKdParts.Train(parts.Generator.Module);
-        AugKdParts.Train(parts.Encoder);
-        AugKdParts.Fix(parts.Anchor);
-        // The loss reaches the generator through the student; its own weights need no gradients here.
-        AugKdParts.KeepGradients(_student.Module, false);
-        step.Update([_generator], () => GeneratorLoss(step, Latents(step, 0)));
-        AugKdParts.KeepGradients(_student.Module, true);
-        for (var i = 1; i <= options.InnerSteps; i++)
-            Invert(step, i);
     }
 
-    private Tensor Latents(IStepContext step, long i) =>
-        parts.Draw(step.Random.Derive("z").Derive(i), context.Training.BatchSize);
+    private Tensor Latents(RandomKey key, long i) => parts.Draw(key.Derive(i), context.Training.BatchSize);
 
-    // Student and teacher see the same images; both in the modes that they are in.
-    private Tensor GeneratorLoss(IStepContext step, Tensor z)
+    private Tensor GeneratorLoss(IStepContext step)
     {
-        var terms = Terms(step, parts.Generator.Decode(z));
+        var terms = Terms(step, Latents(step.Random.Derive("z"), 0));
         step.Report("generator.divergence", terms.Divergence);
         step.Report("generator.cross-entropy", terms.CrossEntropy);
         step.Report("generator.diversity", terms.Diversity);
         step.Report("generator.norms", terms.Norms);
-        var total = terms.Total(options.Diversity, options.Norms);
-        step.Report("generator.total", total);
-        return total;
+        return Reported(step, "generator.total", terms.Total(options.Diversity, options.Norms));
     }
 
-    private GeneratorTerms Terms(IStepContext step, Tensor images)
+    // Student and teacher see the same images; both in the modes that they are in.
+    private GeneratorTerms Terms(IStepContext step, Tensor z)
     {
-        var view = step.View(options.Student, AugKdParts.Generated(images));
-        var student = AugKdLosses.Wide(_student.Forward(view.Input, mask: null!, taps: []).Logits);
-        if (parts.Norms is null)
-            return AugKdLosses.Generator(parts.Teach(step, images), student, null, null);
-        var (teacher, statistics) = parts.Norms.Record(() => parts.Teach(step, images));
-        var (mean, variance) = parts.Norms.Difference(statistics);
-        return AugKdLosses.Generator(teacher, student, mean, variance);
+        var images = Batch.Generated(parts.Generator.Decode(z));
+        var student = step.Forward(options.Student, step.View(options.Student, images), null).Logits;
+        var seen = step.View(options.Teacher, images);
+        if (options.Norms == 0)
+            return AugKdLosses.Generator(step.Through(options.Teacher, seen, null).Logits, student, null, null);
+        var (teacher, norms) = step.ThroughNorms(options.Teacher, seen, null, unbiased: true);
+        var (mean, variance) = norms.Difference;
+        return AugKdLosses.Generator(teacher.Logits, student, mean, variance);
     }
 
-    private void Invert(IStepContext step, long i)
+    private void Invert(IStepContext step, long i, Trainable warmUp, Trainable encoder)
     {
-        var z = Latents(step, i);
-        Batch fake;
-        using (no_grad())
-        using (parts.Precision())
-            fake = AugKdParts.Generated(AugKdLosses.Wide(parts.Generator.Decode(z)));
+        var z = Latents(step.Random.Derive("z"), i);
+        var fake = Batch.Generated(step.WithoutGraph(() => parts.Generator.Decode(z)));
         var taught = step.Forward(options.Teacher, step.View(options.Teacher, fake), null).Logits;
         var view = step.View(options.Student, fake);
-        step.Update([_warmUp], () => StudentLoss(step, view, taught));
-        step.Update([_encoder], () => EncoderLoss(step, fake.Input, taught.argmax(1), z, i));
+        step.Update([warmUp], () => StudentLoss(step, view, taught));
+        step.Update([encoder], () => EncoderLoss(step, fake.Input, taught.argmax(1), z, i));
     }
 
     // L_S = KL(p_T || p_S) / B at temperature 1.
     private Tensor StudentLoss(IStepContext step, Batch view, Tensor taught)
     {
         var answered = step.Forward(options.Student, view, null).Logits;
-        var loss = AugKdLosses.Divergences(answered, taught, 1).mean();
-        step.Report("warm-up.loss", loss);
-        return loss;
+        return Reported(step, "warm-up.loss", AugKdLosses.Divergences(answered, taught, 1).mean());
     }
 
     private Tensor EncoderLoss(IStepContext step, Tensor images, Tensor labels, Tensor z, long i)
     {
         var (drawn, mu, logVariance) = parts.Encode(images, labels, step.Random.Derive("eps").Derive(i));
-        var loss = AugKdLosses.Inversion(drawn, z, mu, logVariance);
-        step.Report("encoder.loss", loss);
+        return Reported(step, "encoder.loss", AugKdLosses.Inversion(drawn, z, mu, logVariance));
+    }
+
+    private static Tensor Reported(IStepContext step, string name, Tensor loss)
+    {
+        step.Report(name, loss);
         return loss;
     }
 
-    // Everything in evaluation mode, the same latent vectors every time.
+    // The same latent vectors every time.
     private double Score(IStepContext step)
     {
-        using var none = no_grad();
-        parts.Generator.Module.eval();
-        var wasTraining = _student.Module.training;
-        _student.Module.eval();
-        try
+        var sum = 0.0;
+        for (var i = 0; i < ScoredBatches; i++)
         {
-            var sum = 0.0;
-            for (var i = 0; i < ScoredBatches; i++)
-            {
-                using var scope = NewDisposeScope();
-                var z = parts.Draw(context.Random.Derive("score").Derive(i), context.Training.BatchSize);
-                var loss = Terms(step, parts.Generator.Decode(z)).Total(options.Diversity, options.Norms);
-                sum += loss.to(ScalarType.Float64).item<double>();
-            }
-            return -sum / ScoredBatches;
+            using var scope = NewDisposeScope();
+            var terms = Terms(step, Latents(context.Random.Derive("score"), i));
+            sum += terms.Total(options.Diversity, options.Norms).to(ScalarType.Float64).item<double>();
         }
-        finally
-        {
-            _student.Module.train(wasTraining);
-        }
+        return -sum / ScoredBatches;
     }
 }

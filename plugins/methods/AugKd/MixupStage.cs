@@ -1,6 +1,4 @@
 using KdPlugins.Core;
-using KdPlugins.Sdk;
-using TorchSharp;
 using static TorchSharp.torch;
 
 namespace KdPlugins.AugKd;
@@ -15,55 +13,48 @@ internal sealed class MixupStage(IPlanContext context, AugKdOptions options, Aug
     private const double PublishedFactor = 1.0 / 3;
     private const int PublishedSteps = 5;
 
-    private readonly Trainable _student = Student(context, options);
-
-    public Stage Plan() =>
-        new("mixup", StageLength.Epochs(context.Training.Epochs), Step)
+    public Stage Plan()
+    {
+        var student = context.TrainableOf(options.Student);
+        if (options.PublishedSchedules)
+            student = new(student.Name, student.Parameters, null, p => p.Step < PublishedSteps ? PublishedFactor : 1);
+        return new("mixup", StageLength.Epochs(context.Training.Epochs), step => Learn(step, student))
         {
-            Trainables = [_student],
+            Trainables = [student],
             Trains = [options.Student],
             Evaluates = [options.Student],
             KeepBest = true,
         };
-
-    private static Trainable Student(IPlanContext context, AugKdOptions options)
-    {
-        var all = context.TrainableOf(options.Student);
-        return options.PublishedSchedules
-            ? new(all.Name, all.Parameters, null, p => p.Step < PublishedSteps ? PublishedFactor : 1)
-            : all;
     }
 
-    private void Step(IStepContext step)
+    private void Learn(IStepContext step, Trainable student)
     {
-        AugKdParts.Fix(parts.Generator.Module);
-        AugKdParts.Fix(parts.Encoder);
-        AugKdParts.Fix(parts.Anchor);
         var epochs = Math.Max(1, step.Progress.TotalEpochs);
         var s = Mix.Share(options.Schedule, step.Progress.Epoch, epochs, options.A, options.B);
         step.Publish("mix", s);
         long n = 0;
         step.Update(
-            [_student],
+            [student],
             () =>
             {
                 var real = step.Next("train");
-                var mixed = Mixed(s, real, step.Random.Derive("eps").Derive(n++));
+                var mixed = Mixed(step, s, real, step.Random.Derive("eps").Derive(n++));
                 return options.RawRealHalf ? Raw(step, real, mixed) : Viewed(step, Mix.Both(real, mixed));
             }
         );
     }
 
-    private Tensor Mixed(double s, Batch real, RandomKey key)
+    private Tensor Mixed(IStepContext step, double s, Batch real, RandomKey key)
     {
         // What G and A would make has no part in it.
         if (s >= 1)
             return real.Input;
-        using var none = no_grad();
-        var labels = TargetReader.As<ClassIndexTarget>(real.Target, AugKdStrategy.Name).Labels;
-        var z = parts.Encode(real.Input, labels, key).Z;
-        var anchor = options.Anchors ? AugKdLosses.Wide(parts.Anchor.Move(z, labels).Anchor) : z;
-        return Mix.Images(s, real.Input, z, anchor, v => AugKdLosses.Wide(parts.Generator.Decode(v)));
+        var (z, labels) = parts.Latents(step, real, key);
+        return step.WithoutGraph(() =>
+        {
+            var anchor = options.Anchors ? AugKdLosses.Wide(parts.Anchor.Move(z, labels).Anchor) : z;
+            return Mix.Images(s, real.Input, z, anchor, v => AugKdLosses.Wide(parts.Generator.Decode(v)));
+        });
     }
 
     // Both halves through the views: normalised, augmented as the recipe says.

@@ -44,8 +44,6 @@ public sealed class IcdLoss : DistillationLoss<IcdOptions>
         var heads = Asker.Bound(_heads);
         // The teacher's head learns, the teacher does not.
         var (student, teacher) = Asker.RequireEmbeddings(context, Options.Student, Options.Teacher);
-        // Cosines times ten need more than the three digits of bfloat16; the heads are small.
-        using var exact = Autocast.Disabled();
         var similarities = heads.call(student, teacher, Options.MaxScale);
         var contrast = IcdMath.Contrast(similarities);
         var invariance = IcdMath.Invariance(similarities);

@@ -36,12 +36,7 @@ type internal Collecting(context: IPlanContext, options: KrrStOptions, set: Synt
         [|
             for first in 0L .. size .. input.shape[0] - 1L do
                 let piece = input.narrow (0L, first, min size (input.shape[0] - first))
-
-                let nowhere =
-                    torch.full ([| piece.shape[0] |], (-1L).ToScalar(), torch.ScalarType.Int64)
-
-                let batch = Batch(piece.ToChannelsLast(), NoTarget piece.shape[0], nowhere)
-                step.Forward(options.Target, batch, null).Embedding
+                step.Forward(options.Target, Batch.Generated(piece.ToChannelsLast()), null).Embedding
         |]
         |> fun pieces -> torch.cat (pieces, 0L)
 

@@ -34,29 +34,20 @@ type internal Distilling
             |]
 
         let input = torch.cat (views |> Array.map _.Input, 0L)
-        let numbers = torch.cat (views |> Array.map _.Indices, 0L)
-        let count = min (int64 distil.Batch) input.shape[0]
-        let cut (t: torch.Tensor) = t.narrow (0L, 0L, count)
         pixels.RequireView input
-        Batch((cut input).ToChannelsLast(), NoTarget count, cut numbers)
+        Batch.Generated((input.narrow (0L, 0L, min (int64 distil.Batch) input.shape[0])).ToChannelsLast())
 
     let outer (step: IStepContext) (k: int) () : torch.Tensor =
         let real = draw step
         let taught = step.Forward(options.Target, real, null).Embedding // Y_r = g(X_r)
-        let synthetic = pool.Features(k, set.Input) // f(X_s), with graph to X_s
-
-        let features =
-            use _ = torch.no_grad ()
-            pool.Features(k, real.Input) // f(X_r)
-
+        let synthetic = pool.Features(step, k, set.Batch) // f(X_s), with graph to X_s
+        let features = pool.Features(step, k, real) // f(X_r)
         use _ = Autocast.Disabled()
-        Ridge.Loss(synthetic, features, set.Targets, taught.to_type torch.ScalarType.Float32, distil.Ridge)
+        Ridge.Loss(synthetic, features, set.Targets, taught, distil.Ridge)
 
     let distilStep (step: IStepContext) =
         let k = int (step.Random.Derive("network").Value % uint64 pool.Size)
-        pool.Thaw(k, false)
-        step.Update([| trainable |], Func<torch.Tensor>(outer step k)) |> ignore
-        pool.Thaw(k, true)
+        step.Update([| trainable |], outer step k) |> ignore
         pool.Advance(step, k)
 
     /// From 1 to the last multiplier, linearly over the stage.
@@ -68,7 +59,7 @@ type internal Distilling
         Stage(
             "distil",
             StageLength.Steps(int64 distil.Steps),
-            Action<IStepContext> distilStep,
+            distilStep,
             Source = options.Source,
             Trainables = Array.append [| trainable |] pool.Trainables
         )

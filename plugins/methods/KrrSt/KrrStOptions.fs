@@ -5,9 +5,35 @@ open System.Collections.Generic
 open System.ComponentModel.DataAnnotations
 open KdPlugins.Core
 
+/// How networks learn the set.
+[<AbstractClass; AllowNullLiteral>]
+type SgdOptions() =
+
+    /// The learning rate of SGD. Above 0 to 100; default 0.1.
+    [<Range(0.0, 100.0, MinimumIsExclusive = true)>]
+    member val LearningRate = 0.1 with get, set
+
+    /// The momentum of SGD. 0 to 1; default 0.9.
+    [<Range(0.0, 1.0, MaximumIsExclusive = true)>]
+    member val Momentum = 0.9 with get, set
+
+    /// The weight decay of SGD. 0 to 10; default 0.001.
+    [<Range(0.0, 10.0)>]
+    member val WeightDecay = 1e-3 with get, set
+
+    /// As a stage takes them.
+    member internal this.Settings =
+        OptimiserSettings(
+            Name = "sgd",
+            LearningRate = this.LearningRate,
+            Momentum = this.Momentum,
+            WeightDecay = this.WeightDecay
+        )
+
 /// The networks that the set is fitted through.
 [<Sealed; AllowNullLiteral>]
 type PoolOptions() =
+    inherit SgdOptions()
 
     /// How many there are. 1 to 1000; default 10.
     [<Range(1, 1000)>]
@@ -16,18 +42,6 @@ type PoolOptions() =
     /// The steps after which a network begins anew. 1 to 1,000,000; default 1000.
     [<Range(1, 1_000_000)>]
     member val Steps = 1000 with get, set
-
-    /// The learning rate of their SGD. Above 0 to 100; default 0.1.
-    [<Range(0.0, 100.0, MinimumIsExclusive = true)>]
-    member val LearningRate = 0.1 with get, set
-
-    /// The momentum of their SGD. 0 to 1; default 0.9.
-    [<Range(0.0, 1.0, MaximumIsExclusive = true)>]
-    member val Momentum = 0.9 with get, set
-
-    /// The weight decay of their SGD. 0 to 10; default 0.001.
-    [<Range(0.0, 10.0)>]
-    member val WeightDecay = 1e-3 with get, set
 
     /// Whether a network that begins anew counts its steps from 0. The released code does not: there a network that has
     /// reached the limit is drawn anew at each of its turns and never trained again. Default true.
@@ -60,6 +74,7 @@ type DistilOptions() =
 /// How a network is pre-trained on the set.
 [<Sealed; AllowNullLiteral>]
 type PreTrainOptions() =
+    inherit SgdOptions()
 
     /// What it learns. regression: the set's targets, without augmentation, at a constant rate; the method. labels: classes, by
     /// cross-entropy, each batch under one of the siamese augmentations, at a tenth of the rate from half of the epochs on;
@@ -73,18 +88,6 @@ type PreTrainOptions() =
     [<Range(0, 1_000_000)>]
     member val Epochs = 1000 with get, set
 
-    /// The learning rate of SGD. Above 0 to 100; default 0.1.
-    [<Range(0.0, 100.0, MinimumIsExclusive = true)>]
-    member val LearningRate = 0.1 with get, set
-
-    /// The momentum of SGD. 0 to 1; default 0.9.
-    [<Range(0.0, 1.0, MaximumIsExclusive = true)>]
-    member val Momentum = 0.9 with get, set
-
-    /// The weight decay of SGD. 0 to 10; default 0.001.
-    [<Range(0.0, 10.0)>]
-    member val WeightDecay = 1e-3 with get, set
-
 /// Distillation from the teacher on the set's images alone.
 [<Sealed; AllowNullLiteral>]
 type FreeKdOptions() =
@@ -97,9 +100,34 @@ type FreeKdOptions() =
     [<Range(0.0, 100.0, MinimumIsExclusive = true)>]
     member val LearningRate = 1e-4 with get, set
 
+/// What is done with a set, wherever it comes from.
+[<AbstractClass; AllowNullLiteral>]
+type TransferOptions() =
+
+    /// The role that is pre-trained, and the run's result. Default student.
+    [<Required; MinLength(1)>]
+    member val Student = Roles.Student with get, set
+
+    /// The role that teaches in the stage "free-kd". Default teacher.
+    [<Required; MinLength(1)>]
+    member val Teacher = Roles.Teacher with get, set
+
+    /// Whether networks take images of mean 0 and deviation 1, by the numbers of the data set; of a distilled set, by those
+    /// on its card. krr-st: the views bring them there (normalise). Default true.
+    member val Normalised = true with get, set
+
+    /// How the student is pre-trained on the set.
+    [<Required>]
+    member val PreTrain = PreTrainOptions() with get, set
+
+    /// Distillation on the set's images alone.
+    [<Required>]
+    member val FreeKd = FreeKdOptions() with get, set
+
 /// The options of the strategy "krr-st".
 [<Sealed; AllowNullLiteral>]
 type KrrStOptions() =
+    inherit TransferOptions()
 
     /// The number of synthetic images. 1 to 1,000,000; default 1000.
     [<Range(1, 1_000_000)>]
@@ -126,20 +154,9 @@ type KrrStOptions() =
     [<Required; MinLength(1)>]
     member val Target = "target" with get, set
 
-    /// The role that is pre-trained, and the run's result. Default student.
-    [<Required; MinLength(1)>]
-    member val Student = Roles.Student with get, set
-
     /// The role whose architecture the pool has, and whose views the real images are seen in. Default student.
     [<Required; MinLength(1)>]
     member val Base = Roles.Student with get, set
-
-    /// The role that teaches in the stage "free-kd". Default teacher.
-    [<Required; MinLength(1)>]
-    member val Teacher = Roles.Teacher with get, set
-
-    /// Whether the views bring images to mean 0 and deviation 1 (normalise) with the main data set's numbers. Default true.
-    member val Normalised = true with get, set
 
     /// The networks that the set is fitted through.
     [<Required>]
@@ -149,37 +166,12 @@ type KrrStOptions() =
     [<Required>]
     member val Distil = DistilOptions() with get, set
 
-    /// How the student is pre-trained on the set.
-    [<Required>]
-    member val PreTrain = PreTrainOptions() with get, set
-
-    /// Distillation on the set's images alone.
-    [<Required>]
-    member val FreeKd = FreeKdOptions() with get, set
 
 /// The options of the strategy "krr-st-transfer".
 [<Sealed; AllowNullLiteral>]
 type KrrStTransferOptions() =
+    inherit TransferOptions()
 
     /// The source that is a distilled set, with soft targets or, for the objective "labels", with labels. Default distilled.
     [<Required; MinLength(1)>]
     member val Source = "distilled" with get, set
-
-    /// The role that is pre-trained, and the run's result. Default student.
-    [<Required; MinLength(1)>]
-    member val Student = Roles.Student with get, set
-
-    /// The role that teaches in the stage "free-kd". Default teacher.
-    [<Required; MinLength(1)>]
-    member val Teacher = Roles.Teacher with get, set
-
-    /// Whether networks take images of mean 0 and deviation 1, by the numbers on the set's card. Default true.
-    member val Normalised = true with get, set
-
-    /// How the student is pre-trained on the set.
-    [<Required>]
-    member val PreTrain = PreTrainOptions() with get, set
-
-    /// Distillation on the set's images alone.
-    [<Required>]
-    member val FreeKd = FreeKdOptions() with get, set

@@ -89,6 +89,7 @@ type KrrStStrategy() =
         let transfer: Transfer.Plan =
             {
                 Context = context
+                Options = options
                 Source = KrrStStrategy.SetSource
                 Width =
                     if labelled then
@@ -96,10 +97,6 @@ type KrrStStrategy() =
                     else
                         target.Embedding
                 ToInput = id
-                Student = options.Student
-                Teacher = options.Teacher
-                PreTrain = options.PreTrain
-                FreeKd = options.FreeKd
             }
 
         // Without distillation nothing is learned through the pool.

@@ -38,13 +38,10 @@ type KrrStTransferStrategy() =
         Transfer.stages
             {
                 Context = context
+                Options = options
                 Source = options.Source
                 Width = data.Classes
                 ToInput = pixels.ToInput
-                Student = options.Student
-                Teacher = options.Teacher
-                PreTrain = options.PreTrain
-                FreeKd = options.FreeKd
             }
         |> List.toArray
         :> IReadOnlyList<Stage>

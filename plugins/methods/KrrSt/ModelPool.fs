@@ -25,17 +25,9 @@ type internal ModelPool(context: IPlanContext, options: KrrStOptions, set: Synth
             for k in 0 .. size - 1 -> context.State.Counter($"pool-{k}-generation", 0L)
         |]
 
-    let sgd =
-        OptimiserSettings(
-            Name = "sgd",
-            LearningRate = options.Pool.LearningRate,
-            Momentum = options.Pool.Momentum,
-            WeightDecay = options.Pool.WeightDecay
-        )
-
     let trainables =
         networks
-        |> Array.mapi (fun k n -> Trainable.Of($"pool-{k}", n.Module, sgd, Func<Progress, double>(fun _ -> 1.0)))
+        |> Array.mapi (fun k n -> Trainable.Of($"pool-{k}", n.Module, options.Pool.Settings, (fun _ -> 1.0)))
 
     // r_k ~ U{1, ..., limit - 1}: how far each network has come before the first step of distillation.
     let heads =
@@ -60,18 +52,13 @@ type internal ModelPool(context: IPlanContext, options: KrrStOptions, set: Synth
             context.State.Register($"pool-{k}", networks[k].Module)
 
     let number (value: int64) = torch.tensor (float32 value)
-    let asFloat (t: torch.Tensor) = t.to_type torch.ScalarType.Float32
 
     // L_in on the whole set, whose values are constants here.
     let fit (step: IStepContext) (k: int) =
-        let network = networks[k]
-        network.Module.train ()
-
         let objective () =
-            let said = network.Forward(set.Input.detach (), null, Array.empty<string>).Logits
-            Ridge.Regression(asFloat said, set.Targets.detach ())
+            Ridge.Regression(step.Forward(networks[k], set.Batch, null).Logits, set.Targets)
 
-        step.Update([| trainables[k] |], Func<torch.Tensor> objective) |> ignore
+        step.Update([| trainables[k] |], objective) |> ignore
         counts[k].Value <- counts[k].Value + 1L
 
     let renew (step: IStepContext) (k: int) =
@@ -95,16 +82,9 @@ type internal ModelPool(context: IPlanContext, options: KrrStOptions, set: Synth
     /// All networks' parameters.
     member _.Trainables = trainables
 
-    /// Embeddings [n, p] by a network whose weights, and norms, are constants. They need no gradients, which saves a
-    /// third of the backward pass.
-    member _.Features(k: int, input: torch.Tensor) : torch.Tensor =
-        networks[k].Module.eval()
-        asFloat (networks[k].Forward(input, null, Array.empty<string>).Embedding)
-
-    /// Whether backward passes give a network's weights gradients.
-    member _.Thaw(k: int, thawed: bool) =
-        for p in networks[k].Module.parameters() do
-            p.requires_grad <- thawed
+    /// Embeddings [n, p] by a network whose weights, and norms, are constants while the set is updated.
+    member _.Features(step: IStepContext, k: int, batch: Batch) : torch.Tensor =
+        step.Forward(networks[k], batch, null).Embedding
 
     /// The turn of a network after a step of distillation: a step of its own, or a new beginning.
     member _.Advance(step: IStepContext, k: int) =
@@ -131,6 +111,6 @@ type internal ModelPool(context: IPlanContext, options: KrrStOptions, set: Synth
         Stage(
             "pool",
             StageLength.Steps(Array.sum heads),
-            Action<IStepContext>(fun step -> fit step (owner step.Progress.Step)),
+            (fun step -> fit step (owner step.Progress.Step)),
             Trainables = trainables
         )

@@ -46,8 +46,8 @@ type internal SyntheticSet(context: IPlanContext, count: int64, width: int64, la
     /// Y_s.
     member _.Targets = targets
 
-    /// X_s as convolutions take it best, with graph.
-    member _.Input = images.ToChannelsLast()
+    /// X_s as convolutions take it best; with graph while it is updated.
+    member _.Batch = Batch.Generated(images.ToChannelsLast())
 
     /// Both, with an optimiser and a schedule.
     member _.Trainable(optimiser: OptimiserSettings, schedule: Func<Progress, double>) =

@@ -14,6 +14,8 @@ module internal Transfer =
         {
             Context: IPlanContext
 
+            Options: TransferOptions
+
             /// The source that gives the set, with soft targets or, for the objective "labels", with classes.
             Source: string
 
@@ -22,11 +24,6 @@ module internal Transfer =
 
             /// Brings the source's images into the space of inputs.
             ToInput: torch.Tensor -> torch.Tensor
-
-            Student: string
-            Teacher: string
-            PreTrain: PreTrainOptions
-            FreeKd: FreeKdOptions
         }
 
     /// The kind of target that an objective of pre-training reads.
@@ -95,35 +92,48 @@ module internal Transfer =
         let view = Siamese.Apply(batch.Input, step.Random.Derive "siamese", Siamese.Kinds)
         batch.WithInput(view.ToChannelsLast())
 
+    // A stage that trains the student.
+    let private training
+        (plan: Plan)
+        name
+        epochs
+        source
+        (trainable: Trainable)
+        (objective: IStepContext -> torch.Tensor)
+        =
+        let student = [| plan.Options.Student |]
+
+        Stage(
+            name,
+            StageLength.Epochs epochs,
+            (fun step -> step.Update([| trainable |], (fun () -> objective step)) |> ignore),
+            Source = source,
+            Trainables = [| trainable |],
+            Trains = student,
+            Evaluates = student
+        )
+
     /// L_in by a new network with an output per target value, or cross-entropy with one per class.
     let preTrain (plan: Plan) : Stage =
         let context = plan.Context
-        let student = context.Network plan.Student
+        let student = context.Network plan.Options.Student
         headOf student |> ignore
 
         let network =
-            context.NewNetwork(plan.Student, context.Random.Derive "pre-train", plan.Width)
+            context.NewNetwork(plan.Options.Student, context.Random.Derive "pre-train", plan.Width)
 
         context.State.Register("pre-trained", network.Module)
 
-        let sgd =
-            OptimiserSettings(
-                Name = "sgd",
-                LearningRate = plan.PreTrain.LearningRate,
-                Momentum = plan.PreTrain.Momentum,
-                WeightDecay = plan.PreTrain.WeightDecay
-            )
+        let options = plan.Options.PreTrain
 
         let trainable =
-            Trainable.Of("pre-trained", network.Module, sgd, Func<Progress, double>(rate plan.PreTrain))
+            Trainable.Of("pre-trained", network.Module, options.Settings, rate options)
 
-        let say (batch: Batch) =
-            network.Forward(batch.Input, null, Array.empty<string>).Logits.to_type torch.ScalarType.Float32
-
-        let objective (step: IStepContext) () =
+        let objective (step: IStepContext) =
             let batch = draw plan step
+            let say (view: Batch) = step.Forward(network, view, null).Logits
 
-            if targetOf plan.PreTrain = TargetKind.ClassIndex then
+            if targetOf options = TargetKind.ClassIndex then
                 let target =
                     TargetReader.As<ClassIndexTarget>(batch.Target, "Pre-training on labels")
 
@@ -134,14 +144,10 @@ module internal Transfer =
 
                 Ridge.Regression(say batch, target.Values)
 
-        let learn (step: IStepContext) =
-            network.Module.train ()
-            step.Update([| trainable |], Func<torch.Tensor>(objective step)) |> ignore
-
         Stage(
             "pre-train",
-            StageLength.Epochs(int64 plan.PreTrain.Epochs),
-            Action<IStepContext> learn,
+            StageLength.Epochs(int64 options.Epochs),
+            (fun step -> step.Update([| trainable |], (fun () -> objective step)) |> ignore),
             Source = plan.Source,
             Trainables = [| trainable |],
             End = Action<IStepContext>(fun _ -> copyFeatures network student)
@@ -149,70 +155,51 @@ module internal Transfer =
 
     /// Distillation on the set's images alone, each batch under one augmentation; their targets are not used.
     let freeKd (plan: Plan) : Stage =
-        let context = plan.Context
-        let teacher, student = context.Network plan.Teacher, context.Network plan.Student
+        let options = plan.Options
+
+        let teacher, student =
+            plan.Context.Network options.Teacher, plan.Context.Network options.Student
 
         if teacher.Shape.Classes <> student.Shape.Classes then
             raise (
                 KdException(
                     CoreErrors.ShapesDiffer,
-                    $"The stage 'free-kd' compares '{plan.Teacher}' of {teacher.Shape.Classes} classes with '{plan.Student}' of {student.Shape.Classes}."
+                    $"The stage 'free-kd' compares '{options.Teacher}' of {teacher.Shape.Classes} classes with '{options.Student}' of {student.Shape.Classes}."
                 )
             )
 
         let adam =
-            OptimiserSettings(Name = "adamw", LearningRate = plan.FreeKd.LearningRate, WeightDecay = 0.0)
+            OptimiserSettings(Name = "adamw", LearningRate = options.FreeKd.LearningRate, WeightDecay = 0.0)
 
         // Per epoch, as the released code.
-        let cosine =
-            Func<Progress, double>(fun p ->
-                0.5 * (1.0 + Math.Cos(Math.PI * float p.Epoch / float (max 1L p.TotalEpochs))))
+        let cosine (p: Progress) = 0.5 * (1.0 + Math.Cos(Math.PI * float p.Epoch / float (max 1L p.TotalEpochs)))
+        let trainable = Trainable.Of(options.Student, student.Module, adam, cosine)
 
-        let trainable = Trainable.Of(plan.Student, student.Module, adam, cosine)
-
-        let objective (step: IStepContext) () =
+        let objective (step: IStepContext) =
             let view = seen step (draw plan step)
-            let taught = step.Forward(plan.Teacher, view, null).Logits
-            let said = step.Forward(plan.Student, view, null).Logits
+            let taught = step.Forward(options.Teacher, view, null).Logits
+            let said = step.Forward(options.Student, view, null).Logits
             // mean_i -sum_c softmax(z_T)_c log softmax(z_S)_c
             KdMath.SoftCrossEntropy(said, KdMath.LogProbabilities(taught, 1.0).exp())
 
-        Stage(
-            "free-kd",
-            StageLength.Epochs(int64 plan.FreeKd.Epochs),
-            Action<IStepContext>(fun step -> step.Update([| trainable |], Func<torch.Tensor>(objective step)) |> ignore),
-            Source = plan.Source,
-            Trainables = [| trainable |],
-            Trains = [| plan.Student |],
-            Evaluates = [| plan.Student |]
-        )
+        training plan "free-kd" (int64 options.FreeKd.Epochs) plan.Source trainable objective
 
     /// Ordinary training of the whole student on the main data set, with the recipe's losses and training section.
     let fineTune (plan: Plan) : Stage =
-        let context = plan.Context
-        let trainable = context.TrainableOf plan.Student
+        let student = plan.Options.Student
 
-        let objective (step: IStepContext) () =
-            let view = step.View(plan.Student, step.Next "train")
-            let outputs = Dictionary<string, ModelOutput>()
-            outputs[plan.Student] <- step.Forward(plan.Student, view, null)
-            step.Objective(outputs, plan.Student, null, view)
+        let objective (step: IStepContext) =
+            let view = step.View(student, step.Next "train")
+            step.Objective(readOnlyDict [ student, step.Forward(student, view, null) ], student, null, view)
 
-        Stage(
-            "fine-tune",
-            StageLength.Epochs context.Training.Epochs,
-            Action<IStepContext>(fun step -> step.Update([| trainable |], Func<torch.Tensor>(objective step)) |> ignore),
-            Trainables = [| trainable |],
-            Trains = [| plan.Student |],
-            Evaluates = [| plan.Student |]
-        )
+        training plan "fine-tune" plan.Context.Training.Epochs "train" (plan.Context.TrainableOf student) objective
 
     /// The stages that are longer than nothing.
     let stages (plan: Plan) : Stage list =
         [
-            if plan.PreTrain.Epochs > 0 then
+            if plan.Options.PreTrain.Epochs > 0 then
                 preTrain plan
-            if plan.FreeKd.Epochs > 0 then
+            if plan.Options.FreeKd.Epochs > 0 then
                 freeKd plan
             if plan.Context.Training.Epochs > 0L then
                 fineTune plan

@@ -79,6 +79,11 @@ internal sealed class StepStub : PartContextStub, IStepContext
             new Dictionary<string, Tensor> { [NameOf(batch)] = zeros(1) }
         );
 
+    public ModelOutput Forward(INetwork network, Batch batch, IReadOnlyCollection<string>? taps) =>
+        throw new NotSupportedException();
+
+    public Tensor WithoutGraph(Func<Tensor> compute) => throw new NotSupportedException();
+
     public ModelOutput Through(string role, Batch batch, IReadOnlyCollection<string>? taps) =>
         throw new NotSupportedException();
 

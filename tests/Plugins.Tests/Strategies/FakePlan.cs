@@ -74,6 +74,11 @@ internal sealed class FakeStep : FakePart, IStepContext
         return new ModelOutput(full([2, 4], role.Length), null, new Dictionary<string, Tensor> { [role] = zeros(1) });
     }
 
+    public ModelOutput Forward(INetwork network, Batch batch, IReadOnlyCollection<string>? taps) =>
+        throw new NotSupportedException();
+
+    public Tensor WithoutGraph(Func<Tensor> compute) => throw new NotSupportedException();
+
     public ModelOutput Through(string role, Batch batch, IReadOnlyCollection<string>? taps) =>
         throw new NotSupportedException();
 

@@ -33,7 +33,7 @@ module internal Rehearsal =
         let source = (run.Feed "train").Source
         let count = min composition.Recipe.Training.BatchSize source.Count
         let context = Evaluator.context run start :> IPartContext
-        network.Module.eval ()
+        use _ = run.Evaluating()
 
         let view =
             source.Read(ReadOnlyMemory(Array.init (int count) int64))

@@ -65,7 +65,12 @@ type internal Composer
         )
 
     let run = LiveRun(device, plan recipe.Training, key, clock)
-    let registry = new StateRegistry(device)
+
+    let keepState (name: string) (state: torch.nn.Module) =
+        NormGuard.attach $"the state '{name}'" state
+        run.Modules[$"state/{name}"] <- state
+
+    let registry = new StateRegistry(device, Action<string, torch.nn.Module> keepState)
     let sources = RunSources(recipe, run, opened, maker)
     let info = sources.Main.Info
     let networks = NetworkMaker(recipe, run, maker, info)
@@ -201,7 +206,7 @@ type internal Composer
         for stage in phases |> Seq.collect _.Stages do
             for trainable in stage.Trainables do
                 for struct (_, p) in trainable.Parameters do
-                    run.Trained.Add p.Handle |> ignore
+                    run.Trained[p.Handle] <- p
 
         let identity =
             RunIdentity(recipe.Identity(), maker.Hashes, weights, data, Build.version, Build.libtorch device)

@@ -19,16 +19,11 @@ type internal Export(name: string, write: Action<string>) =
 
 /// State under a phase's name, so that two phases with the same strategy do not meet.
 [<Sealed>]
-type internal PhaseState(phase: string, run: LiveRun, states: StateRegistry) =
+type internal PhaseState(phase: string, registry: IStateRegistry) =
     let place (name: string) = if phase = "" then name else $"{phase}/{name}"
-    let registry = states :> IStateRegistry
 
     interface IStateRegistry with
-        member _.Register(name: string, state: torch.nn.Module) =
-            states.Claim(place name)
-            NormGuard.attach $"the state '{place name}'" state
-            run.Modules[$"state/{place name}"] <- state
-
+        member _.Register(name: string, state: torch.nn.Module) = registry.Register(place name, state)
         member _.Register(name: string, state: Parameter) = registry.Register(place name, state)
         member _.Counter(name, initial) = registry.Counter(place name, initial)
         member _.Pool(name, capacity) = registry.Pool(place name, capacity)
@@ -130,7 +125,7 @@ type internal PlanContext
                     true
                 )
 
-        member _.State = PhaseState(phase, run, registry)
+        member _.State = PhaseState(phase, registry)
         member _.Random = run.Key.Derive("plan").Derive(phase)
 
         member _.TrainableOf role = trainable role [ losses.For role ]

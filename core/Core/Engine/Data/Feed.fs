@@ -55,13 +55,16 @@ module internal BatchTensors =
         if moved.Input.dim () <> 4L then
             moved
         else
-            let input =
-                if moved.Input.dtype = torch.ScalarType.Byte then
-                    moved.Input.to_type(torch.ScalarType.Float32).div_((255.0).ToScalar())
-                else
-                    moved.Input
+            // A quarter of the bytes to move while they are bytes.
+            let laidOut = moved.Input.ToChannelsLast()
 
-            moved.WithInput(input.ToChannelsLast())
+            let input =
+                if laidOut.dtype = torch.ScalarType.Byte then
+                    laidOut.to_type(torch.ScalarType.Float32).div_((255.0).ToScalar())
+                else
+                    laidOut
+
+            moved.WithInput input
 
 /// A source's batches in order, read ahead of the step that needs them by background tasks.
 /// changes: whether the source changes during the run; it is read only when a step asks, then.

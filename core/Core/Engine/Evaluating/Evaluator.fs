@@ -139,27 +139,21 @@ module internal Evaluator =
         let data = (run.Feed source).Source
         let count = countOf source data samples
         let context = context run progress :> IPartContext
-        let modules = state.Network.Module
-        let wasTraining = modules.training
         use scope = torch.NewDisposeScope()
         use _ = torch.no_grad ()
         use _ = Autocast.Disabled()
+        use _ = run.Evaluating()
 
         use measuring =
             new Measuring(run, state, run.InfoOf source, place progress role source)
 
-        modules.eval ()
+        eachBatch run data count (run.EvaluationBatchOf(source, state.Augmentations)) (fun batch ->
+            let view =
+                batch
+                |> Pipeline.apply run.Shared context
+                |> Pipeline.apply state.Augmentations context
 
-        try
-            eachBatch run data count (run.EvaluationBatchOf(source, state.Augmentations)) (fun batch ->
-                let view =
-                    batch
-                    |> Pipeline.apply run.Shared context
-                    |> Pipeline.apply state.Augmentations context
-
-                measuring.Add(view, scope))
-        finally
-            modules.train wasTraining
+            measuring.Add(view, scope))
 
         let readings = measuring.Read()
         let found = measures measuring.Panel readings

@@ -3,6 +3,7 @@ namespace KdPlugins.Core
 open System
 open System.Collections.Generic
 open TorchSharp
+open TorchSharp.Modules
 open KdPlugins.Torch
 
 /// What an interested party is told of a run while it goes on. Nothing it does can change the run.
@@ -33,6 +34,9 @@ type internal LiveRun(device: torch.Device, training: TrainingPlan, key: RandomK
     let roles = Dictionary<string, RoleState>()
     let feeds = Dictionary<string, Feed>()
     let told = HashSet<string>()
+    let modules = SortedDictionary<string, torch.nn.Module>(StringComparer.Ordinal)
+    let trained = Dictionary<nativeint, Parameter>()
+    let modes = Modes(modules, roles, trained)
 
     /// Where tensors live.
     member _.Device = device
@@ -59,7 +63,7 @@ type internal LiveRun(device: torch.Device, training: TrainingPlan, key: RandomK
     member val Cursors = Dictionary<string, int64>() with get
 
     /// Every module that belongs to the run, by the name it is saved under.
-    member val Modules = SortedDictionary<string, torch.nn.Module>(StringComparer.Ordinal) with get
+    member _.Modules = modules
 
     /// The shared augmentations.
     member val Shared: IReadOnlyList<IAugmentation> = [||] with get, set
@@ -76,8 +80,8 @@ type internal LiveRun(device: torch.Device, training: TrainingPlan, key: RandomK
     /// The present phase's strategy; null where there is none.
     member val Strategy: IDistillationStrategy = null with get, set
 
-    /// The handles of all parameters that some stage of the run trains.
-    member val Trained = HashSet<nativeint>() with get
+    /// All parameters that some stage of the run trains, by their handles.
+    member _.Trained = trained
 
     /// The batches of an update: an objective is computed once for each.
     member val Accumulate = 1 with get, set
@@ -137,17 +141,37 @@ type internal LiveRun(device: torch.Device, training: TrainingPlan, key: RandomK
             let known = String.concat ", " feeds.Keys
             Fail.error CoreErrors.SourceMissing $"The data source '{name}' is asked for; the run has: {known}."
 
-    /// Autocast where the recipe asks for it, else nothing.
+    /// A strategy's own network is about to be asked: it gets the name of its state. Raises KDP0306 where it is none of the run's.
+    member _.NameOwn(network: INetwork) =
+        match
+            modules
+            |> Seq.tryFind (fun entry -> obj.ReferenceEquals(entry.Value, network.Module))
+        with
+        | Some entry when entry.Key.StartsWith("role/", StringComparison.Ordinal) -> ()
+        | Some entry -> PluginNames.rename network $"the network '{entry.Key}'"
+        | None ->
+            raise (
+                KdException(
+                    CoreErrors.WrongCombination,
+                    "A step asks a network that is no part of the run: neither its mode nor its weights are kept.",
+                    "Register its module: context.State.Register."
+                )
+            )
+
+    member private this.IsHalf = this.Training.Precision = torch.ScalarType.BFloat16
+
+    /// Autocast where the recipe asks for it and nothing is evaluated, else nothing: null.
     member this.PrecisionScope() : IDisposable =
-        if this.Training.Precision = torch.ScalarType.BFloat16 then
+        if this.IsHalf && not modes.IsEvaluating then
             Autocast.BFloat16 device
         else
-            { new IDisposable with
-                member _.Dispose() = ()
-            }
+            null
 
-    /// Puts every role into the mode that a stage wants.
-    member this.Enter(stage: Stage) =
+    /// For what sums many products, as losses do: bfloat16 would lose what they differ by. Null where nothing is in the way.
+    member this.ExactScope() : IDisposable = if this.IsHalf then Autocast.Disabled() else null
+
+    /// Puts every module into the mode that a stage wants.
+    member _.Enter(stage: Stage) =
         let changing =
             stage.Trainables
             |> Seq.collect (fun t -> t.Parameters |> Seq.map (fun struct (_, p) -> p.Handle))
@@ -156,7 +180,6 @@ type internal LiveRun(device: torch.Device, training: TrainingPlan, key: RandomK
         for role in roles.Values do
             let trained = Seq.contains role.Name stage.Trains
             role.IsTrained <- trained
-            role.Network.Module.train trained
 
             // A copy with folded weights serves only while nobody changes the weights.
             role.MayFreeze <-
@@ -167,14 +190,17 @@ type internal LiveRun(device: torch.Device, training: TrainingPlan, key: RandomK
                     |> Seq.exists (fun p -> changing.Contains p.Handle)
                 )
 
-            for p in role.Network.Module.parameters () do
-                p.requires_grad <- trained
+        modes.Enter stage
 
-        for weighted in this.Losses do
-            if not (isNull weighted.Loss.Module) then
-                weighted.Loss.Module.train ()
+    /// Modes and gradients of an update, until it is disposed.
+    member _.Updating(trainables: IReadOnlyList<Trainable>) = modes.Updating trainables
 
-    /// Lets go of the copies that Enter allowed.
+    /// Everything in evaluation mode and float32, until it is disposed.
+    member _.Evaluating() = modes.Evaluating()
+
+    /// Lets go of the copies that Enter allowed, and of the stage's modes.
     member _.Leave() =
         for role in roles.Values do
             role.DropFrozen()
+
+        modes.Leave()

@@ -20,14 +20,8 @@ module internal SampleViews =
     let private context (run: LiveRun) =
         let consult (role: string) (batch: Batch) (taps: IReadOnlyCollection<string>) =
             use _ = torch.no_grad ()
-            let network = (run.Role role).Network
-            let wasTraining = network.Module.training
-            network.Module.eval ()
-
-            try
-                network.Forward(batch.Input, batch.Mask, taps)
-            finally
-                network.Module.train wasTraining
+            use _ = run.Evaluating()
+            (run.Role role).Network.Forward(batch.Input, batch.Mask, taps)
 
         { new PartContext(Progress("", 0L, 1L, 1L), run.Key.Derive("samples"), run.Device, false) with
             member _.Consult(role, batch, taps) = consult role batch taps

@@ -136,6 +136,12 @@ type internal Session
         stageSeconds <- stageSeconds + took
         stageSamples <- stageSamples + samples
 
+    let score (current: Stage) (context: StepContext) (progress: Progress) =
+        use _ = torch.no_grad ()
+        use _ = Autocast.Disabled()
+        use _ = run.Evaluating()
+        PluginCall.at run.Strategy (PluginCall.during progress) (fun () -> current.Score.Invoke context)
+
     let evaluateEpoch (context: StepContext) (progress: Progress) (last: bool) =
         let current = stage ()
         let every = recipe.Evaluation.EveryEpochs
@@ -152,8 +158,7 @@ type internal Session
             let offer role score = bests.Offer(current, stageName (), role, score, progress.Epoch)
 
             if not (isNull current.Score) then
-                PluginCall.at run.Strategy (PluginCall.during progress) (fun () -> current.Score.Invoke context)
-                |> offer null
+                score current context progress |> offer null
             elif found.Length = 1 then
                 offer null found[0].Score
             else

@@ -103,11 +103,8 @@ type internal StageGuard(run: LiveRun, stage: Stage, name: string, who: string, 
     let lookAtModules (progress: Progress) =
         let unstepped =
             everyParameter ()
-            |> Seq.filter (fun struct (place, _, p) ->
-                p.requires_grad
-                && not (place.StartsWith("generator/", StringComparison.Ordinal))
-                && not (run.Trained.Contains p.Handle)
-                && hasGradient p)
+            |> Seq.filter (fun struct (_, _, p) ->
+                p.requires_grad && not (run.Trained.ContainsKey p.Handle) && hasGradient p)
             |> Seq.groupBy (fun struct (place, _, _) -> place)
             |> Seq.toArray
 
@@ -115,7 +112,7 @@ type internal StageGuard(run: LiveRun, stage: Stage, name: string, who: string, 
             // Of a network that is trained in part, the rest is left as it is.
             let isWhole =
                 run.Modules[place].parameters()
-                |> Seq.forall (fun p -> not (run.Trained.Contains p.Handle))
+                |> Seq.forall (fun p -> not (run.Trained.ContainsKey p.Handle))
 
             if isWhole then
                 let found = names (parameters |> Seq.map (fun struct (_, n, _) -> n))

@@ -25,6 +25,7 @@ type internal StepContext
     ) =
     inherit PartContext(progress, key, run.Device, false)
 
+    let noTaps: IReadOnlyCollection<string> = Array.Empty<string>()
     let calls = Dictionary<string, int64>()
     let values = Dictionary<string, float>()
 
@@ -88,10 +89,11 @@ type internal StepContext
 
         ModelOutput(toFloat32 output.Logits, toFloat32 output.Embedding, features)
 
-    let forward (role: RoleState) (network: INetwork) (batch: Batch) (taps: HashSet<string>) =
-        PluginCall.at role.Network place (fun () ->
+    // owner: what the network is called in messages.
+    let forward (owner: INetwork) (network: INetwork) (batch: Batch) (taps: IReadOnlyCollection<string>) =
+        PluginCall.at owner place (fun () ->
             network.Forward(batch.Input, batch.Mask, taps)
-            |> PluginCall.something role.Network place "Forward")
+            |> PluginCall.something owner place "Forward")
 
     let weightsOf (role: RoleState) =
         let weights = role.Weights
@@ -108,7 +110,7 @@ type internal StepContext
             use _ = torch.no_grad ()
             use _ = run.PrecisionScope()
             let network = role.Inference(run.Device, run.Training.Precision, weights)
-            forward role network batch taps |> widen
+            forward role.Network network batch taps |> widen
 
         // A trained role may behave otherwise each time (dropout).
         if role.IsTrained then
@@ -133,8 +135,8 @@ type internal StepContext
         use _ = run.PrecisionScope()
         pass state
 
-    let compute (objective: Func<Tensor>) =
-        sums.Begin()
+    let compute (trainables: IReadOnlyList<Trainable>) (objective: Func<Tensor>) =
+        sums.Begin trainables
 
         let value =
             use _ = run.PrecisionScope()
@@ -152,7 +154,7 @@ type internal StepContext
             use memory = StepScope.Begin()
             let outside = answers
             answers <- outside.Copy()
-            let value = drawn.InPart(memory, (fun () -> compute objective))
+            let value = drawn.InPart(memory, (fun () -> compute trainables objective))
             let samples = drawn.PartSamples
 
             if drawn.Part = 0L then
@@ -314,24 +316,39 @@ type internal StepContext
             | none when none.Count = 0 -> batch
             | augmentations -> Pipeline.apply augmentations (this.Context("view", role)) batch
 
-        member _.Forward(role, batch, taps) =
+        member _.Forward(role: string, batch: Batch, taps: IReadOnlyCollection<string>) =
             require "Forward"
             let state = run.Role role
             let wanted = tapsOf role taps
 
             if state.IsTrained then
                 use _ = run.PrecisionScope()
-                forward state state.Network batch wanted |> widen
+                forward state.Network state.Network batch wanted |> widen
             else
                 withoutGraph state batch wanted
 
+        member _.Forward(network: INetwork, batch: Batch, taps: IReadOnlyCollection<string>) =
+            require "Forward"
+            run.NameOwn network
+            use _ = run.PrecisionScope()
+            let wanted = if isNull taps then noTaps else taps
+            forward network network batch wanted |> widen
+
+        member _.WithoutGraph compute =
+            require "WithoutGraph"
+            use _ = torch.no_grad ()
+            use _ = run.PrecisionScope()
+            toFloat32 (compute.Invoke())
+
         member _.Through(role, batch, taps) =
-            through "Through" role (fun state -> forward state state.Network batch (tapsOf role taps) |> widen)
+            through "Through" role (fun state -> forward state.Network state.Network batch (tapsOf role taps) |> widen)
 
         member _.ThroughNorms(role, batch, taps, unbiased) =
             through "ThroughNorms" role (fun state ->
                 let wanted = tapsOf role taps
-                let pass = Func<ModelOutput>(fun () -> forward state state.Network batch wanted)
+
+                let pass =
+                    Func<ModelOutput>(fun () -> forward state.Network state.Network batch wanted)
 
                 let struct (output, norms) =
                     NormStatistics.During(state.Network.Module, unbiased, pass)
@@ -371,14 +388,16 @@ type internal StepContext
                 (run.Optimisers.Of trainable).zero_grad()
 
             let total =
+                use _ = run.Updating trainables
+
                 if batches > 1L then
                     accumulate trainables objective
                 else
-                    let value = compute objective
+                    let value = compute trainables objective
                     value.backward ()
                     value.detach ()
 
-            sums.CheckReached trainables
+            sums.CheckReached()
 
             for trainable in trainables do
                 run.Optimisers.Step(trainable, progress)

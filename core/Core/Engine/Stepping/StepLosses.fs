@@ -27,6 +27,10 @@ type internal StepLosses(run: LiveRun, progress: Progress) =
 
         Fail.error TrainingErrors.NotFinite $"The loss is {total} at {progress}; not finite: {who}."
 
+    let mutable updated: IReadOnlyList<Trainable> = Array.Empty<Trainable>()
+
+    let ofUpdated () = String.Join(", ", updated |> Seq.map (fun t -> $"'{t.Name}'"))
+
     let ofLosses () =
         if parts.Count = 0 then
             ""
@@ -34,8 +38,9 @@ type internal StepLosses(run: LiveRun, progress: Progress) =
             let names = String.Join(", ", parts |> Seq.map (fun id -> $"'{id}'"))
             $" None of its losses ({names}) has one: is something detached, computed under no_grad, or answered by a role that the stage does not train?"
 
-    /// An objective is about to be computed.
-    member _.Begin() =
+    /// An objective is about to be computed, for an update of some trainables.
+    member _.Begin(trainables: IReadOnlyList<Trainable>) =
+        updated <- trainables
         terms.Clear()
         parts.Clear()
 
@@ -47,6 +52,8 @@ type internal StepLosses(run: LiveRun, progress: Progress) =
         parts.Add id
 
         PluginCall.at weighted.Loss place (fun () ->
+            use _ = run.ExactScope()
+
             let value =
                 weighted.Loss.Compute context
                 |> PluginCall.something weighted.Loss place "Compute"
@@ -77,7 +84,7 @@ type internal StepLosses(run: LiveRun, progress: Progress) =
         if not objective.requires_grad then
             Fail.error
                 TrainingErrors.NoGradient
-                $"The objective of {progress} has no graph to any parameter.{ofLosses ()}"
+                $"The objective of {progress} has no graph to any parameter of what is updated ({ofUpdated ()}).{ofLosses ()}"
 
         // On a GPU this would wait for the device in every step; there the reported means tell, some steps later.
         if run.Device.``type`` = DeviceType.CPU then
@@ -87,12 +94,10 @@ type internal StepLosses(run: LiveRun, progress: Progress) =
                 explainNotFinite total
 
     /// Of all that an update trains, something has to have a gradient. Raises KDP0703.
-    member _.CheckReached(trainables: IReadOnlyList<Trainable>) =
+    member _.CheckReached() =
         let isReached (t: Trainable) = t.Parameters |> Seq.exists (fun struct (_, p) -> not (isNull p.grad))
 
-        if trainables.Count > 0 && not (Seq.exists isReached trainables) then
-            let names = String.Join(", ", trainables |> Seq.map (fun t -> $"'{t.Name}'"))
-
+        if updated.Count > 0 && not (Seq.exists isReached updated) then
             Fail.error
                 TrainingErrors.NoGradient
-                $"The objective of {progress} has a graph, and reaches no parameter of what is updated ({names})."
+                $"The objective of {progress} has a graph, and reaches no parameter of what is updated ({ofUpdated ()})."

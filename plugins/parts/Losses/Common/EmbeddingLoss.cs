@@ -34,8 +34,6 @@ public abstract class EmbeddingLoss<TOptions> : DistillationLoss<TOptions>
     public sealed override Tensor Compute(ILossContext context)
     {
         var (student, teacher) = Asker.RequireEmbeddings(context, Options.Student, Options.Teacher, Fewest);
-        // Sums of many products: bfloat16 would lose what they differ by.
-        using var exact = Autocast.Disabled();
         return Compare(Logits.Wide(student), Logits.Wide(teacher), context);
     }
 }

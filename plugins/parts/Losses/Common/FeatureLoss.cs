@@ -49,17 +49,13 @@ public abstract class FeatureLoss<TOptions> : DistillationLoss<TOptions>
     /// <c>KDP0302</c>: a network did not answer with a tap; <c>KDP0303</c>: the answers are to different numbers of
     /// samples, or too few to be compared.
     /// </exception>
-    public sealed override Tensor Compute(ILossContext context)
-    {
-        // Sums of many products: bfloat16 would lose what they differ by.
-        using var exact = Autocast.Disabled();
-        return Compare([
+    public sealed override Tensor Compute(ILossContext context) =>
+        Compare([
             .. Options.Taps.Zip(
                 Options.TaughtBy,
                 (own, other) => Pair(context.Student.Feature(own), context.Teacher.Feature(other))
             ),
         ]);
-    }
 
     private (Tensor, Tensor) Pair(Tensor student, Tensor teacher)
     {

@@ -44,8 +44,6 @@ public abstract class TwoViewLoss<TOptions> : DistillationLoss<TOptions>
         var projector = Asker.Bound(_projector);
         var first = projector.call(Embedding(context.Student, Role));
         var second = projector.call(Embedding(context.Output(Views.Second), Views.Second));
-        // Sums over a batch of products: bfloat16 would lose what the objective is about.
-        using var exact = Autocast.Disabled();
         return Compare(first, second);
     }
 

@@ -4,16 +4,12 @@ using static TorchSharp.torch;
 
 namespace KdPlugins.SelfSupervised;
 
-/// <summary>What another network says of an input, without graph and in evaluation mode, whoever asks and when.</summary>
+/// <summary>
+/// What a network says that a probe judges, without being a part of the probe: it is a role of its own, which no stage of the
+/// probe trains.
+/// </summary>
 internal sealed class FrozenFeatures(INetwork network)
 {
-    public NetworkShape Shape => network.Shape;
-
     /// <summary>float32 [B, D].</summary>
-    public Tensor Of(Tensor input, Tensor? mask)
-    {
-        network.Module.eval();
-        using var _ = no_grad();
-        return network.Forward(input, mask, []).Embedding.to(ScalarType.Float32);
-    }
+    public Tensor Of(Tensor input, Tensor? mask) => network.Forward(input, mask, []).Embedding.to(ScalarType.Float32);
 }

@@ -157,7 +157,7 @@ public sealed class StepFaultTests : FaultRuns
                 new("main", StageLength.Steps(3), Step) { Trainables = [student, other], Trains = [Roles.Student] },
             ];
         };
-        Fails(TrainingErrors.NoGradient, "reaches no parameter of what is updated ('other')", "strategy 'faulty'");
+        Fails(TrainingErrors.NoGradient, "no graph to any parameter of what is updated ('other')", "strategy 'faulty'");
     }
 
     [Fact]

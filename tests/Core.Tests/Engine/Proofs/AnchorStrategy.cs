@@ -16,7 +16,6 @@ public sealed class AnchorStrategy : DistillationStrategy<NoOptions>
 
     public override IReadOnlyList<Stage> Plan(IPlanContext context)
     {
-        var teacher = context.Network(Roles.Teacher);
         var generator = context.Generator("main");
         var size = (int)context.Data.InputShape.Aggregate(1L, (a, b) => a * b);
         var encoder = nn.Sequential(nn.Flatten(), nn.Linear(size, Latent));
@@ -34,10 +33,10 @@ public sealed class AnchorStrategy : DistillationStrategy<NoOptions>
 
         void DataFree(IStepContext step)
         {
-            step.Update([g], () => nn.functional.cross_entropy(Teach(Fake(step)), zeros(8, ScalarType.Int64)));
+            step.Update([g], () => nn.functional.cross_entropy(Teach(step), zeros(8, ScalarType.Int64)));
             for (var i = 0; i < 2; i++)
             {
-                var batch = new Batch(Fake(step).detach(), new NoTarget(8), full([8], -1L, ScalarType.Int64));
+                var batch = Batch.Generated(step.WithoutGraph(() => Fake(step)));
                 var taught = step.Forward(Roles.Teacher, batch, null);
                 step.Update([s], () => KdMath(step.Forward(Roles.Student, batch, null).Logits, taught.Logits));
                 step.Update([e], () => encoder.call(batch.Input).square().mean());
@@ -45,7 +44,7 @@ public sealed class AnchorStrategy : DistillationStrategy<NoOptions>
         }
 
         // With graph to the image: the teacher is frozen, its input is not.
-        Tensor Teach(Tensor image) => teacher.Forward(image, null, []).Logits;
+        Tensor Teach(IStepContext step) => step.Through(Roles.Teacher, Batch.Generated(Fake(step)), null).Logits;
 
         void Anchor(IStepContext step)
         {

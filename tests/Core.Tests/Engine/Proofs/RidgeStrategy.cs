@@ -38,9 +38,9 @@ public sealed class RidgeStrategy : DistillationStrategy<NoOptions>
         var set = new Trainable("set", [("images", images), ("labels", labels)], adam, null);
         var student = context.TrainableOf(Roles.Student);
 
-        Tensor Features(INetwork network, Tensor x)
+        Tensor Features(IStepContext step, int k, Tensor x)
         {
-            var f = network.Forward(x, null, []).Embedding;
+            var f = step.Forward(pool[k], Batch.Generated(x), null).Embedding;
             return cat([f, ones(f.shape[0], 1)], 1);
         }
 
@@ -49,22 +49,20 @@ public sealed class RidgeStrategy : DistillationStrategy<NoOptions>
             var k = (int)(step.Random.Derive("member").Value % PoolSize);
             var batch = step.Next("train");
             var target = step.Forward(Roles.Teacher, batch, null).Logits;
-            pool[k].Module.eval();
             step.Update(
                 [set],
                 () =>
                 {
-                    var phi = Features(pool[k], images);
+                    var phi = Features(step, k, images);
                     var kernel = phi.mm(phi.t());
                     var ridge = kernel.trace().detach() * 1e-6 * eye(Samples);
-                    var real = Features(pool[k], batch.Input).detach();
+                    var real = Features(step, k, batch.Input);
                     return (real.mm(phi.t()).mm(linalg.solve(kernel + ridge, labels)) - target).square().mean();
                 }
             );
-            pool[k].Module.train();
             step.Update(
                 [members[k]],
-                () => (pool[k].Forward(images.detach(), null, []).Logits - labels.detach()).square().mean()
+                () => (step.Forward(pool[k], Batch.Generated(images), null).Logits - labels).square().mean()
             );
             picks.Value++;
             distilled.Append(new Dictionary<string, Tensor> { ["labels"] = labels.detach() });
