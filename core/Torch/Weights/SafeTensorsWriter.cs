@@ -102,7 +102,7 @@ public static class SafeTensorsWriter
     }
 
     /// <summary>Bytes of a tensor; refuses what has no countable size.</summary>
-    internal static long CheckedSize(WeightData weight, string origin)
+    private static long CheckedSize(WeightData weight, string origin)
     {
         bool known = Enum.IsDefined(weight.DType) && weight.Shape.Count <= WeightLimits.MaxDimensions;
         return known && weight.DType.TryByteCount(weight.Shape.ToArray(), out long bytes)

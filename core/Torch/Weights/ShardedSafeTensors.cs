@@ -49,25 +49,6 @@ public sealed class ShardedSafeTensors : IWeightSource
         }
     }
 
-    /// <summary>
-    /// Writes tensors as shards of a limited size (<c>model-00001-of-00003.safetensors</c>, ...), and the index last. In
-    /// each shard the order is that of <see cref="SafeTensorsWriter"/>; the shards are filled in the order given.
-    /// </summary>
-    /// <param name="folder">An existing folder without an index: a sharded model is never replaced in place, since a
-    /// failure would leave a mixture.</param>
-    /// <param name="weights">The tensors.</param>
-    /// <param name="maxShardBytes">Most bytes of tensors per shard, from 1; a larger tensor has a shard for itself.</param>
-    /// <param name="metadata">Free text for each shard; null for none.</param>
-    /// <returns>The shards, and the index last.</returns>
-    /// <exception cref="KdException">The folder holds an index already, or the content cannot be written (KDP0561); the
-    /// file system refuses (KDP0560).</exception>
-    public static IReadOnlyList<WrittenFile> Write(
-        string folder,
-        IEnumerable<WeightData> weights,
-        long maxShardBytes,
-        IReadOnlyDictionary<string, string>? metadata = null
-    ) => ShardWriter.Write(folder, weights, maxShardBytes, metadata);
-
     /// <inheritdoc/>
     public ReadOnlySpan<byte> Bytes(string name) => Shard(name).Bytes(name);
 
