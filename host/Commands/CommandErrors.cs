@@ -90,19 +90,5 @@ public static class CommandErrors
     );
 
     /// <summary>Every entry of the command line.</summary>
-    public static IReadOnlyList<ErrorCode> All { get; } =
-    [
-        Unexpected,
-        Usage,
-        FolderInUse,
-        BadOrigin,
-        FileUnreadable,
-        PluginsRefused,
-        ProbeInput,
-        ProbeUnread,
-        ProbeKind,
-        ProbeFailed,
-        ProbeBatch,
-        ProbeArguments,
-    ];
+    public static IReadOnlyList<ErrorCode> All { get; } = ErrorCode.In(typeof(CommandErrors));
 }
