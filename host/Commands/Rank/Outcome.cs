@@ -1,6 +1,6 @@
 using System.Text.Json.Nodes;
 using KdPlugins.Core;
-using KdPlugins.Host.Commands.Results;
+using KdPlugins.Host.Runs;
 using KdPlugins.Torch;
 
 namespace KdPlugins.Host.Commands.Rank;

@@ -2,7 +2,8 @@ using System.Globalization;
 using System.Text;
 using System.Text.Json.Nodes;
 using KdPlugins.Core;
-using KdPlugins.Host.Commands.Run;
+using KdPlugins.Host.Runs;
+using KdPlugins.Host.Texts;
 
 namespace KdPlugins.Host.Commands.Rank;
 

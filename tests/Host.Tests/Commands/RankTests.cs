@@ -1,5 +1,4 @@
 using System.Text.Json.Nodes;
-using KdPlugins.Host.Commands;
 using KdPlugins.Host.Commands.Rank;
 using KdPlugins.Torch;
 
