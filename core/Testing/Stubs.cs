@@ -25,12 +25,27 @@ public static class Stubs
     public static DataInfo Data(long[] shape, long classes, TargetKind target = TargetKind.ClassIndex) =>
         new(InputKind.Image, shape, target, classes, [], [], [], []);
 
+    /// <summary>A network without parameters that is never asked: for parts that look at shapes alone.</summary>
+    /// <param name="shape">Channels, height and width.</param>
+    /// <param name="classes">The number of classes.</param>
+    public static INetwork Network(long[] shape, long classes) => new SilentNetwork(shape, classes);
+
     /// <summary>An output with logits, maybe an embedding and taps.</summary>
     public static ModelOutput Output(
         Tensor logits,
         Tensor? embedding = null,
         IReadOnlyDictionary<string, Tensor>? taps = null
     ) => new(logits, embedding, taps ?? new Dictionary<string, Tensor>());
+
+    private sealed class SilentNetwork(long[] shape, long classes) : nn.Module("silent"), INetwork
+    {
+        public nn.Module Module => this;
+
+        public NetworkShape Shape { get; } = new(shape, classes, 0, []);
+
+        public ModelOutput Forward(Tensor input, Tensor? mask, IReadOnlyCollection<string> taps) =>
+            throw new NotSupportedException("A stub of a network answers nothing.");
+    }
 }
 
 /// <summary>What a part sees in a step, without an engine.</summary>

@@ -1,5 +1,8 @@
+using System.Text.Json.Nodes;
 using KdPlugins.Core;
 using KdPlugins.Host.Loading;
+using KdPlugins.Host.Loading.Folders;
+using KdPlugins.Host.Loading.Listing;
 using KdPlugins.Torch;
 using TorchSharp;
 
@@ -15,7 +18,7 @@ internal sealed class PluginHost : IDisposable
     private PluginHost(string? folder, LoaderOptions options)
     {
         Catalog = FolderPluginCatalog.Load(
-            folder ?? DefaultFolder,
+            folder ?? FolderPluginCatalog.DefaultRoot,
             options with
             {
                 BeforeFirstInstance = () => _native.GetAwaiter().GetResult(),
@@ -23,12 +26,6 @@ internal sealed class PluginHost : IDisposable
         );
         _made = new(Catalog);
     }
-
-    /// <summary>The folder beside the program, or the one that KD_PLUGINS names.</summary>
-    internal static string DefaultFolder =>
-        Environment.GetEnvironmentVariable("KD_PLUGINS") is { Length: > 0 } named
-            ? named
-            : Path.Combine(AppContext.BaseDirectory, "plugins");
 
     internal FolderPluginCatalog Catalog { get; }
 
@@ -46,6 +43,14 @@ internal sealed class PluginHost : IDisposable
         var info = _native.GetAwaiter().GetResult();
         torch.set_num_threads(threads > 0 ? threads : Environment.ProcessorCount);
         return info;
+    }
+
+    /// <summary>Tells of plugins that are not used because another one has their id, which somebody may not have meant.</summary>
+    internal void WarnOfReplaced(Screen screen)
+    {
+        foreach (var finding in Catalog.Statuses.Select(s => s.Reason).OfType<Finding>())
+            if (finding.Code == HostErrors.DuplicateId)
+                screen.Tell(() => Warning(finding), () => $"warning: {finding}");
     }
 
     /// <summary>Reads a recipe; a plugin that was refused is told from one that nobody has.</summary>
@@ -80,6 +85,13 @@ internal sealed class PluginHost : IDisposable
         Catalog.Dispose();
         // The process must not end while another thread loads libraries.
         _native.ContinueWith(t => _ = t.Exception, TaskScheduler.Default).Wait();
+    }
+
+    private static JsonObject Warning(Finding finding)
+    {
+        var line = PluginReport.Json(finding);
+        line["event"] = "warning";
+        return line;
     }
 
     private T Judged<T>(Func<T> read)

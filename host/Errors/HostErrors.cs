@@ -2,7 +2,7 @@ using KdPlugins.Torch;
 
 namespace KdPlugins.Host;
 
-/// <summary>The failures of plugins (01). The command line's (08) and the service's (09) stand beside their code.</summary>
+/// <summary>The failures of plugins (01). The command line's (08) stand beside them, the service's (09) beside their code.</summary>
 public static class HostErrors
 {
     /// <summary>A folder below the plugin folder has nothing to load.</summary>
@@ -209,36 +209,5 @@ public static class HostErrors
     );
 
     /// <summary>Every entry of this assembly.</summary>
-    public static IReadOnlyList<ErrorCode> All { get; } =
-    [
-        NoPlugin,
-        BadAssembly,
-        WrongArchitecture,
-        ContractMismatch,
-        WrongFramework,
-        MissingDependency,
-        ShipsContracts,
-        ShipsLibTorch,
-        BadManifest,
-        PathOutside,
-        NotApproved,
-        DuplicateId,
-        BadPart,
-        CompositionFailed,
-        ConstructorFailed,
-        TimedOut,
-        EndsProcess,
-        Unstable,
-        LoadFailed,
-        Leaked,
-        RequirementUnmet,
-        TooLarge,
-        BadPackage,
-        NotSigned,
-        ContractUnmet,
-        NativeMissing,
-        NotPlain,
-        HeldBack,
-        RecipeUnknown,
-    ];
+    public static IReadOnlyList<ErrorCode> All { get; } = ErrorCode.In(typeof(HostErrors));
 }

@@ -11,7 +11,7 @@ namespace KdPlugins.Host.Reports;
 /// </summary>
 internal static class RunReport
 {
-    internal const string FileName = "report.html";
+    internal const string FileName = ReportPage.FileName;
 
     /// <summary>Makes the page of a run, those of its seeds, and the sheets of the data sets it has made.</summary>
     /// <param name="folder">The run's folder.</param>

@@ -1,6 +1,5 @@
 using KdPlugins.Core;
-using KdPlugins.Host.Loading.Inspection;
-using KdPlugins.Host.Service.Api;
+using KdPlugins.Host.Loading.Files;
 using KdPlugins.Torch;
 
 namespace KdPlugins.Host.Service;
@@ -27,7 +26,7 @@ internal sealed class DataRoots
     internal static DataRoots? Of(ServiceOptions options)
     {
         string[] named = options.RecipeFolder.Length > 0 ? [options.RecipeFolder] : [];
-        var isOwn = options.TokenFile.Length == 0 && Guards.Addresses(options).All(u => Guards.IsLoopback(u.Host));
+        var isOwn = options.TokenFile.Length == 0 && options.Addresses.All(u => ServiceOptions.IsLoopback(u.Host));
         return options.DataRoots.Count == 0 && isOwn ? null : Of([options.Data, .. named, .. options.DataRoots]);
     }
 
@@ -63,7 +62,7 @@ internal sealed class DataRoots
     private static KdException Refuse(NamedPath path, string why)
     {
         var error = new KdException(ServiceErrors.PathRefused, $"{path.Key}: '{path.Text}' {why}.");
-        Commands.ExitCodes.Mark(error, Commands.ExitCodes.BadRecipe);
+        ExitCodes.Mark(error, ExitCodes.BadRecipe);
         return error;
     }
 }

@@ -132,25 +132,5 @@ public static class ServiceErrors
     );
 
     /// <summary>Every entry of the service.</summary>
-    public static IReadOnlyList<ErrorCode> All { get; } =
-    [
-        DataInUse,
-        BadOptions,
-        TokenNeeded,
-        JobMissing,
-        JobState,
-        QueueUnavailable,
-        NoService,
-        Refused,
-        WorkerMemory,
-        WorkerStalled,
-        WorkerEnded,
-        DiskFilled,
-        TooFewDescriptors,
-        TooManyStreams,
-        PathRefused,
-        DataUnusable,
-        PartEnded,
-        InboxFile,
-    ];
+    public static IReadOnlyList<ErrorCode> All { get; } = ErrorCode.In(typeof(ServiceErrors));
 }

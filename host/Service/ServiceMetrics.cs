@@ -1,6 +1,5 @@
 using System.Diagnostics.Metrics;
 using System.Text.Json.Nodes;
-using KdPlugins.Host.Service.Queue;
 
 namespace KdPlugins.Host.Service;
 
@@ -44,8 +43,7 @@ internal sealed class ServiceMetrics : IDisposable
     }
 
     /// <summary>An attempt ended.</summary>
-    internal void AttemptEnded(Job after) =>
-        _attempts.Add(1, KeyValuePair.Create<string, object?>("state", State(after)));
+    internal void AttemptEnded(string state) => _attempts.Add(1, KeyValuePair.Create<string, object?>("state", state));
 
     /// <summary>A worker said something.</summary>
     internal void Said(JsonObject said)
@@ -82,6 +80,4 @@ internal sealed class ServiceMetrics : IDisposable
     }
 
     public void Dispose() => _meter.Dispose();
-
-    private static string State(Job job) => job.State.ToString().ToLowerInvariant();
 }

@@ -1,4 +1,5 @@
 using System.ComponentModel.DataAnnotations;
+using System.Net;
 using KdPlugins.Host.Loading;
 
 namespace KdPlugins.Host.Service;
@@ -148,6 +149,15 @@ public sealed class ServiceOptions : IValidatableObject
             )
                 yield return new($"Urls: '{url}' is no address such as http://127.0.0.1:5870.", [nameof(Urls)]);
     }
+
+    /// <summary>Where the service listens; every address of the machine goes as "any".</summary>
+    internal IReadOnlyList<Uri> Addresses =>
+        [.. Urls.Split(';').Select(u => new Uri(u.Replace("*", "any").Replace("+", "any")))];
+
+    /// <summary>Whether a host is this machine and nobody else can ask.</summary>
+    internal static bool IsLoopback(string host) =>
+        host == "localhost"
+        || (IPAddress.TryParse(host.Trim('[', ']'), out var address) && IPAddress.IsLoopback(address));
 
     private static bool IsHttp(Uri uri) => uri.Scheme is "http" or "https";
 

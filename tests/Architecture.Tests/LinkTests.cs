@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Text.RegularExpressions;
 
 namespace KdPlugins.Architecture.Tests;
@@ -9,7 +8,7 @@ public sealed partial class LinkTests
     [Fact]
     public void Every_relative_link_leads_to_a_file_or_folder()
     {
-        var all = Documents().SelectMany(d => Links(d).Select(l => (Document: d, Link: l))).ToList();
+        var all = Repository.Files("*.md").SelectMany(d => Links(d).Select(l => (Document: d, Link: l))).ToList();
         var broken = all.Where(l => !Leads(l.Document, l.Link)).Select(l => $"{l.Document}: {l.Link}");
 
         Assert.Empty(broken);
@@ -24,17 +23,6 @@ public sealed partial class LinkTests
             .Matches(Code().Replace(File.ReadAllText(Path.Combine(Repository.Root, document)), ""))
             .Select(m => m.Groups[1].Value)
             .Where(l => !l.StartsWith('#') && !Scheme().IsMatch(l));
-
-    private static string[] Documents()
-    {
-        var start = new ProcessStartInfo("git", ["ls-files", "*.md"])
-        {
-            WorkingDirectory = Repository.Root,
-            RedirectStandardOutput = true,
-        };
-        using var git = Process.Start(start)!;
-        return git.StandardOutput.ReadToEnd().Split('\n', StringSplitOptions.RemoveEmptyEntries);
-    }
 
     [GeneratedRegex(@"\]\(([^)\s]+)\)")]
     private static partial Regex Link();

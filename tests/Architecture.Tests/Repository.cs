@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Reflection.Metadata;
 using System.Reflection.PortableExecutable;
 
@@ -16,6 +17,20 @@ internal static class Repository
     /// <summary>The folders of shipped plugins beside the host.</summary>
     internal static IReadOnlyList<string> PluginFolders { get; } =
     [.. Directory.EnumerateDirectories(Path.Combine(HostOutput, "plugins")).Order(StringComparer.Ordinal)];
+
+    /// <summary>The files of the repository that git tracks or does not ignore, relative to the root.</summary>
+    /// <param name="pattern">As git has them: a star stands for any part of a path.</param>
+    internal static IReadOnlyList<string> Files(string pattern)
+    {
+        var start = new ProcessStartInfo("git", ["ls-files", "-co", "--exclude-standard", pattern])
+        {
+            WorkingDirectory = Root,
+            RedirectStandardOutput = true,
+        };
+        using var git = Process.Start(start)!;
+        var files = git.StandardOutput.ReadToEnd().Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        return [.. files.Distinct().Where(f => File.Exists(Path.Combine(Root, f))).Order(StringComparer.Ordinal)];
+    }
 
     /// <summary>The assemblies of this repository that an assembly references.</summary>
     internal static IReadOnlyList<string> OwnReferences(string path)

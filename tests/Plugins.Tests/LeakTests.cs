@@ -2,6 +2,7 @@ using KdPlugins.Augmentations;
 using KdPlugins.Core;
 using KdPlugins.Datasets;
 using KdPlugins.Losses;
+using KdPlugins.Testing;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -49,10 +50,10 @@ public class LeakTests
             var batch = train.Read(new long[] { 1, 2, 3, 4 });
             batch = batch.WithInput(batch.Input.to(ScalarType.Float32) / 255);
             foreach (var augmentation in augmentations)
-                batch = augmentation.Apply(batch, new FakePart { Random = new RandomKey(step) });
+                batch = augmentation.Apply(batch, new PartContextStub { Random = new RandomKey(step) });
             var student = batch.Input.flatten(1)[.., ..12].clone().requires_grad_(true);
             foreach (var loss in losses)
-                loss.Compute(new FakeLoss(student, student.detach() + 1, batch)).backward();
+                loss.Compute(Make.Loss(student, student.detach() + 1, batch)).backward();
         }
 
         Step(0);

@@ -97,8 +97,8 @@ internal sealed class MeterChecks<T>(MeterSettings settings) : PartChecks<T, IMe
         using var noGrad = no_grad();
         var input = zeros([Samples, 3, 8, 8]);
         var data = new DataInfo(InputKind.Image, [3, 8, 8], kind, all.Classes, [], [], [], []);
-        using var network = new Answering(all.Classes);
-        using var measurement = New().Begin(new(network, data, CPU)) ?? throw Fail("Begin gives null.");
+        using var measurement =
+            New().Begin(new(Stubs.Network([3, 8, 8], all.Classes), data, CPU)) ?? throw Fail("Begin gives null.");
         foreach (var rows in batches)
         {
             using var step = NewDisposeScope();
@@ -140,17 +140,5 @@ internal sealed class MeterChecks<T>(MeterSettings settings) : PartChecks<T, IMe
             ),
             _ => throw Fail($"the kit has no answers to {kind}: give some as the setting Case."),
         };
-    }
-
-    private sealed class Answering(long classes) : nn.Module<Tensor, Tensor>("answering"), INetwork
-    {
-        public nn.Module Module => this;
-
-        public NetworkShape Shape { get; } = new([3, 8, 8], classes, 0, []);
-
-        public override Tensor forward(Tensor input) => throw new NotSupportedException();
-
-        public ModelOutput Forward(Tensor input, Tensor? mask, IReadOnlyCollection<string> taps) =>
-            throw new NotSupportedException("The kit gives a meter answers; it asks no network itself.");
     }
 }

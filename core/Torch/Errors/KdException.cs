@@ -1,10 +1,24 @@
+using System.Reflection;
+
 namespace KdPlugins.Torch;
 
 /// <summary>One entry of the error catalogue: a stable code, what it stands for, and what a user can do.</summary>
 /// <param name="Id">The code, <c>KDP</c> and four digits. It never changes its meaning once released.</param>
 /// <param name="Title">The failure in a few words, without values.</param>
 /// <param name="Remedy">What to do about it, one sentence.</param>
-public sealed record ErrorCode(string Id, string Title, string Remedy);
+public sealed record ErrorCode(string Id, string Title, string Remedy)
+{
+    /// <summary>The entries that a catalogue declares, in its order.</summary>
+    /// <param name="catalogue">A class with a public static field for each; its last statement may be the one that asks.</param>
+    public static IReadOnlyList<ErrorCode> In(Type catalogue) =>
+        [
+            .. catalogue
+                .GetFields(BindingFlags.Public | BindingFlags.Static)
+                .OrderBy(f => f.MetadataToken)
+                .Select(f => f.GetValue(null))
+                .OfType<ErrorCode>(),
+        ];
+}
 
 /// <summary>
 /// A failure that a user can understand and mend. The message starts with the stable code and says what was found,

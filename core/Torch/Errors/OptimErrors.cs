@@ -25,5 +25,5 @@ public static class OptimErrors
     );
 
     /// <summary>Every entry of this catalogue.</summary>
-    public static IReadOnlyList<ErrorCode> All { get; } = [State, Setting, Parameter];
+    public static IReadOnlyList<ErrorCode> All { get; } = ErrorCode.In(typeof(OptimErrors));
 }

@@ -71,16 +71,5 @@ public static class TorchErrors
     );
 
     /// <summary>Every entry of this assembly.</summary>
-    public static IReadOnlyList<ErrorCode> All { get; } =
-    [
-        NativeNotFound,
-        NativeCall,
-        NativeSymbolMissing,
-        BadArgument,
-        RandomScopeMisused,
-        StepScopeMisused,
-        AutocastMisused,
-        OperatorDeclaration,
-        OperatorCall,
-    ];
+    public static IReadOnlyList<ErrorCode> All { get; } = ErrorCode.In(typeof(TorchErrors));
 }

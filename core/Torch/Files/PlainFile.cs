@@ -1,4 +1,3 @@
-using System.ComponentModel;
 using System.Runtime.InteropServices;
 using System.Text;
 using Microsoft.Win32.SafeHandles;
@@ -14,12 +13,6 @@ public static partial class PlainFile
     // Of Linux on x86-64 and arm64.
     private const int NonBlocking = 0x800;
     private const int CloseOnExec = 0x80000;
-    private const int EmptyPath = 0x1000;
-    private const uint WantsType = 1;
-    private const int ModeOffset = 28;
-    private const int TypeMask = 0xF000;
-    private const int Regular = 0x8000;
-    private const int Folder = 0x4000;
 
     /// <summary>Opens a file for reading; others may write, rename and delete it meanwhile.</summary>
     /// <param name="path">The file; links are followed.</param>
@@ -84,19 +77,19 @@ public static partial class PlainFile
 
     private static void Check(SafeFileHandle handle, string path)
     {
-        Span<byte> facts = stackalloc byte[256];
-        if (Statx(handle, "", EmptyPath, WantsType, facts) != 0)
-            throw new IOException($"'{path}' cannot be looked at: {new Win32Exception().Message}");
-        var type = BitConverter.ToUInt16(facts[ModeOffset..]) & TypeMask;
-        if (type == Folder)
-            throw new UnauthorizedAccessException($"'{path}' is a folder, not a file.");
-        if (type != Regular)
-            throw new IOException($"'{path}' is a pipe, a socket or a device, not a plain file.");
+        switch (EntryKinds.Of(handle))
+        {
+            case EntryKind.File:
+                return;
+            case EntryKind.Missing:
+                throw new IOException($"'{path}' cannot be looked at.");
+            case EntryKind.Folder:
+                throw new UnauthorizedAccessException($"'{path}' is a folder, not a file.");
+            default:
+                throw new IOException($"'{path}' is a pipe, a socket or a device, not a plain file.");
+        }
     }
 
     [LibraryImport("libc", EntryPoint = "open", StringMarshalling = StringMarshalling.Utf8, SetLastError = true)]
     private static partial SafeFileHandle OpenHandle(string path, int flags);
-
-    [LibraryImport("libc", EntryPoint = "statx", StringMarshalling = StringMarshalling.Utf8, SetLastError = true)]
-    private static partial int Statx(SafeFileHandle handle, string path, int flags, uint mask, Span<byte> facts);
 }

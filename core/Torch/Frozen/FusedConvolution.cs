@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using KdPlugins.Torch.Native;
 using KdPlugins.Torch.Stable;
 using static TorchSharp.torch;
 // x, other, weight (in place: other, x, weight), bias*, padding, stride, dilation (each with its length), groups, binary

@@ -1,4 +1,4 @@
-using System.Runtime.InteropServices;
+using KdPlugins.Torch.Native;
 using static TorchSharp.torch;
 
 namespace KdPlugins.Torch;
@@ -16,41 +16,9 @@ public static class LiveTensors
     /// Bytes that native code of this process has allocated and not freed (glibc's <c>mallinfo2</c>): CPU tensors, and
     /// the little beside them. 0 where the system's C library cannot tell.
     /// </summary>
-    public static long NativeBytes
-    {
-        get
-        {
-            try
-            {
-                var info = mallinfo2();
-                return (long)(info.uordblks + info.hblkhd);
-            }
-            catch (EntryPointNotFoundException)
-            {
-                return 0;
-            }
-        }
-    }
+    public static long NativeBytes => NativeHeap.Bytes;
 
     /// <summary>Bytes of this process that are in memory (<c>/proc/self/statm</c>).</summary>
     public static long ResidentBytes =>
         long.Parse(File.ReadAllText("/proc/self/statm").Split(' ')[1]) * Environment.SystemPageSize;
-
-    [StructLayout(LayoutKind.Sequential)]
-    private struct MallInfo
-    {
-        public nuint arena;
-        public nuint ordblks;
-        public nuint smblks;
-        public nuint hblks;
-        public nuint hblkhd;
-        public nuint usmblks;
-        public nuint fsmblks;
-        public nuint uordblks;
-        public nuint fordblks;
-        public nuint keepcost;
-    }
-
-    [DllImport("libc", ExactSpelling = true)]
-    private static extern MallInfo mallinfo2();
 }

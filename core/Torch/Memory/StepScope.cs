@@ -1,3 +1,4 @@
+using KdPlugins.Torch.Native;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -17,8 +18,6 @@ public sealed class StepScope : IDisposable
     [ThreadStatic]
     private static StepScope? _innermost;
 
-    private static int _open;
-
     private readonly int _thread = Environment.CurrentManagedThreadId;
     private readonly StepScope? _outer;
     private readonly DisposeScope _scope;
@@ -32,11 +31,8 @@ public sealed class StepScope : IDisposable
         if (TensorOrigins.Enabled)
             TensorOrigins.Watch(_scope);
         _innermost = this;
-        Interlocked.Increment(ref _open);
+        NativePressure.Hold();
     }
-
-    /// <summary>Whether any thread has a scope open.</summary>
-    internal static bool AnyOpen => Volatile.Read(ref _open) > 0;
 
     /// <summary>TorchSharp's scope behind this one, to attach to it what was made elsewhere; not to be disposed.</summary>
     public DisposeScope Scope => _scope;
@@ -117,7 +113,7 @@ public sealed class StepScope : IDisposable
     {
         _disposed = true;
         _innermost = _outer;
-        Interlocked.Decrement(ref _open);
+        NativePressure.Release();
         // A scope left open inside would take every later tensor of this thread and never let go.
         if (ScopeAccess.IsOpen(_scope))
             while (ScopeAccess.Current is { } current && current != _scope)

@@ -11,6 +11,9 @@ internal sealed record NativeCandidate(string Source, IReadOnlyList<string> Fold
 {
     /// <summary>The libtorch that TorchSharp 0.107 is built against.</summary>
     internal const string LibTorchVersion = "2.10.0";
+
+    /// <summary>The stable ABI that this code was written for: libtorch 2.10.</summary>
+    internal const ulong LibTorchAbi = 0x020A_0000_0000_0000;
     internal const string Variable = "KD_LIBTORCH";
     private const string CudaPackages = "libtorch-cuda-12.8-linux-x64*";
     private static readonly string NativeFolder = Path.Combine("runtimes", "linux-x64", "native");

@@ -194,7 +194,7 @@ internal static class NativeLoader
             );
         var abi = ((delegate* unmanaged<ulong>)function)();
         // Major and minor: LibTorchSharp was compiled against the headers of exactly these.
-        return abi >> 48 == Stable.StableAbi.Version >> 48
+        return abi >> 48 == NativeCandidate.LibTorchAbi >> 48
             ? abi
             : throw new InvalidDataException(
                 $"is libtorch {abi >> 56}.{(abi >> 48) & 0xff}, libtorch {NativeCandidate.LibTorchVersion} is needed"

@@ -1,7 +1,6 @@
 using System.Reflection;
 using System.Runtime.InteropServices;
 using KdPlugins.Torch.Native;
-using KdPlugins.Torch.Stable;
 
 namespace KdPlugins.Torch;
 

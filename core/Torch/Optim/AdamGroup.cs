@@ -3,7 +3,7 @@ using static TorchSharp.torch;
 
 namespace KdPlugins.Torch.Optim;
 
-/// <summary>The hyper-parameters of a group of <see cref="FusedAdam"/> or <see cref="FusedAdamW"/>; null means the optimiser's.</summary>
+/// <summary>The hyper-parameters of a group of <see cref="FusedAdam"/>; null means the optimiser's.</summary>
 public sealed class AdamOptions : OptimizerOptions
 {
     /// <summary>Decay of the running mean of gradients, from 0 to 1 exclusive.</summary>
@@ -18,12 +18,6 @@ public sealed class AdamOptions : OptimizerOptions
     /// <summary>Weight decay, 0 or more.</summary>
     public double? WeightDecay { get; set; }
 
-    /// <summary>Whether the largest running mean of squares so far is used.</summary>
-    public bool? AmsGrad { get; set; }
-
-    /// <summary>Whether the objective is maximised.</summary>
-    public bool? Maximize { get; set; }
-
     /// <inheritdoc />
     public override void SaveStateDict(BinaryWriter writer)
     {
@@ -32,8 +26,6 @@ public sealed class AdamOptions : OptimizerOptions
         writer.Write(Beta2!.Value);
         writer.Write(Epsilon!.Value);
         writer.Write(WeightDecay!.Value);
-        writer.Write(AmsGrad!.Value);
-        writer.Write(Maximize!.Value);
     }
 
     /// <inheritdoc />
@@ -44,8 +36,6 @@ public sealed class AdamOptions : OptimizerOptions
         Beta2 = reader.ReadDouble();
         Epsilon = reader.ReadDouble();
         WeightDecay = reader.ReadDouble();
-        AmsGrad = reader.ReadBoolean();
-        Maximize = reader.ReadBoolean();
     }
 
     /// <inheritdoc />
@@ -57,8 +47,6 @@ public sealed class AdamOptions : OptimizerOptions
         Beta2 = other.Beta2;
         Epsilon = other.Epsilon;
         WeightDecay = other.WeightDecay;
-        AmsGrad = other.AmsGrad;
-        Maximize = other.Maximize;
     }
 
     internal void FillFrom(AdamOptions other)
@@ -68,12 +56,10 @@ public sealed class AdamOptions : OptimizerOptions
         Beta2 ??= other.Beta2;
         Epsilon ??= other.Epsilon;
         WeightDecay ??= other.WeightDecay;
-        AmsGrad ??= other.AmsGrad;
-        Maximize ??= other.Maximize;
     }
 }
 
-/// <summary>Named parameters with hyper-parameters of their own, for <see cref="FusedAdam"/> and <see cref="FusedAdamW"/>.</summary>
+/// <summary>Named parameters with hyper-parameters of their own, for <see cref="FusedAdam"/>.</summary>
 public sealed class AdamGroup : ParamGroup<AdamOptions>, INamedGroup, optim.IBetas
 {
     /// <summary>Makes the group; what is left out is the optimiser's.</summary>
@@ -83,17 +69,13 @@ public sealed class AdamGroup : ParamGroup<AdamOptions>, INamedGroup, optim.IBet
     /// <param name="beta2">Decay of the running mean of squared gradients, from 0 to 1 exclusive.</param>
     /// <param name="epsilon">Added to the root in the denominator, 0 or more.</param>
     /// <param name="weightDecay">Weight decay, 0 or more.</param>
-    /// <param name="amsGrad">Whether the largest running mean of squares so far is used.</param>
-    /// <param name="maximize">Whether the objective is maximised.</param>
     public AdamGroup(
         IEnumerable<(string name, Parameter parameter)> parameters,
         double? learningRate = null,
         double? beta1 = null,
         double? beta2 = null,
         double? epsilon = null,
-        double? weightDecay = null,
-        bool? amsGrad = null,
-        bool? maximize = null
+        double? weightDecay = null
     )
     {
         var all = parameters.ToArray();
@@ -106,8 +88,6 @@ public sealed class AdamGroup : ParamGroup<AdamOptions>, INamedGroup, optim.IBet
             Beta2 = beta2,
             Epsilon = epsilon,
             WeightDecay = weightDecay,
-            AmsGrad = amsGrad,
-            Maximize = maximize,
         };
     }
 

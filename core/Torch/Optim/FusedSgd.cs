@@ -7,7 +7,7 @@ namespace KdPlugins.Torch.Optim;
 /// <summary>
 /// Stochastic gradient descent with momentum and weight decay, as PyTorch's <c>SGD</c>, in one native call per group.
 /// With g = ∇ + weightDecay·p: m ← momentum·m + (1 − dampening)·g (m ← g at first), p ← p − lr·m, or with Nesterov's
-/// momentum p ← p − lr·(g + momentum·m). Maximising negates ∇.
+/// momentum p ← p − lr·(g + momentum·m).
 /// </summary>
 public sealed class FusedSgd : NamedOptimizer, optim.IMomentum
 {
@@ -21,7 +21,7 @@ public sealed class FusedSgd : NamedOptimizer, optim.IMomentum
         new("weight_decay", g => Of(g).weight_decay!.Value, (g, v) => Of(g).weight_decay = v),
         new("dampening", g => Of(g).dampening!.Value, (g, v) => Of(g).dampening = v, Max: 1),
         OptimizerOption.Switch("nesterov", g => Of(g).nesterov!.Value, (g, v) => Of(g).nesterov = v),
-        OptimizerOption.Switch("maximize", g => Of(g).maximize!.Value, (g, v) => Of(g).maximize = v),
+        OptimizerOption.Off("maximize"),
     ];
 
     private readonly List<Tensor> _momenta = [];
@@ -33,7 +33,6 @@ public sealed class FusedSgd : NamedOptimizer, optim.IMomentum
     /// <param name="weightDecay">L2 penalty, 0 or more.</param>
     /// <param name="dampening">Dampening of the momentum, from 0 to 1.</param>
     /// <param name="nesterov">Whether the momentum is Nesterov's; needs momentum, and no dampening.</param>
-    /// <param name="maximize">Whether the objective is maximised.</param>
     /// <exception cref="KdException">As <see cref="NamedOptimizer.add_param_group"/>.</exception>
     public FusedSgd(
         IEnumerable<(string name, Parameter parameter)> parameters,
@@ -41,10 +40,9 @@ public sealed class FusedSgd : NamedOptimizer, optim.IMomentum
         double momentum = 0,
         double weightDecay = 0,
         double dampening = 0,
-        bool nesterov = false,
-        bool maximize = false
+        bool nesterov = false
     )
-        : this([new SgdGroup(parameters)], learningRate, momentum, weightDecay, dampening, nesterov, maximize) { }
+        : this([new SgdGroup(parameters)], learningRate, momentum, weightDecay, dampening, nesterov) { }
 
     /// <summary>Makes the optimiser for several groups; what a group leaves open is taken from the values here.</summary>
     /// <param name="groups">The groups.</param>
@@ -53,7 +51,6 @@ public sealed class FusedSgd : NamedOptimizer, optim.IMomentum
     /// <param name="weightDecay">L2 penalty, 0 or more.</param>
     /// <param name="dampening">Dampening of the momentum, from 0 to 1.</param>
     /// <param name="nesterov">Whether the momentum is Nesterov's; needs momentum, and no dampening.</param>
-    /// <param name="maximize">Whether the objective is maximised.</param>
     /// <exception cref="KdException">As <see cref="NamedOptimizer.add_param_group"/>.</exception>
     public FusedSgd(
         IEnumerable<SgdGroup> groups,
@@ -61,8 +58,7 @@ public sealed class FusedSgd : NamedOptimizer, optim.IMomentum
         double momentum = 0,
         double weightDecay = 0,
         double dampening = 0,
-        bool nesterov = false,
-        bool maximize = false
+        bool nesterov = false
     )
         : base(
             new SGD.Options
@@ -73,7 +69,7 @@ public sealed class FusedSgd : NamedOptimizer, optim.IMomentum
                 weight_decay = weightDecay,
                 dampening = dampening,
                 nesterov = nesterov,
-                maximize = maximize,
+                maximize = false,
             }
         )
     {
@@ -131,7 +127,7 @@ public sealed class FusedSgd : NamedOptimizer, optim.IMomentum
         call.Push(options.LearningRate!.Value);
         call.Push(options.dampening!.Value);
         call.Push(options.nesterov!.Value);
-        call.Push(options.maximize!.Value);
+        call.Push(false); // maximize
         call.Push(batch.History == 0);
         call.PushNone(); // grad_scale
         call.PushNone(); // found_inf

@@ -48,9 +48,6 @@ public abstract class NamedOptimizer : OptimizerHelper
     /// <summary>The names of the running tensors, as in saved states.</summary>
     private protected abstract IReadOnlyList<string> Slots { get; }
 
-    /// <summary>Whether parameters of a group with these hyper-parameters have that running tensor after an update.</summary>
-    private protected virtual bool Uses(IReadOnlyDictionary<string, double> options, int slot) => true;
-
     /// <summary>Gives the group the optimiser's own value of whatever it leaves open.</summary>
     private protected abstract void Complete(ParamGroup group);
 
@@ -128,7 +125,7 @@ public abstract class NamedOptimizer : OptimizerHelper
     /// unexpected, or of another shape or dtype. Nothing was changed.</exception>
     public void ImportState(NamedState state) => Transfer().Import(state);
 
-    private StateTransfer Transfer() => new(Algorithm, _groups, Options, Slots, Uses);
+    private StateTransfer Transfer() => new(Algorithm, _groups, Options, Slots);
 
     /// <inheritdoc />
     protected override void Dispose(bool disposing)

@@ -30,6 +30,9 @@ internal sealed record OptimizerOption(
     internal static OptimizerOption Switch(string name, Func<ParamGroup, bool> get, Action<ParamGroup, bool> set) =>
         new(name, g => get(g) ? 1 : 0, (g, value) => set(g, value != 0), Max: 1);
 
+    /// <summary>A switch of PyTorch's that is off here, and stands in saved states as what it is.</summary>
+    internal static OptimizerOption Off(string name) => new(name, _ => 0, (_, _) => { }, Max: 0);
+
     internal bool Allows(double value) => value >= Min && (MaxExcluded ? value < Max : value <= Max);
 
     internal string Range()

@@ -12,15 +12,13 @@ public sealed class SgdGroup : SGD.ParamGroup, INamedGroup
     /// <param name="weightDecay">L2 penalty, 0 or more.</param>
     /// <param name="dampening">Dampening of the momentum, from 0 to 1.</param>
     /// <param name="nesterov">Whether the momentum is Nesterov's.</param>
-    /// <param name="maximize">Whether the objective is maximised.</param>
     public SgdGroup(
         IEnumerable<(string name, Parameter parameter)> parameters,
         double? learningRate = null,
         double? momentum = null,
         double? weightDecay = null,
         double? dampening = null,
-        bool? nesterov = null,
-        bool? maximize = null
+        bool? nesterov = null
     )
     {
         var all = parameters.ToArray();
@@ -33,7 +31,6 @@ public sealed class SgdGroup : SGD.ParamGroup, INamedGroup
             weight_decay = weightDecay,
             dampening = dampening,
             nesterov = nesterov,
-            maximize = maximize,
         };
     }
 

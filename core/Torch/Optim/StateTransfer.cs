@@ -9,13 +9,11 @@ namespace KdPlugins.Torch.Optim;
 /// <param name="Groups">Groups, and the states of their parameters.</param>
 /// <param name="Options">The hyper-parameters of a group.</param>
 /// <param name="Slots">The names of the running tensors.</param>
-/// <param name="Uses">Whether a group with such hyper-parameters has that running tensor.</param>
 internal sealed record StateTransfer(
     string Algorithm,
     IReadOnlyList<(ParamGroup Group, ParameterState[] States)> Groups,
     IReadOnlyList<OptimizerOption> Options,
-    IReadOnlyList<string> Slots,
-    Func<IReadOnlyDictionary<string, double>, int, bool> Uses
+    IReadOnlyList<string> Slots
 )
 {
     private const int MaxComplaints = 8;
@@ -33,7 +31,7 @@ internal sealed record StateTransfer(
             {
                 tensors[StepKey(state)] = tensor(state.Step, ScalarType.Int64).DetachFromDisposeScope();
                 for (var slot = 0; slot < Slots.Count; slot++)
-                    if (Uses(options, slot) && state[slot] is { } running)
+                    if (state[slot] is { } running)
                         tensors[Key(state, slot)] = running.clone().DetachFromDisposeScope();
             }
         }
@@ -84,7 +82,7 @@ internal sealed record StateTransfer(
             if (complaints.Count > 0)
                 continue;
             foreach (var state in states)
-                complaints.AddRange(ParameterComplaints(saved, from, state, expected));
+                complaints.AddRange(ParameterComplaints(saved, state, expected));
         }
         if (complaints.Count == 0)
             complaints.AddRange(saved.Tensors.Keys.Except(expected).Select(k => $"entry '{k}' is unexpected"));
@@ -102,12 +100,7 @@ internal sealed record StateTransfer(
             yield return $"group {group} has an unexpected {name}";
     }
 
-    private IEnumerable<string> ParameterComplaints(
-        NamedState saved,
-        NamedGroupState from,
-        ParameterState state,
-        HashSet<string> expected
-    )
+    private IEnumerable<string> ParameterComplaints(NamedState saved, ParameterState state, HashSet<string> expected)
     {
         var key = StepKey(state);
         expected.Add(key);
@@ -125,8 +118,6 @@ internal sealed record StateTransfer(
             yield break;
         for (var slot = 0; slot < Slots.Count; slot++)
         {
-            if (!Uses(from.Options, slot))
-                continue;
             var entry = Key(state, slot);
             expected.Add(entry);
             if (!saved.Tensors.TryGetValue(entry, out var running))

@@ -1,3 +1,4 @@
+using KdPlugins.Torch.Native;
 using KdPlugins.Torch.Stable;
 using TorchSharp;
 using static TorchSharp.torch;

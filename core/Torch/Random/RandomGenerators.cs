@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using KdPlugins.Torch.Native;
 using KdPlugins.Torch.Stable;
 using TorchSharp;
 using static TorchSharp.torch;

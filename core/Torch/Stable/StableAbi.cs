@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using KdPlugins.Torch.Native;
 using static TorchSharp.torch;
 
 namespace KdPlugins.Torch.Stable;
@@ -6,9 +7,6 @@ namespace KdPlugins.Torch.Stable;
 /// <summary>The functions of libtorch's stable C ABI that are used, as pointers. Every call answers 0 or an error.</summary>
 internal static unsafe class StableAbi
 {
-    /// <summary>The ABI that this code was written for: libtorch 2.10.</summary>
-    internal const ulong Version = 0x020A_0000_0000_0000;
-
     internal static readonly delegate* unmanaged<byte*, byte*, ulong*, ulong, int> CallDispatcher;
     internal static readonly delegate* unmanaged<nint, nint*, int> NewTensorHandle;
     internal static readonly delegate* unmanaged<nint, int> DeleteTensor;

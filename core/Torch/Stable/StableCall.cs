@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Text;
+using KdPlugins.Torch.Native;
 using static TorchSharp.torch;
 
 namespace KdPlugins.Torch.Stable;
@@ -87,7 +88,7 @@ internal unsafe ref struct StableCall
     {
         int code;
         fixed (ulong* stack = _stack)
-            code = StableAbi.CallDispatcher(_operator.Name, _operator.Overload, stack, StableAbi.Version);
+            code = StableAbi.CallDispatcher(_operator.Name, _operator.Overload, stack, NativeCandidate.LibTorchAbi);
         if (code != 0)
             throw new KdException(TorchErrors.NativeCall, Explain(ErrorText.Take()));
     }

@@ -1,6 +1,6 @@
 using System.CommandLine;
 using KdPlugins.Core;
-using KdPlugins.Host.Commands.Plugins;
+using KdPlugins.Host.Loading.Listing;
 using KdPlugins.Torch;
 
 namespace KdPlugins.Host.Commands.Check;
@@ -32,7 +32,7 @@ internal static class CheckCommand
         {
             using var host = PluginHost.Load(parsed.GetValue(plugins));
             var read = host.ReadRecipe(parsed.GetRequiredValue(recipe), parsed.GetValue(set) ?? []);
-            PluginReport.WarnOfReplaced(host.Catalog, screen);
+            host.WarnOfReplaced(screen);
             host.StartTorch(parsed.GetValue(threads) ?? 0);
             var report = Preflight.Run(read, host.Made, new());
             var free = FreeBytes(Path.GetFullPath(parsed.GetValue(output) ?? "runs"));

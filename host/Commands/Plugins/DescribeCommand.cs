@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Text;
 using System.Text.Json.Nodes;
 using KdPlugins.Core;
+using KdPlugins.Host.Loading.Listing;
 using KdPlugins.Torch;
 
 namespace KdPlugins.Host.Commands.Plugins;

@@ -1,6 +1,6 @@
 using System.CommandLine;
 using System.Text.Json.Nodes;
-using KdPlugins.Host.Loading;
+using KdPlugins.Host.Loading.Folders;
 
 namespace KdPlugins.Host.Commands.Plugins;
 
@@ -22,7 +22,7 @@ internal static class LockCommand
         };
         command.SetAction(parsed =>
         {
-            var root = Path.GetFullPath(parsed.GetValue(plugins) ?? PluginHost.DefaultFolder);
+            var root = Path.GetFullPath(parsed.GetValue(plugins) ?? FolderPluginCatalog.DefaultRoot);
             var locked = FolderPluginCatalog.Approve(root, parsed.GetValue(names) ?? []);
             screen.Tell(
                 () =>

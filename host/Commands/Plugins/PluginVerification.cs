@@ -2,6 +2,8 @@ using System.Runtime.CompilerServices;
 using System.Text.Json.Nodes;
 using KdPlugins.Core;
 using KdPlugins.Host.Loading;
+using KdPlugins.Host.Loading.Folders;
+using KdPlugins.Host.Loading.Listing;
 using KdPlugins.Torch;
 
 namespace KdPlugins.Host.Commands.Plugins;

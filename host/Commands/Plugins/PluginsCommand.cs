@@ -1,4 +1,5 @@
 using System.CommandLine;
+using KdPlugins.Host.Loading.Listing;
 
 namespace KdPlugins.Host.Commands.Plugins;
 

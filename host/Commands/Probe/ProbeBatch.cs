@@ -62,7 +62,7 @@ internal sealed class ProbeBatch(ProbeRunner runner, Screen screen, string path)
         catch (Exception e)
         {
             var code = ExitCodes.Of(e);
-            var failure = CommandLine.Describe(e, code, screen.Verbose);
+            var failure = FailureText.Json(e, code, screen.Verbose);
             failure["event"] = "probe-failed";
             failure["case"] = line;
             failure["id"] = id;

@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using KdPlugins.Core;
-using KdPlugins.Host.Commands.Plugins;
+using KdPlugins.Host.Loading.Listing;
+using KdPlugins.Host.Texts;
 
 namespace KdPlugins.Host.Commands.Probe;
 

@@ -1,5 +1,6 @@
 using KdPlugins.Core;
 using KdPlugins.Host.Commands.Plugins;
+using KdPlugins.Host.Loading.Listing;
 using KdPlugins.Torch;
 using KdPlugins.Torch.Weights;
 using static TorchSharp.torch;

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Text.Json.Nodes;
 using KdPlugins.Host.Loading.Recipes;
+using KdPlugins.Host.Texts;
 
 namespace KdPlugins.Host.Commands.Recipes;
 

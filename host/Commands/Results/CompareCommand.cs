@@ -1,7 +1,8 @@
 using System.CommandLine;
 using System.Text.Json.Nodes;
-using KdPlugins.Host.Commands.Run;
+using KdPlugins.Host.Runs;
 using KdPlugins.Host.Service.Queue;
+using KdPlugins.Host.Texts;
 using KdPlugins.Torch;
 
 namespace KdPlugins.Host.Commands.Results;
@@ -70,7 +71,7 @@ internal static class CompareCommand
         foreach (var (path, report, _) in runs)
         {
             var name = NameOf(path);
-            var measures = Reports.Measures.Of(report);
+            var measures = Measures.Of(report);
             foreach (var role in ResultTable.Roles(report!))
             {
                 var node = report![role]!.AsObject();
@@ -84,7 +85,7 @@ internal static class CompareCommand
                     ResultTable.Value(measures, node, metric, "best"),
                     ResultTable.Parameters(node),
                     Field(report, "images_per_second"),
-                    RunText.Duration(TimeSpan.FromSeconds(Reports.Json.Number(report, "seconds") ?? 0))
+                    RunText.Duration(TimeSpan.FromSeconds(Texts.Json.Number(report, "seconds") ?? 0))
                 );
                 // Said once per run.
                 name = "";

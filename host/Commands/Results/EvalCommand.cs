@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Text.Json.Nodes;
 using KdPlugins.Core;
 using KdPlugins.Host.Commands.Run;
+using KdPlugins.Host.Runs;
 using KdPlugins.Torch;
 
 namespace KdPlugins.Host.Commands.Results;

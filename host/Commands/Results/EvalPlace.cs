@@ -1,5 +1,5 @@
 using KdPlugins.Core;
-using KdPlugins.Host.Commands.Run;
+using KdPlugins.Host.Runs;
 using KdPlugins.Torch;
 
 namespace KdPlugins.Host.Commands.Results;

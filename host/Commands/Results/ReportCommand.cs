@@ -1,7 +1,7 @@
 using System.CommandLine;
 using KdPlugins.Core;
-using KdPlugins.Host.Commands.Run;
 using KdPlugins.Host.Reports;
+using KdPlugins.Host.Runs;
 using KdPlugins.Torch;
 
 namespace KdPlugins.Host.Commands.Results;

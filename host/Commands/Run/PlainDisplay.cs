@@ -1,4 +1,5 @@
 using KdPlugins.Core;
+using KdPlugins.Host.Runs;
 
 namespace KdPlugins.Host.Commands.Run;
 

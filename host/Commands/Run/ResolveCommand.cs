@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Text.Json.Nodes;
 using KdPlugins.Core;
+using KdPlugins.Host.Loading.Recipes;
 using KdPlugins.Torch;
 
 namespace KdPlugins.Host.Commands.Run;
@@ -31,7 +32,7 @@ internal static class ResolveCommand
             using var host = PluginHost.Load(parsed.GetValue(plugins), trust.Read(parsed));
             var path = Path.GetFullPath(parsed.GetRequiredValue(recipe));
             var read = host.ReadResolved(
-                PlainFile.ReadText(path, 1 << 20),
+                PlainFile.ReadText(path, NamedRecipe.MaxBytes),
                 parsed.GetValue(recipeFolder) is { } from ? Path.GetFullPath(from) : Path.GetDirectoryName(path)!,
                 parsed.GetValue(set) ?? []
             );

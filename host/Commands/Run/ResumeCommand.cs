@@ -1,5 +1,7 @@
 using System.CommandLine;
 using KdPlugins.Core;
+using KdPlugins.Host.Loading.Recipes;
+using KdPlugins.Host.Runs;
 using KdPlugins.Host.Service;
 using KdPlugins.Torch;
 
@@ -66,7 +68,7 @@ internal static class ResumeCommand
     {
         // A run that died before its folder was complete has the recipe only in its origin.
         var kept = Path.Combine(folder, "recipe.json");
-        var text = File.Exists(kept) ? PlainFile.ReadText(kept, 1 << 20) : origin.Recipe;
+        var text = File.Exists(kept) ? PlainFile.ReadText(kept, NamedRecipe.MaxBytes) : origin.Recipe;
         var job = new RunJob(host.ReadResolved(text, origin.RecipeFolder), folder, origin.MaxStepsPerStage, resume);
         roots?.Check(job.Recipe);
         if (Experiment.Finished(job.Recipe, folder) is { } report)

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using KdPlugins.Core;
-using KdPlugins.Host.Commands.Plugins;
+using KdPlugins.Host.Loading.Listing;
+using KdPlugins.Host.Runs;
 using KdPlugins.Host.Service;
 using KdPlugins.Torch;
 
@@ -78,7 +79,7 @@ internal static class RunCommand
         roots?.Check(recipe);
         var folder = output is null ? DefaultFolder(recipe.Name) : Path.GetFullPath(output);
         RequireUnused(folder);
-        PluginReport.WarnOfReplaced(host.Catalog, screen);
+        host.WarnOfReplaced(screen);
         var native = host.StartTorch(origin.Threads);
         (origin with { Recipe = recipe.ToResolvedJson() }).Create(folder, native);
         screen.Tell(

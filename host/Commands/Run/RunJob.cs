@@ -1,6 +1,8 @@
 using System.Text.Json.Nodes;
 using KdPlugins.Core;
 using KdPlugins.Host.Reports;
+using KdPlugins.Host.Runs;
+using KdPlugins.Host.Texts;
 using KdPlugins.Torch;
 
 namespace KdPlugins.Host.Commands.Run;

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using KdPlugins.Core;
+using KdPlugins.Host.Runs;
 using KdPlugins.Torch;
 using Spectre.Console;
 using Spectre.Console.Rendering;

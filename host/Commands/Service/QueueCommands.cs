@@ -1,7 +1,8 @@
 using System.CommandLine;
 using System.Text.Json.Nodes;
-using KdPlugins.Host.Service;
+using KdPlugins.Host.Service.Intake;
 using KdPlugins.Host.Service.Queue;
+using KdPlugins.Host.Texts;
 using KdPlugins.Torch;
 
 namespace KdPlugins.Host.Commands.Service;

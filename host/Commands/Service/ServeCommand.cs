@@ -1,5 +1,6 @@
 using System.CommandLine;
 using KdPlugins.Host.Service;
+using KdPlugins.Host.Service.Hosting;
 using KdPlugins.Torch;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;

@@ -4,6 +4,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using KdPlugins.Host.Service;
 using KdPlugins.Host.Service.Api;
+using KdPlugins.Host.Texts;
 using KdPlugins.Torch;
 
 namespace KdPlugins.Host.Commands.Service;
@@ -49,7 +50,7 @@ internal sealed class ServiceClient : IDisposable
         {
             using var response = ask().GetAwaiter().GetResult();
             var text = response.Content.ReadAsStringAsync().GetAwaiter().GetResult();
-            var said = text.Length > 0 ? Reports.Json.Parse(text) : [];
+            var said = text.Length > 0 ? Json.Parse(text) : [];
             return response.IsSuccessStatusCode ? said : throw Refusal(said, (int)response.StatusCode);
         }
         catch (HttpRequestException e)
@@ -69,9 +70,9 @@ internal sealed class ServiceClient : IDisposable
 
     private static KdException Refusal(JsonObject said, int status)
     {
-        var message = Reports.Json.Text(said, "message") ?? $"It answered with status {status}.";
+        var message = Json.Text(said, "message") ?? $"It answered with status {status}.";
         // What the service says has its code and remedy already.
-        var error = FailureAdvice.Entry(Reports.Json.Text(said, "code")) is { } code
+        var error = FailureAdvice.Entry(Json.Text(said, "code")) is { } code
             ? new KdException(code, message, "")
             : new KdException(ServiceErrors.Refused, message);
         if (status == 422)

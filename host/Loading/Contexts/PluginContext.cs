@@ -1,7 +1,6 @@
 using System.Reflection;
 using System.Runtime.InteropServices;
 using System.Runtime.Loader;
-using KdPlugins.Host.Loading.Inspection;
 using McMaster.NETCore.Plugins.Loader;
 
 namespace KdPlugins.Host.Loading.Contexts;

@@ -1,4 +1,5 @@
 using System.Security.Cryptography;
+using KdPlugins.Host.Loading.Files;
 using KdPlugins.Host.Loading.Manifest;
 
 namespace KdPlugins.Host.Loading.Inspection;

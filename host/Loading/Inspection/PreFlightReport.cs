@@ -1,3 +1,4 @@
+using KdPlugins.Host.Loading.Files;
 using KdPlugins.Host.Loading.Manifest;
 
 namespace KdPlugins.Host.Loading.Inspection;

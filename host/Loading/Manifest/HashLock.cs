@@ -1,5 +1,5 @@
 using System.Text.Json;
-using KdPlugins.Host.Loading.Inspection;
+using KdPlugins.Host.Loading.Files;
 using KdPlugins.Torch;
 
 namespace KdPlugins.Host.Loading.Manifest;

@@ -1,4 +1,4 @@
-using KdPlugins.Host.Loading.Inspection;
+using KdPlugins.Host.Loading.Files;
 
 namespace KdPlugins.Host.Loading.Manifest;
 

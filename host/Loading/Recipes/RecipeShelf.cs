@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using KdPlugins.Core;
-using KdPlugins.Host.Loading.Inspection;
+using KdPlugins.Host.Loading.Files;
+using KdPlugins.Host.Loading.Folders;
 using KdPlugins.Torch;
 
 namespace KdPlugins.Host.Loading.Recipes;

@@ -1,7 +1,8 @@
 using System.Globalization;
 using System.Text;
 using System.Xml.Linq;
-using static KdPlugins.Host.Reports.Html;
+using KdPlugins.Host.Runs;
+using static KdPlugins.Host.Texts.Html;
 
 namespace KdPlugins.Host.Reports.Charts;
 
@@ -156,24 +157,19 @@ internal sealed record LineChart(string Title, string XName, bool AsPercent, IRe
         return path.ToString();
     }
 
-    // More points than pixels add nothing: of each group the first, the lowest, the highest and any that is not finite.
-    private static IReadOnlyList<(double X, double Y)> Thinned(IReadOnlyList<(double X, double Y)> points) =>
-        points.Count <= MostPoints
-            ? points
-            :
-            [
-                .. points
-                    .Chunk((points.Count + MostPoints / 3 - 1) / (MostPoints / 3))
-                    .SelectMany(group =>
-                        group
-                            .Where(p => !double.IsFinite(p.Y))
-                            .Append(group.MinBy(p => p.Y))
-                            .Append(group.MaxBy(p => p.Y))
-                            .Append(group[0])
-                            .Distinct()
-                            .OrderBy(p => p.X)
-                    ),
-            ];
+    // More points than pixels add nothing; what is not finite breaks the line, however many points there are.
+    private static IEnumerable<(double X, double Y)> Thinned(IReadOnlyList<(double X, double Y)> points)
+    {
+        if (points.Count <= MostPoints)
+            return points;
+        var curve = new ThinnedCurve(MostPoints);
+        foreach (var (x, y) in points)
+            curve.Add(x, y);
+        return curve
+            .Points.Select(p => (p[0], p[1]))
+            .Concat(points.Where(p => !double.IsFinite(p.Y)))
+            .OrderBy(p => p.Item1);
+    }
 
     private XElement Legend() =>
         E(

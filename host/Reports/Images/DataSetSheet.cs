@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using KdPlugins.Host.Texts;
 using KdPlugins.Torch;
 using KdPlugins.Torch.Weights;
 

@@ -1,8 +1,8 @@
 using System.Xml.Linq;
 using KdPlugins.Core;
-using KdPlugins.Host.Commands.Run;
 using KdPlugins.Host.Reports.Charts;
-using static KdPlugins.Host.Reports.Html;
+using KdPlugins.Host.Runs;
+using static KdPlugins.Host.Texts.Html;
 
 namespace KdPlugins.Host.Reports.Page;
 

@@ -2,7 +2,7 @@ using System.Buffers.Binary;
 using System.Text.Json.Nodes;
 using System.Xml.Linq;
 using KdPlugins.Host.Reports.Images;
-using static KdPlugins.Host.Reports.Html;
+using static KdPlugins.Host.Texts.Html;
 
 namespace KdPlugins.Host.Reports.Page;
 

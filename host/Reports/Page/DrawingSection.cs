@@ -2,9 +2,10 @@ using System.Globalization;
 using System.Text.Json.Nodes;
 using System.Xml.Linq;
 using KdPlugins.Core;
-using KdPlugins.Host.Commands.Run;
 using KdPlugins.Host.Reports.Charts;
-using static KdPlugins.Host.Reports.Html;
+using KdPlugins.Host.Runs;
+using KdPlugins.Host.Texts;
+using static KdPlugins.Host.Texts.Html;
 
 namespace KdPlugins.Host.Reports.Page;
 

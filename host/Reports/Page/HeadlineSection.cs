@@ -1,8 +1,9 @@
 using System.Globalization;
 using System.Text.Json.Nodes;
 using System.Xml.Linq;
-using KdPlugins.Host.Commands.Run;
-using static KdPlugins.Host.Reports.Html;
+using KdPlugins.Host.Runs;
+using KdPlugins.Host.Texts;
+using static KdPlugins.Host.Texts.Html;
 
 namespace KdPlugins.Host.Reports.Page;
 

@@ -2,13 +2,17 @@ using System.Text;
 using System.Xml;
 using System.Xml.Linq;
 using KdPlugins.Core;
-using static KdPlugins.Host.Reports.Html;
+using KdPlugins.Host.Runs;
+using KdPlugins.Host.Texts;
+using static KdPlugins.Host.Texts.Html;
 
 namespace KdPlugins.Host.Reports.Page;
 
 /// <summary>A run as one page that needs nothing but itself: no script, no font, no address outside.</summary>
 internal static class ReportPage
 {
+    internal const string FileName = "report.html";
+
     // Even if a text from a file were taken for markup, nothing could be loaded or run.
     private const string Policy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'";
 
@@ -71,7 +75,7 @@ internal static class ReportPage
             E(
                 "ul",
                 run.Seeds.Select(s => Path.GetFileName(s.Folder))
-                    .Select(name => E("li", E("a", A("href", $"{name}/{RunReport.FileName}"), name.Replace('-', ' '))))
+                    .Select(name => E("li", E("a", A("href", $"{name}/{FileName}"), name.Replace('-', ' '))))
             ),
         ];
     }

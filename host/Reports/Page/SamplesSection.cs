@@ -1,6 +1,6 @@
 using System.Xml.Linq;
 using KdPlugins.Host.Reports.Images;
-using static KdPlugins.Host.Reports.Html;
+using static KdPlugins.Host.Texts.Html;
 
 namespace KdPlugins.Host.Reports.Page;
 

@@ -1,6 +1,5 @@
 using System.Text.RegularExpressions;
 using KdPlugins.Core;
-using KdPlugins.Host.Commands;
 using KdPlugins.Host.Service.Queue;
 using KdPlugins.Torch;
 using KdPlugins.Torch.Weights;

@@ -1,4 +1,3 @@
-using System.Net;
 using System.Security.Cryptography;
 using System.Text;
 using KdPlugins.Torch;
@@ -26,8 +25,8 @@ internal sealed class Guards
     internal Guards(ServiceOptions options)
     {
         _tokenHash = ReadToken(options.TokenFile);
-        var named = Addresses(options);
-        foreach (var uri in named.Where(u => !IsLoopback(u.Host)))
+        var named = options.Addresses;
+        foreach (var uri in named.Where(u => !ServiceOptions.IsLoopback(u.Host)))
             if (_tokenHash is null)
                 throw new KdException(
                     ServiceErrors.TokenNeeded,
@@ -129,12 +128,4 @@ internal sealed class Guards
     }
 
     private static byte[] Hash(string token) => SHA256.HashData(Encoding.UTF8.GetBytes(token));
-
-    /// <summary>Where the service listens; every address of the machine goes as "any".</summary>
-    internal static IReadOnlyList<Uri> Addresses(ServiceOptions options) =>
-        [.. options.Urls.Split(';').Select(u => new Uri(u.Replace("*", "any").Replace("+", "any")))];
-
-    internal static bool IsLoopback(string host) =>
-        host == "localhost"
-        || (IPAddress.TryParse(host.Trim('[', ']'), out var address) && IPAddress.IsLoopback(address));
 }

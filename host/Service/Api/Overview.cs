@@ -1,4 +1,5 @@
 using KdPlugins.Host.Service.Plugins;
+using KdPlugins.Host.Service.Processes;
 using KdPlugins.Host.Service.Queue;
 using KdPlugins.Host.Service.Workers;
 

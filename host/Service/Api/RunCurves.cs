@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
-using KdPlugins.Host.Reports;
+using KdPlugins.Host.Runs;
+using KdPlugins.Host.Texts;
 
 namespace KdPlugins.Host.Service.Api;
 

@@ -1,8 +1,8 @@
 using System.Collections.Concurrent;
 using System.Text.Json;
-using KdPlugins.Host.Commands.Run;
-using KdPlugins.Host.Reports;
+using KdPlugins.Host.Runs;
 using KdPlugins.Host.Service.Queue;
+using KdPlugins.Host.Texts;
 
 namespace KdPlugins.Host.Service.Api;
 

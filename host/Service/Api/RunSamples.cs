@@ -1,8 +1,8 @@
 using System.Text.Json;
-using KdPlugins.Host.Reports;
 using KdPlugins.Host.Reports.Images;
 using KdPlugins.Host.Reports.Page;
 using KdPlugins.Host.Service.Queue;
+using KdPlugins.Host.Texts;
 
 namespace KdPlugins.Host.Service.Api;
 

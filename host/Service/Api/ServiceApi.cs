@@ -1,7 +1,6 @@
 using System.Text.Json.Nodes;
 using KdPlugins.Core;
-using KdPlugins.Host.Commands.Plugins;
-using KdPlugins.Host.Loading;
+using KdPlugins.Host.Loading.Listing;
 using KdPlugins.Host.Loading.Recipes;
 using KdPlugins.Host.Service.Plugins;
 using KdPlugins.Host.Service.Queue;

@@ -1,5 +1,5 @@
 using System.Text.Json.Nodes;
-using KdPlugins.Host.Service.Workers;
+using KdPlugins.Host.Service.Processes;
 
 namespace KdPlugins.Host.Service.Plugins;
 

@@ -1,7 +1,9 @@
 using System.Security.Cryptography;
 using System.Text;
 using KdPlugins.Host.Loading;
-using KdPlugins.Host.Loading.Inspection;
+using KdPlugins.Host.Loading.Files;
+using KdPlugins.Host.Loading.Folders;
+using KdPlugins.Torch;
 
 namespace KdPlugins.Host.Service.Plugins;
 

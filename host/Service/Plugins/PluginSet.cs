@@ -1,4 +1,4 @@
-using KdPlugins.Host.Loading;
+using KdPlugins.Host.Loading.Folders;
 
 namespace KdPlugins.Host.Service.Plugins;
 

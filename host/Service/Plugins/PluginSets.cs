@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using KdPlugins.Core;
 using KdPlugins.Host.Loading;
+using KdPlugins.Host.Loading.Folders;
 using KdPlugins.Host.Service.Queue;
 using KdPlugins.Torch;
 using Microsoft.Extensions.Logging;
@@ -41,7 +42,7 @@ internal sealed class PluginSets : IDisposable
     )
     {
         (_options, _queue, _metrics, _log) = (options.Value, queue, metrics, log);
-        _source = Path.GetFullPath(_options.Plugins.Length > 0 ? _options.Plugins : Commands.PluginHost.DefaultFolder);
+        _source = Path.GetFullPath(_options.Plugins.Length > 0 ? _options.Plugins : FolderPluginCatalog.DefaultRoot);
         _store = Path.Combine(Path.GetFullPath(_options.Data), "plugin-sets");
         Directory.CreateDirectory(_store);
         _staging = new(_source, Path.Combine(_store, ".new"), _options, check);

@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using KdPlugins.Host.Loading;
-using KdPlugins.Host.Loading.Inspection;
+using KdPlugins.Host.Loading.Files;
+using KdPlugins.Host.Loading.Folders;
 using KdPlugins.Host.Loading.Manifest;
 using KdPlugins.Host.Loading.Packages;
 using KdPlugins.Torch;

@@ -1,4 +1,4 @@
-using KdPlugins.Host.Commands;
+using KdPlugins.Host.Service.Processes;
 using KdPlugins.Host.Service.Queue;
 using KdPlugins.Torch;
 

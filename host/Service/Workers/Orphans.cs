@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using KdPlugins.Core;
+using KdPlugins.Host.Service.Processes;
 using KdPlugins.Host.Service.Queue;
 using KdPlugins.Torch;
 

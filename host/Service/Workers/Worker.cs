@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Text.Json.Nodes;
+using KdPlugins.Host.Service.Processes;
 using KdPlugins.Host.Service.Queue;
 
 namespace KdPlugins.Host.Service.Workers;

@@ -1,7 +1,7 @@
 using System.Collections.Concurrent;
 using System.Text.Json.Nodes;
-using KdPlugins.Host.Commands;
 using KdPlugins.Host.Service.Plugins;
+using KdPlugins.Host.Service.Processes;
 using KdPlugins.Host.Service.Queue;
 using KdPlugins.Torch;
 using Microsoft.Extensions.Hosting;
@@ -99,8 +99,9 @@ internal sealed class WorkerPool : BackgroundService
             end = new(ExitCodes.Failed, EndReason.None, e.Message, false, 0);
         }
         var after = await Settle(job.Id, j => AfterAttempt.Decide(j, end, _options, _clock.GetUtcNow()), stop);
-        _metrics.AttemptEnded(after);
-        Log.AttemptEnded(_log, after.Id, after.State.ToString().ToLowerInvariant(), after.Message);
+        var state = after.State.ToString().ToLowerInvariant();
+        _metrics.AttemptEnded(state);
+        Log.AttemptEnded(_log, after.Id, state, after.Message);
     }
 
     // How an attempt ended is not lost because the queue cannot be written just then.

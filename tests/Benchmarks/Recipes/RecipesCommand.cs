@@ -1,6 +1,6 @@
 using KdPlugins.Benchmarks.Step;
 using KdPlugins.Core;
-using KdPlugins.Host.Loading;
+using KdPlugins.Host.Loading.Folders;
 using TorchSharp;
 
 namespace KdPlugins.Benchmarks.Recipes;

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using KdPlugins.Host.Service;
+using KdPlugins.Host.Service.Hosting;
 using KdPlugins.Host.Service.Plugins;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;

@@ -1,5 +1,3 @@
-using KdPlugins.Host.Commands;
-
 namespace KdPlugins.Host.Tests.Commands;
 
 /// <summary>Runs whose files were edited, damaged or never came to be: every command says so and does what is left to do.</summary>

@@ -1,6 +1,7 @@
 using KdPlugins.Core;
 using KdPlugins.Host.Commands;
 using KdPlugins.Host.Commands.Run;
+using KdPlugins.Host.Texts;
 using Spectre.Console;
 using Progress = KdPlugins.Core.Progress;
 

@@ -1,5 +1,4 @@
 using KdPlugins.Core;
-using KdPlugins.Host.Commands;
 
 namespace KdPlugins.Host.Tests.Commands;
 

@@ -1,5 +1,3 @@
-using KdPlugins.Host.Commands;
-
 namespace KdPlugins.Host.Tests.Commands;
 
 /// <summary>Without a single plugin every command works and says what is missing.</summary>

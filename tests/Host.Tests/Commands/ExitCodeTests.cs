@@ -1,5 +1,4 @@
 using KdPlugins.Core;
-using KdPlugins.Host.Commands;
 using KdPlugins.Torch;
 
 namespace KdPlugins.Host.Tests.Commands;

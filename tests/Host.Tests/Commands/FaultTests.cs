@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using System.Security.Cryptography;
-using KdPlugins.Host.Commands;
 using KdPlugins.Host.Tests.Loading;
 
 namespace KdPlugins.Host.Tests.Commands;

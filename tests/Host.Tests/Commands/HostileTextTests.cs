@@ -1,10 +1,9 @@
 using System.Diagnostics;
 using KdPlugins.Core;
-using KdPlugins.Host.Commands.Results;
-using KdPlugins.Host.Commands.Run;
 using KdPlugins.Host.Loading;
 using KdPlugins.Host.Loading.Manifest;
-using KdPlugins.Host.Reports;
+using KdPlugins.Host.Reports.Page;
+using KdPlugins.Host.Runs;
 using KdPlugins.Host.Service.Api;
 using KdPlugins.Host.Service.Queue;
 using KdPlugins.Torch;

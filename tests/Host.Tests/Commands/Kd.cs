@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using System.Text.Json.Nodes;
-using KdPlugins.Host.Commands;
 
 namespace KdPlugins.Host.Tests.Commands;
 

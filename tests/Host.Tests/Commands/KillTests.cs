@@ -1,5 +1,4 @@
 using System.Security.Cryptography;
-using KdPlugins.Host.Commands;
 
 namespace KdPlugins.Host.Tests.Commands;
 

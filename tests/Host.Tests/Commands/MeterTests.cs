@@ -1,7 +1,5 @@
 using System.Text.Json.Nodes;
 using System.Xml.Linq;
-using KdPlugins.Host.Commands;
-using KdPlugins.Host.Reports;
 using KdPlugins.Host.Reports.Page;
 using KdPlugins.Host.Service.Api;
 using KdPlugins.Host.Tests.Loading;

@@ -1,5 +1,4 @@
 using System.Text.Json.Nodes;
-using KdPlugins.Host.Commands;
 using KdPlugins.Host.Tests.Loading;
 
 namespace KdPlugins.Host.Tests.Commands;

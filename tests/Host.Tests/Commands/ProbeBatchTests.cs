@@ -1,4 +1,3 @@
-using KdPlugins.Host.Commands;
 using TorchSharp;
 using static TorchSharp.torch;
 

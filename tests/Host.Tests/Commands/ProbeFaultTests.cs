@@ -1,4 +1,3 @@
-using KdPlugins.Host.Commands;
 using KdPlugins.Host.Tests.Loading;
 using TorchSharp;
 using static TorchSharp.torch;

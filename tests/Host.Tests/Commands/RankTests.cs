@@ -1,5 +1,4 @@
 using System.Text.Json.Nodes;
-using KdPlugins.Host.Commands;
 
 namespace KdPlugins.Host.Tests.Commands;
 

@@ -1,5 +1,3 @@
-using KdPlugins.Host.Commands;
-
 namespace KdPlugins.Host.Tests.Commands;
 
 /// <summary>What people type by mistake.</summary>

@@ -2,7 +2,8 @@ using System.Diagnostics;
 using System.Net.Sockets;
 using System.Runtime.Versioning;
 using KdPlugins.Host.Loading;
-using KdPlugins.Host.Loading.Inspection;
+using KdPlugins.Host.Loading.Files;
+using KdPlugins.Host.Loading.Folders;
 using KdPlugins.Host.Service.Plugins;
 
 namespace KdPlugins.Host.Tests.Loading;

@@ -1,7 +1,7 @@
 using System.Collections.Concurrent;
 using System.Diagnostics.Tracing;
 using KdPlugins.Core;
-using KdPlugins.Host.Loading;
+using KdPlugins.Host.Loading.Folders;
 using KdPlugins.Host.Loading.Inspection;
 
 namespace KdPlugins.Host.Tests.Loading;

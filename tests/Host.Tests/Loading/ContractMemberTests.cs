@@ -1,4 +1,4 @@
-using KdPlugins.Host.Loading;
+using KdPlugins.Host.Loading.Folders;
 using KdPlugins.Host.Loading.Inspection;
 
 namespace KdPlugins.Host.Tests.Loading;

@@ -1,5 +1,6 @@
 using KdPlugins.Core;
 using KdPlugins.Host.Loading;
+using KdPlugins.Host.Loading.Folders;
 using KdPlugins.Host.Loading.Inspection;
 
 namespace KdPlugins.Host.Tests.Loading;

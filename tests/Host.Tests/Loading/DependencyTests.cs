@@ -1,5 +1,4 @@
 using KdPlugins.Core;
-using KdPlugins.Host.Loading;
 using KdPlugins.Host.Loading.Inspection;
 
 namespace KdPlugins.Host.Tests.Loading;

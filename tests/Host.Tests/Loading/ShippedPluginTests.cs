@@ -1,5 +1,5 @@
 using System.Runtime.CompilerServices;
-using KdPlugins.Host.Loading;
+using KdPlugins.Host.Loading.Folders;
 using KdPlugins.Torch;
 
 namespace KdPlugins.Host.Tests.Loading;

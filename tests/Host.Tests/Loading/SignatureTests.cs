@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using System.Security.Cryptography;
-using KdPlugins.Host.Commands;
 using KdPlugins.Host.Loading;
+using KdPlugins.Host.Loading.Folders;
 using KdPlugins.Host.Loading.Packages;
 using KdPlugins.Host.Tests.Commands;
 using KdPlugins.Torch;

@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using KdPlugins.Core;
 using KdPlugins.Host.Loading;
+using KdPlugins.Host.Loading.Folders;
 
 namespace KdPlugins.Host.Tests.Loading;
 

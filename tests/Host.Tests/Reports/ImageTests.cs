@@ -1,6 +1,5 @@
 using System.Buffers.Binary;
 using System.IO.Compression;
-using KdPlugins.Host.Reports;
 using KdPlugins.Host.Reports.Images;
 using TorchSharp;
 

@@ -1,5 +1,5 @@
-using KdPlugins.Host.Commands;
 using KdPlugins.Host.Service;
+using KdPlugins.Host.Service.Processes;
 using KdPlugins.Host.Service.Queue;
 using KdPlugins.Host.Service.Workers;
 

@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using KdPlugins.Host.Service;
+using KdPlugins.Host.Service.Hosting;
 using KdPlugins.Host.Tests.Commands;
 using KdPlugins.Torch;
 

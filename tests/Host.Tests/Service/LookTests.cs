@@ -1,5 +1,6 @@
 using System.IO.Pipelines;
 using System.Text;
+using KdPlugins.Host.Runs;
 using KdPlugins.Host.Service;
 using KdPlugins.Host.Service.Api;
 using KdPlugins.Host.Service.Queue;

@@ -13,7 +13,11 @@ public sealed class IcdaStrategyTests : IDisposable
     public void Dispose() => _scope.Dispose();
 
     private static Stage Plan(IcdaOptions options) =>
-        Assert.Single(Stubs.Plugin<IcdaStrategy>(options).Plan(new PlanStub()));
+        Assert.Single(
+            Stubs
+                .Plugin<IcdaStrategy>(options)
+                .Plan(new PlanContextStub("teacher", "student") { TeacherLosses = ["icd"] })
+        );
 
     private static StepStub Step(IcdaOptions options, StepStub? step = null)
     {
@@ -117,7 +121,7 @@ public sealed class IcdaStrategyTests : IDisposable
     public void Without_a_loss_that_looks_at_the_teacher_there_is_nothing_to_distil()
     {
         var strategy = Stubs.Plugin<IcdaStrategy>(new IcdaOptions());
-        var failure = Assert.Throws<KdException>(() => strategy.Plan(new PlanStub { TeacherLosses = [] }));
+        var failure = Assert.Throws<KdException>(() => strategy.Plan(new PlanContextStub("teacher", "student")));
         Assert.Equal(CoreErrors.WrongCombination, failure.Code);
         Assert.Contains("icd", failure.Message);
     }

@@ -48,7 +48,9 @@ public sealed class AbuseTests : IDisposable
     {
         IDistillationStrategy strategy =
             options is InferOptions ? Stubs.Plugin<InferStrategy>(options) : Stubs.Plugin<Sre2lStrategy>(options);
-        var error = Assert.Throws<KdException>(() => strategy.Plan(new DataOnly(Stubs.Data([3, 8, 8], 4))));
+        var error = Assert.Throws<KdException>(() =>
+            strategy.Plan(new PlanContextStub { Data = Stubs.Data([3, 8, 8], 4) })
+        );
         Assert.Equal("KDP0306", error.Code.Id);
     }
 
@@ -60,7 +62,7 @@ public sealed class AbuseTests : IDisposable
         IDistillationStrategy strategy = infer
             ? Stubs.Plugin<InferStrategy>(new InferOptions())
             : Stubs.Plugin<Sre2lStrategy>(new Sre2lOptions());
-        var data = new DataOnly(Stubs.Data([3, 8, 8], 4, TargetKind.ClassMap));
+        var data = new PlanContextStub { Data = Stubs.Data([3, 8, 8], 4, TargetKind.ClassMap) };
         Assert.Equal("KDP0304", Assert.Throws<KdException>(() => strategy.Plan(data)).Code.Id);
     }
 
@@ -146,42 +148,5 @@ public sealed class AbuseTests : IDisposable
         foreach (var name in tensors.Keys.ToArray())
             tensors[name] = tensors[name].contiguous();
         DistilledSet.Write(folder, "set", Stubs.Data([3, 8, 8], 4), new Dictionary<string, string>(), tensors);
-    }
-
-    // A plan that ends before it asks for anything but the data.
-    private sealed class DataOnly(DataInfo data) : IPlanContext
-    {
-        public DataInfo Data => data;
-        public TrainingPlan Training => throw new NotSupportedException();
-        public Device Device => CPU;
-        public IReadOnlyCollection<string> Roles => [];
-        public IReadOnlyCollection<string> TeacherLosses => [];
-        public IReadOnlyCollection<string> Sources => [];
-        public IReadOnlyDictionary<string, string> Origin => throw new NotSupportedException();
-        public IStateRegistry State => throw new NotSupportedException();
-        public RandomKey Random => new(1);
-
-        public INetwork Network(string role) => throw new NotSupportedException();
-
-        public INetwork NewNetwork(string role, RandomKey key, long classes) => throw new NotSupportedException();
-
-        public void AddRole(string role, INetwork network) => throw new NotSupportedException();
-
-        public void AddRole(string role, INetwork network, string viewsLike) => throw new NotSupportedException();
-
-        public DataInfo SourceData(string source) => throw new NotSupportedException();
-
-        public IGenerator Generator(string name) => throw new NotSupportedException();
-
-        public long SourceCount(string source) => throw new NotSupportedException();
-
-        public void AddSource(string name, IDataSource source) => throw new NotSupportedException();
-
-        public Trainable TrainableOf(string role, IReadOnlyCollection<string> teachers) =>
-            throw new NotSupportedException();
-
-        public Trainable TrainableOf(string role) => throw new NotSupportedException();
-
-        public void Export(string name, Action<string> write) => throw new NotSupportedException();
     }
 }

@@ -1,5 +1,6 @@
 using KdPlugins.Augmentations;
 using KdPlugins.Core;
+using KdPlugins.Testing;
 using KdPlugins.Torch;
 using static TorchSharp.torch;
 
@@ -144,7 +145,7 @@ public class GeometryTests
         foreach (var augmentation in (IAugmentation[])[Rotation(new()), Affine(Everything)])
         foreach (var kind in (TargetKind[])[TargetKind.Boxes, TargetKind.ClassMap])
         {
-            var failure = Assert.Throws<KdException>(() => augmentation.Bind(Make.Data([3, 8, 8], 4, kind)));
+            var failure = Assert.Throws<KdException>(() => augmentation.Bind(Stubs.Data([3, 8, 8], 4, kind)));
             Assert.Equal(CoreErrors.WrongCombination, failure.Code);
         }
         Assert.False(Make.Passes(new RandomRotationOptions { Degrees = 181 }));

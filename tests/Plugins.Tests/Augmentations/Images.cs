@@ -1,4 +1,5 @@
 using KdPlugins.Core;
+using KdPlugins.Testing;
 using static TorchSharp.torch;
 
 namespace KdPlugins.Plugins.Tests.Augmentations;
@@ -30,7 +31,7 @@ internal static class Images
 
     public static long[] Longs(Tensor values) => values.contiguous().data<long>().ToArray();
 
-    public static FakePart At(ulong key) => new() { Random = new RandomKey(key) };
+    public static PartContextStub At(ulong key) => new() { Random = new RandomKey(key) };
 
     /// <summary>
     /// The same sample in the same step is changed alike whatever stands beside it, and differently in another step.

@@ -1,6 +1,7 @@
 using FsCheck.Xunit;
 using KdPlugins.Augmentations;
 using KdPlugins.Core;
+using KdPlugins.Testing;
 using KdPlugins.Torch;
 using static TorchSharp.torch;
 
@@ -8,7 +9,7 @@ namespace KdPlugins.Plugins.Tests.Augmentations;
 
 public class MixingTests
 {
-    private static readonly DataInfo TenClasses = Tests.Make.Data([2, 6, 5], 10);
+    private static readonly DataInfo TenClasses = Stubs.Data([2, 6, 5], 10);
 
     private static IAugmentation Bound<T>(object options, DataInfo? data = null)
         where T : IAugmentation, new()
@@ -91,7 +92,7 @@ public class MixingTests
     public void Cutmix_pastes_class_maps_along()
     {
         using var scope = NewDisposeScope();
-        var maps = Tests.Make.Data([2, 6, 5], 256, TargetKind.ClassMap);
+        var maps = Stubs.Data([2, 6, 5], 256, TargetKind.ClassMap);
         var batch = Images.Random(1, 4, 2, 6, 5);
         batch = batch.WithTarget(Images.MapOf(batch.Input));
         var result = Bound<CutmixAugmentation>(new CutmixOptions(), maps).Apply(batch, Images.At(3));
@@ -174,9 +175,9 @@ public class MixingTests
     [Fact]
     public void Targets_that_cannot_be_mixed_are_refused_when_it_is_bound()
     {
-        var boxes = Tests.Make.Data([2, 6, 5], 10, TargetKind.Boxes);
-        var maps = Tests.Make.Data([2, 6, 5], 10, TargetKind.ClassMap);
-        var unknown = Tests.Make.Data([2, 6, 5], 0);
+        var boxes = Stubs.Data([2, 6, 5], 10, TargetKind.Boxes);
+        var maps = Stubs.Data([2, 6, 5], 10, TargetKind.ClassMap);
+        var unknown = Stubs.Data([2, 6, 5], 0);
         void Fails(Action action) => Assert.Equal(CoreErrors.WrongCombination, Assert.Throws<KdException>(action).Code);
         Fails(() => Bound<MixupAugmentation>(new MixupOptions(), boxes));
         Fails(() => Bound<MixupAugmentation>(new MixupOptions(), maps));

@@ -1,6 +1,7 @@
 using FsCheck.Xunit;
 using KdPlugins.Augmentations;
 using KdPlugins.Core;
+using KdPlugins.Testing;
 using KdPlugins.Torch;
 using static TorchSharp.torch;
 
@@ -127,10 +128,10 @@ public class PolicyTests
     {
         using var scope = NewDisposeScope();
         var policy = Policy(id);
-        policy.Bind(Tests.Make.Data([3, 8, 8], 10));
+        policy.Bind(Stubs.Data([3, 8, 8], 10));
         foreach (var kind in new[] { TargetKind.Boxes, TargetKind.ClassMap })
         {
-            var failure = Assert.Throws<KdException>(() => policy.Bind(Tests.Make.Data([3, 8, 8], 10, kind)));
+            var failure = Assert.Throws<KdException>(() => policy.Bind(Stubs.Data([3, 8, 8], 10, kind)));
             Assert.Equal(CoreErrors.WrongCombination, failure.Code);
         }
         void Refused(Action action) => Assert.Equal(CoreErrors.ShapesDiffer, Assert.Throws<KdException>(action).Code);

@@ -1,6 +1,7 @@
 using FsCheck.Xunit;
 using KdPlugins.Augmentations;
 using KdPlugins.Core;
+using KdPlugins.Testing;
 using KdPlugins.Torch;
 using static TorchSharp.torch;
 
@@ -151,7 +152,7 @@ public class RandomCropTests
         Assert.False(Make(new()).InEvaluation);
         Assert.Equal([3, 4, 4], crop.OutputShape([3, 8, 6]));
         var batch = Images.Random(1, 2, 3, 8, 6);
-        var context = new FakePart { IsEvaluation = true };
+        var context = new PartContextStub { IsEvaluation = true };
         var middle = crop.Apply(batch, context).Input;
         Assert.Equal(Images.Flat(batch.Input[.., .., 2..6, 1..5]), Images.Flat(middle));
     }

@@ -1,6 +1,7 @@
 using FsCheck.Xunit;
 using KdPlugins.Augmentations;
 using KdPlugins.Core;
+using KdPlugins.Testing;
 using static TorchSharp.torch;
 
 namespace KdPlugins.Plugins.Tests.Augmentations;
@@ -99,7 +100,7 @@ public class RandomResizedCropTests
         Assert.Equal([3, 4, 4], crop.OutputShape([3, 8, 8]));
         Assert.Equal([3, 8, 8], Make().OutputShape([3, 8, 8]));
         var batch = Images.Random(1, 2, 3, 8, 8);
-        var seen = crop.Apply(batch, new FakePart { IsEvaluation = true }).Input;
+        var seen = crop.Apply(batch, new PartContextStub { IsEvaluation = true }).Input;
         Assert.True((nn.functional.avg_pool2d(batch.Input, 2) - seen).abs().max().item<float>() < 1e-5);
     }
 

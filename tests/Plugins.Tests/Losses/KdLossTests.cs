@@ -23,7 +23,7 @@ public class KdLossTests
 
     private static Tensor Loss(Tensor student, Tensor teacher, double temperature = 4, Batch? batch = null) =>
         Make.Plugin<KdLoss>(new KdOptions { Temperature = temperature })
-            .Compute(new FakeLoss(student, teacher, batch ?? Make.Batch(new NoTarget(student.shape[0]))));
+            .Compute(Make.Loss(student, teacher, batch ?? Make.Batch(new NoTarget(student.shape[0]))));
 
     [Theory]
     [InlineData(4, 0.3906891718)]
@@ -165,7 +165,7 @@ public class KdLossTests
         };
         var loss = Make.Plugin<KdLoss>(new KdOptions());
         var failure = Assert.Throws<KdException>(() =>
-            loss.Bind(new LossBinding(shapes, Make.Data([3, 8, 8], 10), 100, CPU))
+            loss.Bind(new LossBinding(shapes, Stubs.Data([3, 8, 8], 10), 100, CPU))
         );
         Assert.Equal(CoreErrors.ShapesDiffer, failure.Code);
         Assert.Contains("100 classes", failure.Message);

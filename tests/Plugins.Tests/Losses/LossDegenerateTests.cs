@@ -1,4 +1,5 @@
 using KdPlugins.Core;
+using KdPlugins.Testing;
 using KdPlugins.Torch;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -81,7 +82,7 @@ public sealed class LossDegenerateTests : IDisposable
         static NetworkShape Network(long side) => new([3, 8, 8], 10, 0, [new("layer1", [4, side, side], false)]);
         var binding = new LossBinding(
             new Dictionary<string, NetworkShape> { ["student"] = Network(student), ["teacher"] = Network(teacher) },
-            Make.Data([3, 8, 8], 10),
+            Stubs.Data([3, 8, 8], 10),
             100,
             CPU
         );
@@ -131,7 +132,7 @@ public sealed class LossDegenerateTests : IDisposable
         Tensor Under(Tensor? mask) =>
             LossUnderTest
                 .New(id)
-                .Compute(new FakeLoss(student, teacher, new(zeros(2, 5), mask, new NoTarget(2), arange(2), null)));
+                .Compute(Make.Loss(student, teacher, new(zeros(2, 5), mask, new NoTarget(2), arange(2), null)));
         foreach (
             long[] shape in (long[][])
                 [
@@ -160,7 +161,7 @@ public sealed class LossDegenerateTests : IDisposable
         var ids = zeros([2, 5], ScalarType.Int64);
         var batch = Make.Batch(new TokenTarget(ids, ones([2, 1], ScalarType.Bool)));
         var message = Refusal(() =>
-            LossUnderTest.New("cross-entropy").Compute(new FakeLoss(Normal(2, 5, 11), Normal(2, 5, 11), batch))
+            LossUnderTest.New("cross-entropy").Compute(Make.Loss(Normal(2, 5, 11), Normal(2, 5, 11), batch))
         );
         Assert.Contains("'cross-entropy' got the mask Bool[2, 1] for positions [2, 5]", message);
     }

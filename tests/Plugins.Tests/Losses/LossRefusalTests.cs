@@ -1,4 +1,5 @@
 using KdPlugins.Core;
+using KdPlugins.Testing;
 using KdPlugins.Torch;
 using static TorchSharp.torch;
 
@@ -10,7 +11,7 @@ public class LossRefusalTests
     private static LossBinding Binding(NetworkShape student, NetworkShape teacher) =>
         new(
             new Dictionary<string, NetworkShape> { ["student"] = student, ["teacher"] = teacher },
-            Make.Data([3, 8, 8], 10),
+            Stubs.Data([3, 8, 8], 10),
             100,
             CPU
         );
@@ -113,7 +114,7 @@ public class LossRefusalTests
         using var scope = NewDisposeScope();
         var batch = Make.Batch(new NoTarget(2));
         var failure = Assert.Throws<KdException>(() =>
-            LossUnderTest.New("dkd").Compute(new FakeLoss(ones(2, 3), ones(2, 3), batch))
+            LossUnderTest.New("dkd").Compute(Make.Loss(ones(2, 3), ones(2, 3), batch))
         );
         Assert.Equal(CoreErrors.TargetKind, failure.Code);
         foreach (var id in (string[])["dkd", "lskd"])

@@ -1,6 +1,6 @@
 using KdPlugins.Core;
 using KdPlugins.Meters;
-using KdPlugins.Sdk;
+using KdPlugins.Testing;
 using static TorchSharp.torch;
 
 namespace KdPlugins.Plugins.Tests.Meters;
@@ -29,8 +29,7 @@ internal static class MeterUnderTest
         using var scope = NewDisposeScope();
         meter.Configure(options);
         var data = new DataInfo(InputKind.Image, [1, 1, 1], TargetKind.ClassIndex, classes, [], [], [], []);
-        using var network = new Answering(classes);
-        using var measurement = meter.Begin(new MeterBinding(network, data, CPU));
+        using var measurement = meter.Begin(new MeterBinding(Stubs.Network([1, 1, 1], classes), data, CPU));
         foreach (var batch in batches)
         {
             using var step = NewDisposeScope();
@@ -45,16 +44,4 @@ internal static class MeterUnderTest
 
     internal static T Drawn<T>(this MeterReading reading)
         where T : Drawing => reading.Drawings.OfType<T>().Single();
-
-    private sealed class Answering(long classes) : nn.Module<Tensor, Tensor>("answering"), INetwork
-    {
-        public nn.Module Module => this;
-
-        public NetworkShape Shape { get; } = new([1, 1, 1], classes, 0, []);
-
-        public override Tensor forward(Tensor input) => throw new NotSupportedException();
-
-        public ModelOutput Forward(Tensor input, Tensor? mask, IReadOnlyCollection<string> taps) =>
-            throw new NotSupportedException();
-    }
 }

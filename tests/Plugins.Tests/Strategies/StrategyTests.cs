@@ -1,5 +1,6 @@
 using KdPlugins.Core;
 using KdPlugins.Strategies;
+using KdPlugins.Testing;
 using KdPlugins.Torch;
 using static TorchSharp.torch;
 
@@ -14,13 +15,13 @@ public class StrategyTests
         var strategy = Make.Plugin<SupervisedStrategy>(new SupervisedOptions { Role = "teacher" });
         Assert.Equal(["teacher"], strategy.Needs);
         Assert.Equal("teacher", strategy.Result);
-        var stage = Assert.Single(strategy.Plan(new FakePlan("teacher", "student")));
+        var stage = Assert.Single(strategy.Plan(new PlanContextStub("teacher", "student")));
         Assert.Equal("train", stage.Name);
         Assert.Equal(StageLength.Epochs(3), stage.Length);
         Assert.Equal(["teacher"], stage.Trainables.Select(t => t.Name));
         Assert.Equal(["teacher"], stage.Trains);
         Assert.Equal(["teacher"], stage.Evaluates);
-        var step = new FakeStep();
+        var step = new RecordedStep();
         stage.Step.Invoke(step);
         Assert.Equal(
             [
@@ -38,7 +39,7 @@ public class StrategyTests
     public void Supervised_refuses_losses_that_need_a_teacher_before_the_first_step()
     {
         var strategy = Make.Plugin<SupervisedStrategy>(new SupervisedOptions());
-        var plan = new FakePlan("student") { TeacherLosses = ["kd", "hint"] };
+        var plan = new PlanContextStub("student") { TeacherLosses = ["kd", "hint"] };
         var failure = Assert.Throws<KdException>(() => strategy.Plan(plan));
         Assert.Equal(CoreErrors.NobodyTeaches, failure.Code);
         Assert.Contains("kd, hint", failure.Message);
@@ -50,11 +51,11 @@ public class StrategyTests
         using var scope = NewDisposeScope();
         var options = new SupervisedOptions { Source = "photos", Validation = "photos-test" };
         var strategy = Make.Plugin<SupervisedStrategy>(options);
-        var plan = new FakePlan("student") { Sources = ["train", "photos", "photos-test"] };
+        var plan = new PlanContextStub("student") { Sources = ["train", "photos", "photos-test"] };
         var stage = Assert.Single(strategy.Plan(plan));
         Assert.Equal("photos", stage.Source);
         Assert.Equal("photos-test", stage.Validation);
-        var step = new FakeStep();
+        var step = new RecordedStep();
         stage.Step.Invoke(step);
         Assert.Contains("next photos", step.Calls);
         Assert.DoesNotContain("next train", step.Calls);
@@ -68,7 +69,7 @@ public class StrategyTests
         var strategy = Make.Plugin<SupervisedStrategy>(
             new SupervisedOptions { Source = source, Validation = validation }
         );
-        var failure = Assert.Throws<KdException>(() => strategy.Plan(new FakePlan("student")));
+        var failure = Assert.Throws<KdException>(() => strategy.Plan(new PlanContextStub("student")));
         Assert.Equal(CoreErrors.SourceMissing, failure.Code);
         Assert.Contains("fotos", failure.Message);
     }
@@ -80,13 +81,13 @@ public class StrategyTests
         var strategy = Make.Plugin<OfflineStrategy>(new OfflineOptions());
         Assert.Equal(["teacher", "student"], strategy.Needs);
         Assert.Equal("student", strategy.Result);
-        var stage = Assert.Single(strategy.Plan(new FakePlan("teacher", "student") { TeacherLosses = ["kd"] }));
+        var stage = Assert.Single(strategy.Plan(new PlanContextStub("teacher", "student") { TeacherLosses = ["kd"] }));
         Assert.Equal("distil", stage.Name);
         Assert.Equal(StageLength.Epochs(3), stage.Length);
         Assert.Equal(["student"], stage.Trainables.Select(t => t.Name));
         Assert.Equal(["student"], stage.Trains);
         Assert.Equal(["student"], stage.Evaluates);
-        var step = new FakeStep();
+        var step = new RecordedStep();
         stage.Step.Invoke(step);
         Assert.Equal("update student", step.Calls[0]);
         Assert.Single(step.Calls, "next train");

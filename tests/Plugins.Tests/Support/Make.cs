@@ -1,5 +1,6 @@
 using System.ComponentModel.DataAnnotations;
 using KdPlugins.Core;
+using KdPlugins.Testing;
 using static TorchSharp.torch;
 
 namespace KdPlugins.Plugins.Tests;
@@ -11,20 +12,17 @@ internal static class Make
     public static T Plugin<T>(object options)
         where T : IPlugin, new()
     {
-        var plugin = new T();
-        Validator.ValidateObject(options, new ValidationContext(options), validateAllProperties: true);
+        var plugin = Stubs.Plugin<T>(options);
         Assert.Equal(options.GetType(), plugin.OptionsType);
-        plugin.Configure(options);
         return plugin;
     }
 
     public static bool Passes(object options) =>
         Validator.TryValidateObject(options, new ValidationContext(options), null, validateAllProperties: true);
 
-    public static DataInfo Data(long[] shape, long classes, TargetKind target = TargetKind.ClassIndex) =>
-        new(InputKind.Image, shape, target, classes, [], [], [], []);
-
-    public static ModelOutput Output(Tensor logits) => new(logits, null, new Dictionary<string, Tensor>());
+    /// <summary>What a loss sees of two answers; nobody teaches where the second is missing.</summary>
+    public static LossContextStub Loss(Tensor student, Tensor? teacher, Batch batch) =>
+        new(Stubs.Output(student), teacher is null ? null : Stubs.Output(teacher), batch);
 
     public static Batch Batch(Target target) =>
         new(zeros(target.Count, 1), target, arange(target.Count, ScalarType.Int64));

@@ -14,16 +14,7 @@ internal static class GoldenCase
         bool? B(JsonElement e, string key) => e.TryGetProperty(key, out var v) ? v.GetBoolean() : null;
         double? Beta(JsonElement e, int i) => e.TryGetProperty("betas", out var v) ? v[i].GetDouble() : null;
         AdamGroup Adam(JsonElement e, IEnumerable<(string, TorchSharp.Modules.Parameter)> p) =>
-            new(
-                p,
-                D(e, "lr"),
-                Beta(e, 0),
-                Beta(e, 1),
-                D(e, "eps"),
-                D(e, "weight_decay"),
-                B(e, "amsgrad"),
-                B(e, "maximize")
-            );
+            new(p, D(e, "lr"), Beta(e, 0), Beta(e, 1), D(e, "eps"), D(e, "weight_decay"));
         return algorithm switch
         {
             "sgd" => new FusedSgd(
@@ -35,8 +26,7 @@ internal static class GoldenCase
                 D(options, "momentum") ?? 0,
                 D(options, "weight_decay") ?? 0,
                 D(options, "dampening") ?? 0,
-                B(options, "nesterov") ?? false,
-                B(options, "maximize") ?? false
+                B(options, "nesterov") ?? false
             ),
             "lars" => new Lars(
                 [new LarsGroup(first), new LarsGroup(rest, D(second, "lr"))],
@@ -44,8 +34,12 @@ internal static class GoldenCase
                 D(options, "momentum")!.Value,
                 D(options, "weight_decay")!.Value
             ),
-            "adam" => new FusedAdam([Adam(options, first), Adam(Merge(options, second), rest)]),
-            _ => new FusedAdamW([Adam(options, first), Adam(Merge(options, second), rest)]),
+            _ => new FusedAdam(
+                [Adam(options, first), Adam(Merge(options, second), rest)],
+                // PyTorch's defaults.
+                weightDecay: algorithm == "adamw" ? 0.01 : 0,
+                decoupled: algorithm == "adamw"
+            ),
         };
     }
 

@@ -41,7 +41,7 @@ public sealed class OptimizerAbuseTests : IDisposable
             { "sgd.nesterov", 0, "nesterov needs a momentum above 0 and no dampening" },
             { "adam.beta1", 1, "FusedAdam, group 0: beta1 is 1, but must be from 0 to 1, exclusive" },
             { "adam.beta2", -0.5, "beta2 is -0.5" },
-            { "adamw.eps", -1e-8, "FusedAdamW, group 0: eps is -1E-08, but must be at least 0" },
+            { "adamw.eps", -1e-8, "FusedAdam, group 0: eps is -1E-08, but must be at least 0" },
             { "lars.trust", -1, "Lars, group 0: trust_coefficient is -1" },
             { "lars.momentum", 1.1, "momentum is 1.1" },
         };
@@ -61,7 +61,7 @@ public sealed class OptimizerAbuseTests : IDisposable
                     "sgd.nesterov" => new FusedSgd(One, 0.1, momentum: value, nesterov: true),
                     "adam.beta1" => new FusedAdam(One, beta1: value),
                     "adam.beta2" => new FusedAdam(One, beta2: value),
-                    "adamw.eps" => new FusedAdamW(One, epsilon: value),
+                    "adamw.eps" => new FusedAdam(One, epsilon: value, decoupled: true),
                     "lars.trust" => new Lars(One, 0.1, trustCoefficient: value),
                     _ => (NamedOptimizer)new Lars(One, 0.1, momentum: value),
                 }
@@ -91,7 +91,7 @@ public sealed class OptimizerAbuseTests : IDisposable
         Refused(
             OptimErrors.Parameter,
             "Parameter 'q' is the same tensor as parameter 'p'",
-            () => new FusedAdamW([new AdamGroup(One), new AdamGroup([("q", _p)])])
+            () => new FusedAdam([new AdamGroup(One), new AdamGroup([("q", _p)])], decoupled: true)
         );
 
     [Fact]

@@ -78,7 +78,7 @@ public class OptimizerBehaviourTests
         Assert.Equal(0.4, sgd.ParamGroups.Single().LearningRate, 12);
         optim.lr_scheduler.OneCycleLR(sgd, 1.0, total_steps: 10);
         Assert.Equal(0.95, ((SgdGroup)sgd.ParamGroups.Single()).Momentum, 12);
-        using var adam = new FusedAdamW([("p", p)]);
+        using var adam = new FusedAdam([("p", p)], decoupled: true);
         optim.lr_scheduler.OneCycleLR(adam, 1.0, total_steps: 10);
         Assert.Equal((0.95, 0.999), ((AdamGroup)adam.ParamGroups.Single()).Betas);
     }

@@ -39,7 +39,6 @@ public class OracleTests
         byte decay,
         byte dampening,
         bool nesterov,
-        bool maximize,
         byte size
     )
     {
@@ -49,12 +48,12 @@ public class OracleTests
         var buffer = new double[size + 1];
         Compare(
             size + 1,
-            p => new FusedSgd([("p", p)], lr, mu, wd, damp, nesterov, maximize),
+            p => new FusedSgd([("p", p)], lr, mu, wd, damp, nesterov),
             (t, x) =>
             {
                 for (var i = 0; i < x.Length; i++)
                 {
-                    var g = Gradient(t, i, x[i]) * (maximize ? -1 : 1) + wd * x[i];
+                    var g = Gradient(t, i, x[i]) + wd * x[i];
                     buffer[i] = t == 0 ? g : mu * buffer[i] + (1 - damp) * g;
                     x[i] -=
                         lr
@@ -74,35 +73,29 @@ public class OracleTests
         byte first,
         byte second,
         byte decay,
-        bool amsGrad,
-        bool maximize,
         bool decoupled,
         byte size
     )
     {
         var (lr, beta1, beta2, wd) = (rate / 1024.0, first / 256.0, second / 256.0, decay / 1024.0);
         const double epsilon = 1e-3;
-        var (m, v, largest) = (new double[size + 1], new double[size + 1], new double[size + 1]);
+        var (m, v) = (new double[size + 1], new double[size + 1]);
         Compare(
             size + 1,
-            p =>
-                decoupled
-                    ? new FusedAdamW([("p", p)], lr, beta1, beta2, epsilon, wd, amsGrad, maximize)
-                    : new FusedAdam([("p", p)], lr, beta1, beta2, epsilon, wd, amsGrad, maximize),
+            p => new FusedAdam([("p", p)], lr, beta1, beta2, epsilon, wd, decoupled),
             (t, x) =>
             {
                 for (var i = 0; i < x.Length; i++)
                 {
-                    var g = Gradient(t, i, x[i]) * (maximize ? -1 : 1);
+                    var g = Gradient(t, i, x[i]);
                     if (decoupled)
                         x[i] -= lr * wd * x[i];
                     else
                         g += wd * x[i];
                     m[i] = beta1 * m[i] + (1 - beta1) * g;
                     v[i] = beta2 * v[i] + (1 - beta2) * g * g;
-                    largest[i] = Math.Max(largest[i], v[i]);
                     var mean = m[i] / (1 - Math.Pow(beta1, t + 1));
-                    var square = (amsGrad ? largest[i] : v[i]) / (1 - Math.Pow(beta2, t + 1));
+                    var square = v[i] / (1 - Math.Pow(beta2, t + 1));
                     x[i] -= lr * mean / (Math.Sqrt(square) + epsilon);
                 }
             }

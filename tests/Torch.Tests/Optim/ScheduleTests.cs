@@ -80,7 +80,7 @@ public class ScheduleTests
     {
         using var p = new Parameter(zeros(1));
         using var q = new Parameter(zeros(1));
-        using var adam = new FusedAdamW([new AdamGroup([("p", p)]), new AdamGroup([("q", q)], learningRate: 0.2)], 0.1);
+        using var adam = new FusedAdam([new AdamGroup([("p", p)]), new AdamGroup([("q", q)], learningRate: 0.2)], 0.1);
         Schedule.OneCycle(new OneCycleSettings { RisingPart = 0.5 }).Apply(adam, 49, 100);
         Assert.Equal([0.1, 0.2], adam.ParamGroups.Select(g => g.LearningRate));
         Assert.All(adam.ParamGroups, g => Assert.Equal((0.85, 0.999), ((AdamGroup)g).Betas));

@@ -114,48 +114,4 @@ public sealed class SafeTensorsIndexTests : IDisposable
         Assert.Single(source.Shards);
         Fails.With(WeightErrors.TensorNotFound, () => source.Bytes("b"));
     }
-
-    private static WeightData[] Tensors() =>
-        [
-            .. Enumerable
-                .Range(1, 5)
-                .Select(i => new WeightData(
-                    $"t{i}",
-                    WeightDType.I16,
-                    [i],
-                    Enumerable.Repeat((byte)i, 2 * i).ToArray()
-                )),
-        ];
-
-    [Theory]
-    [InlineData(1, 5)]
-    [InlineData(6, 4)]
-    [InlineData(14, 3)]
-    [InlineData(1000, 1)]
-    public void What_is_written_in_shards_is_read_back(long most, int shards)
-    {
-        IReadOnlyList<WrittenFile> written = ShardedSafeTensors.Write(_folder.Root, Tensors(), most);
-        using IWeightSource source = WeightFile.Open(_folder.Root);
-        Assert.Equal(shards, ((ShardedSafeTensors)source).Shards.Count);
-        Assert.Equal(shards + 1, written.Count);
-        Assert.Equal(_folder[ShardedSafeTensors.IndexName], written[^1].Path);
-        Assert.Equal(["t1", "t2", "t3", "t4", "t5"], source.Entries.Keys);
-        Assert.Equal([4, 4, 4, 4, 4, 4, 4, 4], source.Bytes("t4").ToArray());
-    }
-
-    [Fact]
-    public void A_sharded_model_is_not_written_over_another()
-    {
-        ShardedSafeTensors.Write(_folder.Root, Tensors(), 8);
-        string[] before = Directory.GetFiles(_folder.Root);
-        Fails.With(WeightErrors.WriteInvalid, () => ShardedSafeTensors.Write(_folder.Root, Tensors(), 1));
-        Assert.Equal(before.Order(), Directory.GetFiles(_folder.Root).Order());
-    }
-
-    [Fact]
-    public void Shards_with_one_name_twice_are_refused() =>
-        Fails.With(
-            WeightErrors.WriteInvalid,
-            () => ShardedSafeTensors.Write(_folder.Root, [Tensors()[0], Tensors()[0]], 1)
-        );
 }

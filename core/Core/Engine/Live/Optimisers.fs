@@ -25,7 +25,7 @@ type internal Optimisers(training: TrainingPlan) =
 
         match s.Name with
         | "adam" -> new FusedAdam(p, s.LearningRate, s.Beta1, s.Beta2, s.Epsilon, s.WeightDecay)
-        | "adamw" -> new FusedAdamW(p, s.LearningRate, s.Beta1, s.Beta2, s.Epsilon, s.WeightDecay)
+        | "adamw" -> new FusedAdam(p, s.LearningRate, s.Beta1, s.Beta2, s.Epsilon, s.WeightDecay, true)
         | "lars" -> new Lars(p, s.LearningRate, s.Momentum, s.WeightDecay)
         | "sgd" -> new FusedSgd(p, s.LearningRate, s.Momentum, s.WeightDecay, 0.0, s.Nesterov)
         | other ->

@@ -1,5 +1,6 @@
 using System.Text;
 using KdPlugins.Host.Service;
+using KdPlugins.Host.Service.Intake;
 using KdPlugins.Host.Service.Queue;
 using KdPlugins.Host.Tests.Commands;
 using KdPlugins.Torch;

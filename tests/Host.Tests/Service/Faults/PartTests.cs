@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using KdPlugins.Host.Service;
+using KdPlugins.Host.Service.Hosting;
 using KdPlugins.Host.Service.Plugins;
 using KdPlugins.Host.Service.Queue;
 using KdPlugins.Host.Service.Workers;
@@ -207,7 +208,7 @@ public sealed class PartTests : IDisposable
         var error = await Assert.ThrowsAsync<KdException>(() => ServiceHost.Run(app));
         Assert.Equal(ServiceErrors.PartEnded, error.Code);
         Assert.Contains("Doomed: InvalidOperationException: It was to be.", error.Message);
-        Assert.NotEqual(0, KdPlugins.Host.Commands.ExitCodes.Of(error));
+        Assert.NotEqual(0, ExitCodes.Of(error));
         Microsoft.Data.Sqlite.SqliteConnection.ClearAllPools();
     }
 

@@ -1,7 +1,7 @@
 using System.Text.Json.Nodes;
 using KdPlugins.Host.Service;
+using KdPlugins.Host.Service.Processes;
 using KdPlugins.Host.Service.Queue;
-using KdPlugins.Host.Service.Workers;
 using KdPlugins.Host.Tests.Commands;
 using KdPlugins.Host.Tests.Loading;
 

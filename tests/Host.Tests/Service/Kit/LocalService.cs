@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Text.Json.Nodes;
 using KdPlugins.Host.Service;
+using KdPlugins.Host.Service.Hosting;
 using KdPlugins.Host.Service.Plugins;
 using KdPlugins.Host.Service.Queue;
 using KdPlugins.Host.Tests.Commands;

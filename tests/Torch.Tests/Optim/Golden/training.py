@@ -44,8 +44,6 @@ def optimizer(kind, net):
     groups = [{"params": decayed}, {"params": plain, "weight_decay": 0.0}]
     if kind == "sgd":
         return torch.optim.SGD(groups, lr=0.05, momentum=0.9, weight_decay=5e-3, nesterov=True)
-    if kind == "adam":
-        return torch.optim.Adam(groups, lr=0.01, weight_decay=5e-3, amsgrad=True)
     return torch.optim.AdamW(groups, lr=0.01, weight_decay=0.05)
 
 
@@ -73,7 +71,7 @@ def main():
         "weights": {name: encode(p) for name, p in network().named_parameters()},
         "inputs": encode(inputs),
         "labels": labels.tolist(),
-        "losses": {kind: run(kind) for kind in ("sgd", "adam", "adamw")},
+        "losses": {kind: run(kind) for kind in ("sgd", "adamw")},
     }
     json.dump(record, sys.stdout, indent=1)
     print()

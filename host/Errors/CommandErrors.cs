@@ -1,0 +1,94 @@
+using KdPlugins.Torch;
+
+namespace KdPlugins.Host;
+
+/// <summary>The failures of the command line (08).</summary>
+public static class CommandErrors
+{
+    /// <summary>Something that nobody foresaw.</summary>
+    public static readonly ErrorCode Unexpected = new(
+        "KDP0800",
+        "a command failed unexpectedly",
+        "Run the command again with --verbose, which shows where it happened."
+    );
+
+    /// <summary>The arguments cannot be understood.</summary>
+    public static readonly ErrorCode Usage = new(
+        "KDP0801",
+        "the command line cannot be understood",
+        "Add --help to the command to see what it takes."
+    );
+
+    /// <summary>A new run was asked for in a folder that has other things in it.</summary>
+    public static readonly ErrorCode FolderInUse = new(
+        "KDP0802",
+        "the folder for a run is not empty",
+        "Give --out a folder that is new or empty."
+    );
+
+    /// <summary>The file beside a run that says where it came from cannot be used.</summary>
+    public static readonly ErrorCode BadOrigin = new(
+        "KDP0803",
+        "a run does not say where it came from",
+        "Restore origin.json from a copy, or start the run again in a new folder."
+    );
+
+    /// <summary>A file is needed that is not there, or cannot be read.</summary>
+    public static readonly ErrorCode FileUnreadable = new(
+        "KDP0804",
+        "a file cannot be read or written",
+        "Check the path and the permissions."
+    );
+
+    /// <summary>Plugins were found that cannot be used.</summary>
+    public static readonly ErrorCode PluginsRefused = new(
+        "KDP0805",
+        "a plugin folder has plugins that cannot be used",
+        "Mend or remove what is named above; 'kd plugins explain ID' says more."
+    );
+
+    /// <summary>The tensors of a probe do not make what the plugin runs on.</summary>
+    public static readonly ErrorCode ProbeInput = new(
+        "KDP0806",
+        "the tensors of a probe do not fit",
+        "Change the input file; 'kd probe ID --list' says what the plugin takes."
+    );
+
+    /// <summary>A tensor of a probe serves nothing, such as a name with a slip in it.</summary>
+    public static readonly ErrorCode ProbeUnread = new(
+        "KDP0807",
+        "a tensor of a probe is read by nothing",
+        "Correct its name or leave it out; 'kd probe ID --list' says what the plugin takes."
+    );
+
+    /// <summary>What was named cannot be probed, or not without saying which.</summary>
+    public static readonly ErrorCode ProbeKind = new(
+        "KDP0808",
+        "a plugin cannot be probed",
+        "Name a loss, a model, an augmentation or a generator, with --kind where several have the id, or a --formula."
+    );
+
+    /// <summary>A plugin failed while it was probed.</summary>
+    public static readonly ErrorCode ProbeFailed = new(
+        "KDP0809",
+        "a plugin failed while it was probed",
+        "Check the input against what the plugin takes; --verbose shows where it happened."
+    );
+
+    /// <summary>A batch of probes, or a line of it, is not what it has to be.</summary>
+    public static readonly ErrorCode ProbeBatch = new(
+        "KDP0810",
+        "a batch of probes cannot be carried out",
+        "Write one JSON object per line, such as { \"id\": \"kd\", \"input\": \"in.safetensors\" }."
+    );
+
+    /// <summary>What a formula is given does not make its arguments.</summary>
+    public static readonly ErrorCode ProbeArguments = new(
+        "KDP0811",
+        "the numbers of a formula do not fit",
+        "Give tensors in the input and numbers, flags and names in --options; 'kd probe ID --list' says what it takes."
+    );
+
+    /// <summary>Every entry of the command line.</summary>
+    public static IReadOnlyList<ErrorCode> All { get; } = ErrorCode.In(typeof(CommandErrors));
+}
