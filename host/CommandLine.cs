@@ -22,9 +22,6 @@ namespace KdPlugins.Host;
 /// <summary>The command line as a whole: parses, runs one command, and turns whatever happens into an exit code.</summary>
 internal static class CommandLine
 {
-    /// <summary>How arguments are read: as they stand.</summary>
-    internal static ParserConfiguration Plain => new() { ResponseFileTokenReplacer = null };
-
     /// <summary>Runs a command; never throws. The result is the exit code.</summary>
     internal static int Run(string[] args, Screen screen)
     {
@@ -32,9 +29,9 @@ internal static class CommandLine
         try
         {
             var root = Build(screen, args);
-            var parsed = root.Parse(args, Plain);
+            var parsed = root.Parse(args, CommonOptions.Plain);
             using var tools = ToolShelf.AddTo(root, parsed, args, screen);
-            parsed = root.Parse(args, Plain);
+            parsed = root.Parse(args, CommonOptions.Plain);
             if (parsed.Action is ParseErrorAction)
                 throw new KdException(CommandErrors.Usage, string.Join(" ", parsed.Errors.Select(e => e.Message)));
             return parsed.Invoke(

@@ -7,6 +7,9 @@ namespace KdPlugins.Host.Commands;
 /// <summary>Options that several commands take; each command gets its own instances.</summary>
 internal static class CommonOptions
 {
+    /// <summary>How arguments are read: as they stand.</summary>
+    internal static ParserConfiguration Plain => new() { ResponseFileTokenReplacer = null };
+
     internal static Option<string?> Plugins() =>
         new("--plugins")
         {

@@ -22,11 +22,11 @@ public sealed class FolderTests
     [Theory]
     [InlineData(
         "core/Torch",
-        "Errors Files Native Memory Stable Layout Precision Operators Optim Random Frozen Weights"
+        "Errors Files Native Memory Stable Layout Instructions Precision Operators Optim Random Frozen Weights"
     )]
     [InlineData("core/Testing", ". Conformance")]
     [InlineData("host", "Errors Texts Loading Runs Reports Service Commands .")]
-    [InlineData("host/Commands", ". Plugins Run Check Probe Rank Recipes Results Service")]
+    [InlineData("host/Commands", ". Doctor Plugins Run Check Probe Recipes Results Service Tools")]
     [InlineData("host/Loading", ". Files Manifest Inspection Contexts Parts Packages Folders Listing Recipes")]
     [InlineData("host/Reports", "Charts Images Page .")]
     [InlineData("host/Service", ". Connections Queue Processes Plugins Workers Intake Api Dashboard Hosting")]

@@ -1,4 +1,4 @@
-using KdPlugins.Torch.Instructions;
+using KdPlugins.Torch.Native;
 
 namespace KdPlugins.Torch;
 
@@ -17,6 +17,6 @@ public static class ProcessorInstructions
     /// <exception cref="KdException"><c>KDP0001</c>: there is no usable libtorch.</exception>
     public static InstructionVerdict TryAgain() =>
         InstructionChoice.OfThisProgram.Again(
-            Path.Combine(NativeRuntime.Start().LibTorchFolder, Native.NativeLoader.LibTorchCpu)
+            Path.Combine(NativeRuntime.Start().LibTorchFolder, NativeLoader.LibTorchCpu)
         );
 }

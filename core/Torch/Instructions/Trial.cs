@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using KdPlugins.Torch.Native;
 using static TorchSharp.torch;
 
 namespace KdPlugins.Torch.Instructions;
@@ -10,20 +11,13 @@ namespace KdPlugins.Torch.Instructions;
 /// </summary>
 internal static class Trial
 {
-    /// <summary>Set in the environment of a child: the number of the shape to begin with. It has no other meaning.</summary>
-    internal const string Variable = "KD_INSTRUCTIONS_TRIAL";
-
-    internal const string Trying = "try ";
-    internal const string Wrong = "wrong ";
-    internal const string Done = "done ";
-
     /// <summary>Whether this process is such a child.</summary>
-    internal static bool IsHere => Environment.GetEnvironmentVariable(Variable) is not null;
+    internal static bool IsHere => Environment.GetEnvironmentVariable(TrialWords.Variable) is not null;
 
     internal static void Run(TextWriter tell)
     {
         NativeRuntime.Start();
-        var first = int.Parse(Environment.GetEnvironmentVariable(Variable)!, CultureInfo.InvariantCulture);
+        var first = int.Parse(Environment.GetEnvironmentVariable(TrialWords.Variable)!, CultureInfo.InvariantCulture);
         Tell(Sweep.Shapes, first, Sweep.Manners(get_num_threads()).ToList(), tell);
     }
 
@@ -39,12 +33,12 @@ internal static class Trial
         var clock = Stopwatch.StartNew();
         for (var i = first; i < shapes.Count; i++)
         {
-            tell.WriteLine($"{Trying}{i} {shapes[i]}");
+            tell.WriteLine($"{TrialWords.Trying}{i} {shapes[i]}");
             tell.Flush();
             foreach (var fault in Sweep.Faults(shapes[i], manners, spoil))
-                tell.WriteLine(Wrong + fault);
+                tell.WriteLine(TrialWords.Wrong + fault);
         }
-        tell.WriteLine(Done + clock.ElapsedMilliseconds);
+        tell.WriteLine(TrialWords.Done + clock.ElapsedMilliseconds);
         tell.Flush();
     }
 }

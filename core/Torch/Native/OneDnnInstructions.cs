@@ -1,5 +1,3 @@
-using KdPlugins.Torch.Instructions;
-
 namespace KdPlugins.Torch.Native;
 
 /// <summary>Which vector instructions oneDNN may use in this process.</summary>

@@ -2,8 +2,9 @@ using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Text;
 using System.Text.Json.Nodes;
-using KdPlugins.Host.Commands.Plugins;
-using KdPlugins.Host.Loading;
+using KdPlugins.Host.Loading.Listing;
+using KdPlugins.Host.Loading.Folders;
+using KdPlugins.Host.Texts;
 using KdPlugins.Torch;
 using TorchSharp;
 

@@ -3,6 +3,8 @@ using System.Text.Json.Nodes;
 using KdPlugins.Core;
 using KdPlugins.Host.Commands.Results;
 using KdPlugins.Host.Commands.Run;
+using KdPlugins.Host.Runs;
+using KdPlugins.Host.Texts;
 using KdPlugins.Torch;
 
 namespace KdPlugins.Host.Commands.Tools;

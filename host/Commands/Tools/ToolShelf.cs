@@ -2,8 +2,9 @@ using System.CommandLine;
 using System.CommandLine.Invocation;
 using KdPlugins.Core;
 using KdPlugins.Host.Commands.Plugins;
-using KdPlugins.Host.Loading;
+using KdPlugins.Host.Loading.Folders;
 using KdPlugins.Host.Loading.Inspection;
+using KdPlugins.Host.Texts;
 using KdPlugins.Torch;
 
 namespace KdPlugins.Host.Commands.Tools;
@@ -57,7 +58,7 @@ internal static class ToolShelf
     }
 
     private static IReadOnlyList<(PartFact Part, bool IsAccepted)> Look(string? folder) =>
-        FolderPluginCatalog.Look(folder ?? PluginHost.DefaultFolder, PluginKind.Tool, TrustOptions.FromEnvironment());
+        FolderPluginCatalog.Look(folder ?? FolderPluginCatalog.DefaultRoot, PluginKind.Tool, TrustOptions.FromEnvironment());
 
     // Where the plugins are has to be known before there is a command with an option for it.
     private static string? Folder(string[] args)
@@ -65,7 +66,7 @@ internal static class ToolShelf
         var plugins = CommonOptions.Plugins();
         var only = new RootCommand { plugins };
         only.TreatUnmatchedTokensAsErrors = false;
-        var parsed = only.Parse(args, CommandLine.Plain);
+        var parsed = only.Parse(args, CommonOptions.Plain);
         return parsed.Errors.Count == 0 ? parsed.GetValue(plugins) : null;
     }
 

@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using KdPlugins.Core;
 using KdPlugins.Host.Loading.Files;
+using KdPlugins.Host.Loading.Inspection;
 using KdPlugins.Host.Loading.Manifest;
 using KdPlugins.Host.Loading.Packages;
 using KdPlugins.Torch;

@@ -58,10 +58,17 @@ public sealed class PluginCommandTests : IDisposable
         var schema = System.Text.Json.Nodes.JsonNode.Parse(Kd.Call("schema", "--plugins", Kd.Plugins).Output)!;
         using var host = Host.Commands.PluginHost.Load(Kd.Plugins);
         foreach (var plugin in host.Catalog.Plugins)
+        {
+            // Recipes name no tool.
+            var options =
+                plugin.Kind == Core.PluginKind.Tool
+                    ? System.Text.Json.Nodes.JsonNode.Parse(Core.RecipeSchema.Options(plugin))!
+                    : schema["$defs"]![$"{plugin.Kind}.{plugin.Id}".ToLowerInvariant()]!;
             Assert.All(
-                schema["$defs"]![$"{plugin.Kind}.{plugin.Id}".ToLowerInvariant()]!["properties"]!.AsObject(),
+                options["properties"]!.AsObject(),
                 option => Assert.True(option.Value!["description"] is not null, $"{plugin.Id}: {option.Key}")
             );
+        }
     }
 
     [Fact]

@@ -154,16 +154,6 @@ public sealed class ToolTests : IClassFixture<RunTests.TinyRun>, IDisposable
     }
 
     [Fact]
-    public async Task The_help_finds_it_without_libtorch()
-    {
-        var nowhere = new Dictionary<string, string> { ["KD_LIBTORCH"] = _kd.At("nowhere"), ["KD_PLUGINS"] = _plugins };
-        using var help = Kd.Start(nowhere, "--help");
-        Assert.Contains("  look <RECIPE> ", await help.StandardOutput.ReadToEndAsync());
-        await help.WaitForExitAsync();
-        Assert.Equal(0, help.ExitCode);
-    }
-
-    [Fact]
     public void It_is_listed_verified_and_described_like_other_plugins()
     {
         Assert.Matches(

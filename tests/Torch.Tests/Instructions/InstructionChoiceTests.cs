@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using KdPlugins.Torch.Instructions;
 using KdPlugins.Torch.Native;
 using KdPlugins.Torch.Tests.Native;
 using Xunit;

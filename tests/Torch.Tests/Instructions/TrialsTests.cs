@@ -1,5 +1,5 @@
 using System.Diagnostics;
-using KdPlugins.Torch.Instructions;
+using KdPlugins.Torch.Native;
 using Xunit;
 
 namespace KdPlugins.Torch.Tests.Instructions;

@@ -1,6 +1,6 @@
 using System.Diagnostics;
 using System.Text.Json;
-using KdPlugins.Torch.Instructions;
+using KdPlugins.Torch.Native;
 
 namespace KdPlugins.Torch.Tests.Native;
 

@@ -2,7 +2,7 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Runtime.Intrinsics.X86;
 
-namespace KdPlugins.Torch.Instructions;
+namespace KdPlugins.Torch.Native;
 
 /// <summary>
 /// The parent's side: tries one limit after the other in processes of their own, where a crash or a hang is a result like any other.
@@ -148,14 +148,14 @@ internal sealed class Trials(
         {
             lock (gate)
             {
-                if (After(Trial.Trying, line) is { } shape && shape.IndexOf(' ') is > 0 and var space)
+                if (After(TrialWords.Trying, line) is { } shape && shape.IndexOf(' ') is > 0 and var space)
                 {
                     number = int.Parse(shape[..space], CultureInfo.InvariantCulture);
                     at = shape[(space + 1)..];
                 }
-                else if (After(Trial.Done, line) is { } time)
+                else if (After(TrialWords.Done, line) is { } time)
                     Milliseconds = long.Parse(time, CultureInfo.InvariantCulture);
-                else if (After(Trial.Wrong, line) is { } fault && !IsFull)
+                else if (After(TrialWords.Wrong, line) is { } fault && !IsFull)
                     faults.Add(fault);
                 else
                     return false;

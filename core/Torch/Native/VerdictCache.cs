@@ -2,7 +2,7 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 
-namespace KdPlugins.Torch.Instructions;
+namespace KdPlugins.Torch.Native;
 
 /// <summary>
 /// Keeps the outcome of trials in the user's cache folder, one file per processor, libtorch and number of threads, with its hash in

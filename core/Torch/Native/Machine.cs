@@ -4,7 +4,7 @@ using System.Runtime.Intrinsics.X86;
 using System.Security.Cryptography;
 using System.Text;
 
-namespace KdPlugins.Torch.Instructions;
+namespace KdPlugins.Torch.Native;
 
 /// <summary>What a verdict depends on.</summary>
 internal static class Machine

@@ -1,6 +1,4 @@
-using KdPlugins.Torch.Native;
-
-namespace KdPlugins.Torch.Instructions;
+namespace KdPlugins.Torch.Native;
 
 /// <summary>
 /// Chooses which vector instructions oneDNN, libtorch's library of CPU kernels, may use: by evidence, since kernels have been seen

@@ -2,7 +2,7 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Reflection;
 
-namespace KdPlugins.Torch.Instructions;
+namespace KdPlugins.Torch.Native;
 
 /// <summary>How a child of a trial is started: this very program, with a hook that lets it go no further than the trial.</summary>
 internal static class Child
@@ -17,12 +17,12 @@ internal static class Child
     /// <param name="first">The number of the shape to begin with.</param>
     internal static ProcessStartInfo? For(string limit, int first)
     {
-        var hook = typeof(StartupHook).Assembly.Location;
+        var hook = typeof(Child).Assembly.Location;
         if (hook.Length == 0 || Command() is not { } command)
             return null;
         var start = new ProcessStartInfo(command[0], command[1..]);
         start.Environment[Hooks] = hook;
-        start.Environment[Trial.Variable] = first.ToString(CultureInfo.InvariantCulture);
+        start.Environment[TrialWords.Variable] = first.ToString(CultureInfo.InvariantCulture);
         start.Environment[InstructionChoice.Variable] = limit;
         start.Environment["DOTNET_EnableDiagnostics"] = "0";
         start.Environment["DOTNET_DbgEnableMiniDump"] = "0";
