@@ -15,9 +15,10 @@ public abstract class Plugin<TOptions> : IPlugin
     where TOptions : class, new()
 {
     private TOptions? _options;
+    private Asker? _asker;
 
     /// <summary>This plugin's kind and id, with which its refusals begin.</summary>
-    protected Asker Asker => field ??= Asker.Of(GetType());
+    protected Asker Asker => _asker ??= Asker.Of(GetType());
 
     /// <summary>The options of this instance.</summary>
     /// <exception cref="KdException"><c>KDP0307</c>: read before the host has set them, as in a constructor.</exception>

@@ -58,7 +58,11 @@ internal static class ToolShelf
     }
 
     private static IReadOnlyList<(PartFact Part, bool IsAccepted)> Look(string? folder) =>
-        FolderPluginCatalog.Look(folder ?? FolderPluginCatalog.DefaultRoot, PluginKind.Tool, TrustOptions.FromEnvironment());
+        FolderPluginCatalog.Look(
+            folder ?? FolderPluginCatalog.DefaultRoot,
+            PluginKind.Tool,
+            TrustOptions.FromEnvironment()
+        );
 
     // Where the plugins are has to be known before there is a command with an option for it.
     private static string? Folder(string[] args)

@@ -158,7 +158,11 @@ public sealed class FaultTests : IDisposable
         var output = await process.StandardOutput.ReadToEndAsync();
         await process.WaitForExitAsync();
         Skip.If(process.ExitCode == 99 || output.Length == 0, "No file system can be mounted here.");
-        var lines = output.Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        // libtorch warns on this stream where it lacks a library for the processor.
+        var lines = output
+            .Split('\n', StringSplitOptions.RemoveEmptyEntries)
+            .Where(l => !l.StartsWith("[W", StringComparison.Ordinal))
+            .ToArray();
         Assert.StartsWith("KDP0603 ", lines[0]);
         Assert.Equal(["code 6", "code 0"], lines.Where(l => l.StartsWith("code ")));
         string[] whole = ["run", _kd.TinyRecipe(), "--out", _kd.At("whole"), "--plugins", Kd.Plugins];

@@ -2,6 +2,7 @@ using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 using KdPlugins.Core;
 using KdPlugins.Host.Commands;
+using KdPlugins.Tests;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -32,13 +33,15 @@ public sealed partial class ProbeSweepTests : IDisposable
         return [.. host.Catalog.Plugins.Where(p => p.Kind == kind).Select(p => p.Id)];
     }
 
-    [Theory]
+    [SkippableTheory]
     [InlineData(PluginKind.Augmentation)]
     [InlineData(PluginKind.Generator)]
     [InlineData(PluginKind.Model)]
     [InlineData(PluginKind.Loss)]
     public void Float64_in_is_float64_out_and_agrees_with_float32_to_rounding(PluginKind kind)
     {
+        if (kind == PluginKind.Model)
+            LibTorchFaults.SkipWhereConvolutionsAreWrong();
         var ids = Shipped(kind);
         Assert.NotEmpty(ids);
         var given = ids.ToDictionary(id => id, id => Input(kind, id));
