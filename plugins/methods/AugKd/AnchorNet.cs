@@ -16,7 +16,6 @@ public sealed class AnchorNet : nn.Module
     private readonly Sequential mask;
     private readonly Sequential module;
 
-    private readonly (Conv1d Convolution, BatchNorm1d Norm)[] _body;
     private readonly long _classes;
 
     /// <summary>
@@ -35,22 +34,18 @@ public sealed class AnchorNet : nn.Module
             ("2", nn.Linear(latent, latent)),
             ("3", nn.BatchNorm1d(latent))
         );
-        _body = [Layer(1, 4), Layer(4, 8), Layer(8, 4)];
         module = nn.Sequential(
-            ("1", _body[0].Convolution),
-            ("2", _body[0].Norm),
-            ("4", _body[1].Convolution),
-            ("5", _body[1].Norm),
-            ("7", _body[2].Convolution),
-            ("8", _body[2].Norm),
+            ("1", nn.Conv1d(1, 4, 3, padding: 1)),
+            ("2", nn.BatchNorm1d(4)),
+            ("4", nn.Conv1d(4, 8, 3, padding: 1)),
+            ("5", nn.BatchNorm1d(8)),
+            ("7", nn.Conv1d(8, 4, 3, padding: 1)),
+            ("8", nn.BatchNorm1d(4)),
             ("11", nn.Linear(4 * latent, latent))
         );
         RegisterComponents();
         UniformWeights.Set(this);
     }
-
-    private static (Conv1d, BatchNorm1d) Layer(long inputs, long outputs) =>
-        (nn.Conv1d(inputs, outputs, 3, padding: 1), nn.BatchNorm1d(outputs));
 
     /// <summary>z' = m body(z m) + (1 - m) z.</summary>
     /// <param name="z">Latent vectors <c>[batch, latent]</c>.</param>
@@ -59,7 +54,10 @@ public sealed class AnchorNet : nn.Module
     public (Tensor Anchor, Tensor Mask) Move(Tensor z, Tensor y)
     {
         var m = Mask(mask.call(embed_class.call(nn.functional.one_hot(y, _classes).to(z.dtype))));
-        return (Blend(m, Body(z * m), z), m);
+        var h = (z * m).unsqueeze(1);
+        for (var i = 0; i < module.Count - 1; i += 2)
+            h = nn.functional.leaky_relu(module[i + 1].call(Convolve((Conv1d)module[i], h)), 0.01);
+        return (Blend(m, module[^1].call(h.flatten(1)), z), m);
     }
 
     /// <summary>ReLU(softsign(sigmoid(u) - 1/2)): 0 for u at most 0, below 1/3 above.</summary>
@@ -77,14 +75,6 @@ public sealed class AnchorNet : nn.Module
     /// <param name="z">The latent vector, of the same shape.</param>
     [Formula("anchor-blend", Description = "m v + (1 - m) z")]
     public static Tensor Blend(Tensor m, Tensor v, Tensor z) => m * v + (1 - m) * z;
-
-    private Tensor Body(Tensor v)
-    {
-        var h = v.unsqueeze(1);
-        foreach (var (convolution, norm) in _body)
-            h = nn.functional.leaky_relu(norm.call(Convolve(convolution, h)), 0.01);
-        return module[^1].call(h.flatten(1));
-    }
 
     // A convolution of three taps along the vector, as a linear layer over its windows: libtorch's own backward pass of
     // such a small convolution multiplies memory that nobody has written by zero, which gives NaN where it holds one.

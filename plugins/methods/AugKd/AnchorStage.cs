@@ -12,12 +12,9 @@ internal sealed class AnchorStage(IPlanContext context, AugKdOptions options, Au
 {
     public Stage Plan()
     {
-        var anchor = AugKdParts.Adam(
-            "anchor",
-            parts.Anchor,
-            options.AnchorRate,
-            p => AugKdParts.Cosine(options.PublishedSchedules ? p.Step : p.Epoch, options.AnchorEpochs)
-        );
+        double Rate(Progress p) =>
+            AugKdParts.Cosine(options.PublishedSchedules ? p.Step : p.Epoch, options.AnchorEpochs);
+        var anchor = AugKdParts.Adam("anchor", parts.Anchor, options.AnchorRate, Rate);
         var isScored = context.Sources.Contains("validation");
         return new("anchor", StageLength.Epochs(options.AnchorEpochs), step => Learn(step, anchor))
         {
@@ -30,18 +27,16 @@ internal sealed class AnchorStage(IPlanContext context, AugKdOptions options, Au
     private void Learn(IStepContext step, Trainable anchor)
     {
         long n = 0;
-        step.Update(
-            [anchor],
-            () =>
-            {
-                var batch = step.Next("train");
-                var terms = Terms(step, batch, step.Random.Derive("eps").Derive(n++));
-                step.Report("anchor.uncertainty", terms.Uncertainty / batch.Count);
-                step.Report("anchor.mask", terms.Mask);
-                step.Report("anchor.cross-entropy", terms.CrossEntropy / batch.Count);
-                return options.AnchorReduction == AnchorReduction.Mean ? terms.Total / batch.Count : terms.Total;
-            }
-        );
+        step.Update([anchor], () => Loss(step, step.Next("train"), step.Random.Derive("eps").Derive(n++)));
+    }
+
+    private Tensor Loss(IStepContext step, Batch batch, RandomKey key)
+    {
+        var terms = Terms(step, batch, key);
+        step.Report("anchor.uncertainty", terms.Uncertainty / batch.Count);
+        step.Report("anchor.mask", terms.Mask);
+        step.Report("anchor.cross-entropy", terms.CrossEntropy / batch.Count);
+        return options.AnchorReduction == AnchorReduction.Mean ? terms.Total / batch.Count : terms.Total;
     }
 
     private AnchorTerms Terms(IStepContext step, Batch batch, RandomKey key)
@@ -57,15 +52,10 @@ internal sealed class AnchorStage(IPlanContext context, AugKdOptions options, Au
     private double Score(IStepContext step)
     {
         var (sum, n) = (0.0, 0L);
-        step.Visit(
-            "validation",
-            0,
-            batch =>
-            {
-                var key = context.Random.Derive("anchor-score").Derive(n++);
-                sum += Terms(step, batch, key).Total.to(ScalarType.Float64).item<double>();
-            }
-        );
+        var keys = context.Random.Derive("anchor-score");
+        step.Visit("validation", 0, batch => sum += Sum(Terms(step, batch, keys.Derive(n++))));
         return -sum;
     }
+
+    private static double Sum(AnchorTerms terms) => terms.Total.to(ScalarType.Float64).item<double>();
 }

@@ -17,8 +17,6 @@ namespace KdPlugins.AugKd;
 )]
 public sealed class AugKdMixLoss : DistillationLoss<AugKdMixOptions>
 {
-    private const string Id = "aug-kd-mix";
-
     /// <inheritdoc/>
     /// <exception cref="KdException">
     /// <c>KDP0303</c>: the logits differ in shape, or are not <c>[batch, classes]</c> of two classes at least; <c>KDP0304</c>:
@@ -26,15 +24,10 @@ public sealed class AugKdMixLoss : DistillationLoss<AugKdMixOptions>
     /// </exception>
     public override Tensor Compute(ILossContext context)
     {
+        _ = Asker.RequireLogits(context, rows: true);
+        // The teacher's with graph: the student may stand in its place.
         var (student, teacher) = (AugKdLosses.Wide(context.Student.Logits), context.Teacher.Logits);
-        if (student.dim() != 2 || !student.shape.AsSpan().SequenceEqual(teacher.shape))
-            throw new KdException(
-                CoreErrors.ShapesDiffer,
-                $"Loss '{Id}' needs logits [batch, classes] of one shape: the student's are "
-                    + $"{TensorText.Shape(student.shape)}, the teacher's {TensorText.Shape(teacher.shape)}."
-            );
-        Asker.RequireClasses(student);
-        var labels = TargetReader.As<ClassIndexTarget>(context.Batch.Target, $"Loss '{Id}'").Labels;
+        var labels = TargetReader.As<ClassIndexTarget>(context.Batch.Target, $"{Asker}").Labels;
         var hard = nn.functional.cross_entropy(student, labels);
         var soft = AugKdLosses.Divergences(student, teacher, Options.Temperature).mean();
         context.Report("labels", hard);

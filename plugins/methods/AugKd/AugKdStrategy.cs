@@ -35,60 +35,41 @@ public sealed class AugKdStrategy : DistillationStrategy<AugKdOptions>
     /// </exception>
     public override IReadOnlyList<Stage> Plan(IPlanContext context)
     {
-        CheckData(context);
-        CheckNetworks(context);
-        var parts = new AugKdParts(context, Options);
+        Check(context.Data, context.Network(Options.Teacher), context.Network(Options.Student).Shape.Classes);
+        var generator =
+            context.Generator(Options.Generator) as ILatentGenerator
+            ?? throw Asker.WrongCombination(
+                $"learns latent vectors, and the generator '{Options.Generator}' has none.",
+                "Take a generator with a latent vector, such as 'upsample-generator'."
+            );
+        var parts = new AugKdParts(context, Options, generator);
         List<Stage> stages = [new DataFreeStage(context, Options, parts).Plan()];
         if (Options.Through >= LastStage.Anchor && Options.Anchors)
             stages.Add(new AnchorStage(context, Options, parts).Plan());
         if (Options.Through == LastStage.Mixup)
         {
-            CheckLosses(context);
+            Asker.RequireTeacherLoss(context, "Add 'aug-kd-mix', or another loss that compares both networks.");
             stages.Add(new MixupStage(context, Options, parts).Plan());
         }
         return stages;
     }
 
-    private static void CheckData(IPlanContext context)
+    private void Check(DataInfo data, INetwork teacher, long learnt)
     {
-        var (data, shape) = (context.Data, context.Data.InputShape);
         if (data.Target != TargetKind.ClassIndex)
-            throw new KdException(
-                CoreErrors.TargetKind,
-                $"Strategy '{Name}' needs a class per sample, the data set gives {data.Target}."
+            throw Asker.Refusal(CoreErrors.TargetKind, $"needs a class per sample, the data set gives {data.Target}.");
+        if (data.Kind != InputKind.Image || data.InputShape.Count != 3 || data.InputShape.Skip(1).Any(n => n % 4 != 0))
+            throw Asker.WrongShape(
+                $"encodes images whose sides are multiples of 4; the data are {TensorText.Shape([.. data.InputShape])}."
             );
-        if (data.Kind != InputKind.Image || shape.Count != 3 || shape[1] % 4 != 0 || shape[2] % 4 != 0)
-            throw new KdException(
-                CoreErrors.ShapesDiffer,
-                $"Strategy '{Name}' encodes images whose sides are multiples of 4; the data are "
-                    + $"{TensorText.Shape([.. shape])}."
+        if (teacher.Shape.Classes != data.Classes || learnt != data.Classes)
+            throw Asker.WrongShape(
+                $"got a teacher with {teacher.Shape.Classes} classes, a student with {learnt} and data with {data.Classes}: teacher and student share the data's classes."
             );
-    }
-
-    private void CheckNetworks(IPlanContext context)
-    {
-        var (teacher, student) = (context.Network(Options.Teacher).Shape, context.Network(Options.Student).Shape);
-        if (teacher.Classes != context.Data.Classes || student.Classes != context.Data.Classes)
-            throw new KdException(
-                CoreErrors.ShapesDiffer,
-                $"Strategy '{Name}' got a teacher with {teacher.Classes} classes, a student with {student.Classes} and "
-                    + $"data with {context.Data.Classes}: teacher and student share the data's classes."
-            );
-        if (Options.Norms > 0 && !NormStatistics.IsIn(context.Network(Options.Teacher).Module))
-            throw new KdException(
-                CoreErrors.WrongCombination,
-                $"Strategy '{Name}' compares statistics of the teacher's batch norms, and the teacher has none.",
+        if (Options.Norms > 0 && !NormStatistics.IsIn(teacher.Module))
+            throw Asker.WrongCombination(
+                "compares statistics of the teacher's batch norms, and the teacher has none.",
                 "Set \"norms\" to 0 in the strategy's options."
-            );
-    }
-
-    private static void CheckLosses(IPlanContext context)
-    {
-        if (context.TeacherLosses.Count == 0)
-            throw new KdException(
-                CoreErrors.WrongCombination,
-                $"The last stage of strategy '{Name}' distils, and no loss of the recipe needs the teacher.",
-                "Add the loss 'aug-kd-mix', or another that compares teacher and student."
             );
     }
 }

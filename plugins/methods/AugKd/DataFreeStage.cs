@@ -17,7 +17,8 @@ internal sealed class DataFreeStage(IPlanContext context, AugKdOptions options, 
         double PerEpoch(Progress p) => AugKdParts.Cosine(p.Epoch, options.GeneratorEpochs);
         var student = context.Network(options.Student).Module;
         var generator = AugKdParts.Adam("generator", parts.Generator.Module!, options.GeneratorRate, PerEpoch);
-        var warmUp = AugKdParts.Adam("warm-up", student, options.WarmUpRate, PerEpoch, decay: 1e-4);
+        var warmUp = AugKdParts.Adam("warm-up", student, options.WarmUpRate, PerEpoch);
+        warmUp.Optimiser.WeightDecay = 1e-4;
         var encoder = AugKdParts.Adam("encoder", parts.Encoder, options.EncoderRate, _ => 1);
 
         void Step(IStepContext step)
@@ -33,16 +34,15 @@ internal sealed class DataFreeStage(IPlanContext context, AugKdOptions options, 
             Trainables = [generator, warmUp, encoder],
             Trains = [options.Student],
             Evaluates = [options.Student],
-            Score = Score,
+            // The same latent vectors every time.
+            Score = step => -Enumerable.Range(0, ScoredBatches).Average(i => Scored(step, i)),
             KeepBest = true,
         };
     }
 
-    private Tensor Latents(RandomKey key, long i) => parts.Draw(key.Derive(i), context.Training.BatchSize);
-
     private Tensor GeneratorLoss(IStepContext step)
     {
-        var terms = Terms(step, Latents(step.Random.Derive("z"), 0));
+        var terms = Terms(step, step.Random.Derive("z").Derive(0));
         step.Report("generator.divergence", terms.Divergence);
         step.Report("generator.cross-entropy", terms.CrossEntropy);
         step.Report("generator.diversity", terms.Diversity);
@@ -50,10 +50,17 @@ internal sealed class DataFreeStage(IPlanContext context, AugKdOptions options, 
         return Reported(step, "generator.total", terms.Total(options.Diversity, options.Norms));
     }
 
-    // Student and teacher see the same images; both in the modes that they are in.
-    private GeneratorTerms Terms(IStepContext step, Tensor z)
+    private double Scored(IStepContext step, long i)
     {
-        var images = Batch.Generated(parts.Generator.Decode(z));
+        using var scope = NewDisposeScope();
+        var terms = Terms(step, context.Random.Derive("score").Derive(i));
+        return terms.Total(options.Diversity, options.Norms).to(ScalarType.Float64).item<double>();
+    }
+
+    // Student and teacher see the same images; both in the modes that they are in.
+    private GeneratorTerms Terms(IStepContext step, RandomKey key)
+    {
+        var images = Batch.Generated(parts.Generator.Decode(parts.Draw(key, context.Training.BatchSize)));
         var student = step.Forward(options.Student, step.View(options.Student, images), null).Logits;
         var seen = step.View(options.Teacher, images);
         if (options.Norms == 0)
@@ -65,43 +72,28 @@ internal sealed class DataFreeStage(IPlanContext context, AugKdOptions options, 
 
     private void Invert(IStepContext step, long i, Trainable warmUp, Trainable encoder)
     {
-        var z = Latents(step.Random.Derive("z"), i);
+        var z = parts.Draw(step.Random.Derive("z").Derive(i), context.Training.BatchSize);
         var fake = Batch.Generated(step.WithoutGraph(() => parts.Generator.Decode(z)));
         var taught = step.Forward(options.Teacher, step.View(options.Teacher, fake), null).Logits;
         var view = step.View(options.Student, fake);
-        step.Update([warmUp], () => StudentLoss(step, view, taught));
-        step.Update([encoder], () => EncoderLoss(step, fake.Input, taught.argmax(1), z, i));
-    }
+        step.Update([warmUp], () => Reported(step, "warm-up.loss", StudentLoss()));
+        step.Update([encoder], () => Reported(step, "encoder.loss", EncoderLoss()));
 
-    // L_S = KL(p_T || p_S) / B at temperature 1.
-    private Tensor StudentLoss(IStepContext step, Batch view, Tensor taught)
-    {
-        var answered = step.Forward(options.Student, view, null).Logits;
-        return Reported(step, "warm-up.loss", AugKdLosses.Divergences(answered, taught, 1).mean());
-    }
+        // L_S = KL(p_T || p_S) / B at temperature 1.
+        Tensor StudentLoss() =>
+            AugKdLosses.Divergences(step.Forward(options.Student, view, null).Logits, taught, 1).mean();
 
-    private Tensor EncoderLoss(IStepContext step, Tensor images, Tensor labels, Tensor z, long i)
-    {
-        var (drawn, mu, logVariance) = parts.Encode(images, labels, step.Random.Derive("eps").Derive(i));
-        return Reported(step, "encoder.loss", AugKdLosses.Inversion(drawn, z, mu, logVariance));
+        Tensor EncoderLoss()
+        {
+            var eps = step.Random.Derive("eps").Derive(i);
+            var (drawn, mu, logVariance) = parts.Encode(fake.Input, taught.argmax(1), eps);
+            return AugKdLosses.Inversion(drawn, z, mu, logVariance);
+        }
     }
 
     private static Tensor Reported(IStepContext step, string name, Tensor loss)
     {
         step.Report(name, loss);
         return loss;
-    }
-
-    // The same latent vectors every time.
-    private double Score(IStepContext step)
-    {
-        var sum = 0.0;
-        for (var i = 0; i < ScoredBatches; i++)
-        {
-            using var scope = NewDisposeScope();
-            var terms = Terms(step, Latents(context.Random.Derive("score"), i));
-            sum += terms.Total(options.Diversity, options.Norms).to(ScalarType.Float64).item<double>();
-        }
-        return -sum / ScoredBatches;
     }
 }

@@ -22,7 +22,6 @@ public sealed class LatentEncoder : nn.Module
     private readonly Linear fc_mu;
     private readonly Linear fc_var;
 
-    private readonly (Conv2d Convolution, BatchNorm2d Norm)[] _blocks;
     private readonly long[] _image;
     private readonly long _classes;
 
@@ -38,13 +37,12 @@ public sealed class LatentEncoder : nn.Module
         (_image, _classes) = ([1, height, across], classes);
         embed_class = nn.Sequential(("0", nn.Linear(classes, height * across)));
         embed_data = nn.Conv2d(channels, channels, 1);
-        _blocks =
-        [
-            (nn.Conv2d(channels + 1, width, 3, padding: 1, bias: false), nn.BatchNorm2d(width)),
-            (nn.Conv2d(width, 2 * width, 3, padding: 1, bias: false), nn.BatchNorm2d(2 * width)),
-            (nn.Conv2d(2 * width, 4 * width, 3, padding: 1), nn.BatchNorm2d(4 * width)),
-        ];
-        encoder = nn.Sequential(("0", nn.BatchNorm2d(channels + 1)), ("2", Block(0)), ("4", Block(1)), ("5", Block(2)));
+        encoder = nn.Sequential(
+            ("0", nn.BatchNorm2d(channels + 1)),
+            ("2", Block(channels + 1, width, bias: false)),
+            ("4", Block(width, 2 * width, bias: false)),
+            ("5", Block(2 * width, 4 * width, bias: true))
+        );
         fc_mu = nn.Linear(4 * width * (height / 4) * (across / 4), latent);
         fc_var = nn.Linear(4 * width * (height / 4) * (across / 4), latent);
         RegisterComponents();
@@ -52,7 +50,8 @@ public sealed class LatentEncoder : nn.Module
         this.ToChannelsLast();
     }
 
-    private Sequential Block(int i) => nn.Sequential(("0", _blocks[i].Convolution), ("1", _blocks[i].Norm));
+    private static Sequential Block(long inputs, long outputs, bool bias) =>
+        nn.Sequential(("0", nn.Conv2d(inputs, outputs, 3, padding: 1, bias: bias)), ("1", nn.BatchNorm2d(outputs)));
 
     /// <summary>The distribution of latent vectors.</summary>
     /// <param name="x">Images <c>[batch, channels, height, width]</c> in [0, 1].</param>
@@ -63,11 +62,11 @@ public sealed class LatentEncoder : nn.Module
         var image = embed_data.call(x);
         var plane = embed_class.call(nn.functional.one_hot(y, _classes).to(x.dtype)).view([-1, .. _image]);
         var h = encoder[0].call(cat([image, plane.to(image.dtype)], 1).ToChannelsLast());
-        for (var i = 0; i < _blocks.Length; i++)
+        for (var i = 0; i < 3; i++)
         {
             if (i < 2)
                 h = nn.functional.interpolate(h, scale_factor: [0.5, 0.5], mode: InterpolationMode.Nearest);
-            h = _blocks[i].Norm.call(_blocks[i].Convolution.call(h));
+            h = encoder[i + 1].call(h);
             h = i < 2 ? nn.functional.leaky_relu(h, 0.2) : h.tanh();
         }
         // Flattened in the order of [channels, height, width], whatever the layout.
@@ -88,19 +87,8 @@ internal static class UniformWeights
 {
     public static void Set(nn.Module module)
     {
-        foreach (var part in module.modules())
-        {
-            if (part is Conv2d convolution)
-                Set(convolution.weight, convolution.bias);
-            else if (part is Linear linear)
-                Set(linear.weight, linear.bias);
-        }
-    }
-
-    private static void Set(Tensor weight, Tensor? bias)
-    {
-        nn.init.uniform_(weight, -0.08, 0.08);
-        if (bias is not null)
-            nn.init.zeros_(bias);
+        foreach (var part in module.modules().Where(m => m is Conv2d or Linear))
+        foreach (var (name, values) in part.named_parameters(recurse: false))
+            _ = name == "weight" ? nn.init.uniform_(values, -0.08, 0.08) : nn.init.zeros_(values);
     }
 }

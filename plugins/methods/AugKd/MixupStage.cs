@@ -33,15 +33,26 @@ internal sealed class MixupStage(IPlanContext context, AugKdOptions options, Aug
         var s = Mix.Share(options.Schedule, step.Progress.Epoch, epochs, options.A, options.B);
         step.Publish("mix", s);
         long n = 0;
-        step.Update(
-            [student],
-            () =>
-            {
-                var real = step.Next("train");
-                var mixed = Mixed(step, s, real, step.Random.Derive("eps").Derive(n++));
-                return options.RawRealHalf ? Raw(step, real, mixed) : Viewed(step, Mix.Both(real, mixed));
-            }
-        );
+        step.Update([student], () => Loss(step, s, step.Next("train"), step.Random.Derive("eps").Derive(n++)));
+    }
+
+    private Tensor Loss(IStepContext step, double s, Batch real, RandomKey key)
+    {
+        var (student, teacher) = (options.Student, options.Teacher);
+        var mixed = Mixed(step, s, real, key);
+        var both = options.RawRealHalf ? null : Mix.Both(real, mixed);
+        var seen = Seen(student);
+        var answered = step.Forward(student, seen, null);
+        // The published code asks the student a second time where the teacher is meant, with graph.
+        var taught = options.SelfTarget
+            ? step.Forward(student, seen, null)
+            : step.Forward(teacher, Seen(teacher), null);
+        var outputs = new Dictionary<string, ModelOutput> { [student] = answered, [teacher] = taught };
+        return step.Objective(outputs, student, teacher, seen);
+
+        // Both halves through the role's view, normalised and augmented as the recipe says, or the mixed one alone.
+        Batch Seen(string role) =>
+            options.RawRealHalf ? Mix.Both(real, step.View(role, real.WithInput(mixed)).Input) : step.View(role, both);
     }
 
     private Tensor Mixed(IStepContext step, double s, Batch real, RandomKey key)
@@ -55,26 +66,5 @@ internal sealed class MixupStage(IPlanContext context, AugKdOptions options, Aug
             var anchor = options.Anchors ? AugKdLosses.Wide(parts.Anchor.Move(z, labels).Anchor) : z;
             return Mix.Images(s, real.Input, z, anchor, v => AugKdLosses.Wide(parts.Generator.Decode(v)));
         });
-    }
-
-    // Both halves through the views: normalised, augmented as the recipe says.
-    private Tensor Viewed(IStepContext step, Batch both) =>
-        Objective(step, step.View(options.Student, both), () => step.View(options.Teacher, both));
-
-    private Tensor Raw(IStepContext step, Batch real, Tensor mixed)
-    {
-        Batch Half(string role) => Mix.Both(real, step.View(role, real.WithInput(mixed)).Input);
-        return Objective(step, Half(options.Student), () => Half(options.Teacher));
-    }
-
-    private Tensor Objective(IStepContext step, Batch student, Func<Batch> teacher)
-    {
-        var answered = step.Forward(options.Student, student, null);
-        // The published code asks the student a second time where the teacher is meant, with graph.
-        var taught = options.SelfTarget
-            ? step.Forward(options.Student, student, null)
-            : step.Forward(options.Teacher, teacher(), null);
-        var outputs = new Dictionary<string, ModelOutput> { [options.Student] = answered, [options.Teacher] = taught };
-        return step.Objective(outputs, options.Student, options.Teacher, student);
     }
 }

@@ -1,15 +1,16 @@
 namespace KdPlugins.KrrSt
 
-open System
 open System.Collections.Generic
 open TorchSharp
 open KdPlugins.Core
+open KdPlugins.Sdk
 open KdPlugins.Torch
 
 /// The first stage: the set begins as real images, as they are in the source, and what the target model says of them;
 /// where it is labelled, with their classes.
 [<Sealed>]
-type internal Collecting(context: IPlanContext, options: KrrStOptions, set: SyntheticSet, pixels: Pixels) =
+type internal Collecting
+    (asker: Asker, context: IPlanContext, options: KrrStOptions, set: SyntheticSet, space: PixelSpace) =
 
     let available = context.SourceCount options.Source
 
@@ -21,37 +22,27 @@ type internal Collecting(context: IPlanContext, options: KrrStOptions, set: Synt
 
     do
         if options.Start <> "noise" && available < set.Count then
-            raise (
-                KdException(
-                    CoreErrors.WrongCombination,
-                    $"{set.Count} synthetic images are to begin as real ones; the source '{options.Source}' has {available}.",
-                    "Set \"images\" to less."
-                )
-            )
+            RealImages.refuse
+                asker
+                $"is to begin {set.Count} synthetic images as real ones; the source '{options.Source}' has {available}."
+                "Set \"images\" to less."
 
-    /// Embeddings of images in the space of inputs, piece by piece: [n, d].
-    let embed (step: IStepContext) (input: torch.Tensor) =
-        let size = context.Training.BatchSize
+    // Embeddings of images in the space of inputs, piece by piece: [n, d].
+    let embed (step: IStepContext) (input: torch.Tensor) : torch.Tensor =
+        let answer (piece: torch.Tensor) =
+            step.Forward(options.Target, Batch.Generated(piece.ToChannelsLast()), null).Embedding
 
-        [|
-            for first in 0L .. size .. input.shape[0] - 1L do
-                let piece = input.narrow (0L, first, min size (input.shape[0] - first))
-                step.Forward(options.Target, Batch.Generated(piece.ToChannelsLast()), null).Embedding
-        |]
-        |> fun pieces -> torch.cat (pieces, 0L)
+        torch.cat (input.split context.Training.BatchSize |> Array.map answer, 0L)
 
-    /// So many different images of the source, [wanted, C, H, W], and where the set is labelled their classes, batch by batch.
-    /// An epoch leaves out what fills no batch, so that the last ones may come in a later epoch.
+    // So many different samples of the source, batch by batch.
+    // An epoch leaves out what fills no batch, so that the last ones may come in a later epoch.
     let gather (step: IStepContext) =
         let seen = HashSet<int64>()
-        let pieces = List<torch.Tensor>()
-        let labels = List<torch.Tensor>()
-        let mutable missing = wanted
+        let pieces = List<Batch>()
 
-        while missing > 0L do
+        while seen.Count < int wanted do
             step.Cancellation.ThrowIfCancellationRequested()
-            let batch = step.Next options.Source
-            pixels.RequireRaw batch
+            let batch = RealImages.next asker options.Source step
 
             let fresh =
                 batch.Indices.data<int64>().ToArray()
@@ -60,47 +51,42 @@ type internal Collecting(context: IPlanContext, options: KrrStOptions, set: Synt
                 |> Array.map (fst >> int64)
 
             if fresh.Length > 0 then
-                let rows = (torch.tensor fresh).``to`` batch.Input.device
-                pieces.Add(batch.Input.index_select (0L, rows))
+                pieces.Add(batch.Select(torch.tensor fresh))
 
-                if not (isNull set.Labels) then
-                    let target =
-                        TargetReader.As<ClassIndexTarget>(batch.Target, "Pre-training on labels")
-
-                    labels.Add(target.Labels.index_select (0L, rows))
-
-                missing <- missing - int64 fresh.Length
-
-        torch.cat (pieces.ToArray(), 0L), labels.ToArray()
-
-    let noise (step: IStepContext) =
-        use generator = step.Random.Derive("noise").NewGenerator torch.CPU
-        torch.randn(set.Images.shape, generator = generator).``to`` context.Device
+        pieces
 
     let collect (step: IStepContext) =
         use _ = torch.no_grad ()
+        let put (into: torch.Tensor) (values: torch.Tensor) = into.copy_ values |> ignore
 
-        match options.Start with
-        | "noise" ->
-            let input = noise step
-            set.Put(input, embed step input)
-        | start ->
-            let images, labels = gather step
-            let said = embed step (pixels.ToInput images)
+        if options.Start = "noise" then
+            use generator = step.Random.Derive("noise").NewGenerator torch.CPU
+
+            let input =
+                torch.randn(set.Images.shape, generator = generator).``to`` context.Device
+
+            put set.Images input
+            put set.Targets (embed step input)
+        else
+            let pieces = gather step
+            let join (part: Batch -> torch.Tensor) = torch.cat (pieces |> Seq.map part |> Seq.toArray, 0L)
+            let images = join _.Input
+            let input = space.Normalise images
+            let said = embed step input
 
             let rows =
-                if start = "k-means" then
+                if options.Start = "k-means" then
                     KMeans.Pick(said, set.Count, step.Random.Derive "k-means").``to`` images.device
                 else
                     torch.arange (set.Count, dtype = torch.ScalarType.Int64, device = images.device)
 
             // Raw values are what the released code begins with, although the networks' inputs are normalised ones.
-            let begin' = if options.RawStart then images else pixels.ToInput images
-            set.Put(begin'.index_select (0L, rows), said.index_select (0L, rows))
+            put set.Images ((if options.RawStart then images else input).index_select(0L, rows))
+            put set.Targets (said.index_select (0L, rows))
 
             if not (isNull set.Labels) then
-                set.Labels.copy_ ((torch.cat (labels, 0L)).index_select(0L, rows)) |> ignore
+                put set.Labels ((join RealImages.labels).index_select(0L, rows))
 
     /// The stage.
     member _.Stage =
-        Stage("collect", StageLength.Steps 1L, Action<IStepContext> collect, Source = options.Source)
+        Stage("collect", StageLength.Steps 1L, collect, Source = options.Source)

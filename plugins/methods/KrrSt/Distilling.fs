@@ -1,21 +1,23 @@
 namespace KdPlugins.KrrSt
 
 open System
-open System.Collections.Generic
 open TorchSharp
 open KdPlugins.Core
+open KdPlugins.Sdk
 open KdPlugins.Torch
 
 /// The stage that learns the set: a network of the pool, a batch of real images, one step on images and targets by the
 /// outer objective, then one step of the network on the set.
 [<Sealed>]
-type internal Distilling
-    (context: IPlanContext, options: KrrStOptions, set: SyntheticSet, pool: ModelPool, pixels: Pixels) =
+type internal Distilling(asker: Asker, context: IPlanContext, options: KrrStOptions, set: SyntheticSet, pool: ModelPool)
+    =
     let distil = options.Distil
 
     let trainable =
-        set.Trainable(
-            OptimiserSettings(Name = "adamw", LearningRate = distil.LearningRate, WeightDecay = 0.0),
+        Trainable(
+            "set",
+            [| struct ("images", set.Images); struct ("targets", set.Targets) |],
+            OptimiserSettings(Name = "adamw", LearningRate = distil.LearningRate),
             Distilling.Schedule distil.LastRate
         )
 
@@ -25,16 +27,9 @@ type internal Distilling
 
     // Real images as the base's views show them: the same tensor for the target model and the pool.
     let draw (step: IStepContext) : Batch =
-        let views =
-            [|
-                for _ in 1L .. batches do
-                    let batch = step.Next options.Source
-                    pixels.RequireRaw batch
-                    step.View(options.Base, batch)
-            |]
-
-        let input = torch.cat (views |> Array.map _.Input, 0L)
-        pixels.RequireView input
+        let view _ = step.View(options.Base, RealImages.next asker options.Source step).Input
+        let input = torch.cat (Array.init (int batches) view, 0L)
+        RealImages.requireView asker options.Normalised input
         Batch.Generated((input.narrow (0L, 0L, min (int64 distil.Batch) input.shape[0])).ToChannelsLast())
 
     let outer (step: IStepContext) (k: int) () : torch.Tensor =
@@ -46,7 +41,7 @@ type internal Distilling
         Ridge.Loss(synthetic, features, set.Targets, taught, distil.Ridge)
 
     let distilStep (step: IStepContext) =
-        let k = int (step.Random.Derive("network").Value % uint64 pool.Size)
+        let k = int (step.Random.Derive("network").Value % uint64 options.Pool.Networks)
         step.Update([| trainable |], outer step k) |> ignore
         pool.Advance(step, k)
 

@@ -18,13 +18,9 @@ let private move (points: torch.Tensor) (centres: torch.Tensor) =
     let sums =
         torch.zeros_like(centres).index_add(0L, nearest, points, (1.0).ToScalar())
 
-    let ones =
-        torch.ones ([| points.shape[0] |], dtype = points.dtype, device = points.device)
-
     let counts =
-        torch.zeros ([| centres.shape[0] |], dtype = points.dtype, device = points.device)
+        nearest.bincount(null, centres.shape[0]).to_type(points.dtype).unsqueeze 1L
 
-    let counts = counts.index_add(0L, nearest, ones, (1.0).ToScalar()).unsqueeze 1L
     // A centre that nobody is nearest to stays where it is.
     torch.where (counts.gt ((0.0).ToScalar()), sums.div (counts.clamp_min ((1.0).ToScalar())), centres)
 
@@ -33,12 +29,7 @@ let private move (points: torch.Tensor) (centres: torch.Tensor) =
 /// Raises KDP0303 where there are fewer rows than asked for.
 let Pick (points: torch.Tensor, count: int64, key: RandomKey) : torch.Tensor =
     if points.dim () <> 2L || count < 1L || points.shape[0] < count then
-        raise (
-            KdException(
-                CoreErrors.ShapesDiffer,
-                $"k-means picks {count} of the rows of a matrix, got {TensorText.Describe points}."
-            )
-        )
+        Ridge.refuse $"k-means picks {count} of the rows of a matrix, got {TensorText.Describe points}"
 
     use _ = torch.no_grad ()
     let order = SeededPermutation(key.Value, points.shape[0])

@@ -21,14 +21,9 @@ type SgdOptions() =
     [<Range(0.0, 10.0)>]
     member val WeightDecay = 1e-3 with get, set
 
-    /// As a stage takes them.
+    /// As a stage takes them, whose optimiser is sgd unless it is told otherwise.
     member internal this.Settings =
-        OptimiserSettings(
-            Name = "sgd",
-            LearningRate = this.LearningRate,
-            Momentum = this.Momentum,
-            WeightDecay = this.WeightDecay
-        )
+        OptimiserSettings(LearningRate = this.LearningRate, Momentum = this.Momentum, WeightDecay = this.WeightDecay)
 
 /// The networks that the set is fitted through.
 [<Sealed; AllowNullLiteral>]
@@ -84,9 +79,19 @@ type PreTrainOptions() =
     [<AllowedValues("regression", "labels")>]
     member val Objective = "regression" with get, set
 
+    /// Whether it learns classes, and not the set's targets.
+    member internal this.LearnsClasses = this.Objective = "labels"
+
     /// Epochs over the set. 0 to 1,000,000; default 1000. With 0 the student begins as the recipe made it.
     [<Range(0, 1_000_000)>]
     member val Epochs = 1000 with get, set
+
+    /// The share of the rate at a place.
+    member internal this.Rate(progress: Progress) : float =
+        if this.LearnsClasses && progress.Epoch >= progress.TotalEpochs / 2L then
+            0.1
+        else
+            1.0
 
 /// Distillation from the teacher on the set's images alone.
 [<Sealed; AllowNullLiteral>]
@@ -123,6 +128,14 @@ type TransferOptions() =
     /// Distillation on the set's images alone.
     [<Required>]
     member val FreeKd = FreeKdOptions() with get, set
+
+    /// The roles that are needed; one that is named twice is refused, as nobody distils itself.
+    member internal this.Needs =
+        [|
+            this.Student
+            if this.FreeKd.Epochs > 0 then
+                this.Teacher
+        |]
 
 /// The options of the strategy "krr-st".
 [<Sealed; AllowNullLiteral>]
@@ -165,7 +178,6 @@ type KrrStOptions() =
     /// How the set is learned.
     [<Required>]
     member val Distil = DistilOptions() with get, set
-
 
 /// The options of the strategy "krr-st-transfer".
 [<Sealed; AllowNullLiteral>]

@@ -1,10 +1,8 @@
 namespace KdPlugins.KrrSt
 
-open System
-open System.Collections.Generic
+open TorchSharp
 open KdPlugins.Core
 open KdPlugins.Sdk
-open KdPlugins.Torch
 
 /// KRR-ST: a small set of images and targets is learned so that kernel ridge regression on it says of real images what a
 /// self-supervised target model says. Stages: "collect", "pool", "distil"; then, as far as the options say, "pre-train"
@@ -20,91 +18,61 @@ type KrrStStrategy() =
     /// The source under which later stages find the set.
     static member internal SetSource = "krr-st-set"
 
-    /// Only a real image has a class.
-    static member private RequireLabels(context: IPlanContext, options: KrrStOptions) =
-        Transfer.requireTarget "krr-st" context options.Source options.PreTrain
-
-        if options.Start = "noise" || options.Distil.Steps > 0 then
-            raise (
-                KdException(
-                    CoreErrors.WrongCombination,
-                    "The objective \"labels\" is for real images as they were picked; noise has no classes, and learned images have targets.",
-                    "Set \"distil.steps\" to 0 and \"start\" to random or k-means, or \"preTrain.objective\" to \"regression\"."
-                )
-            )
-
+    // One network may stand for several of these.
     override this.Needs =
         let o = this.Options
-        let teaches = o.FreeKd.Epochs > 0
-
-        // One network may stand for several of these, but nobody distils itself.
-        [|
-            yield!
-                Array.distinct
-                    [|
-                        o.Target
-                        o.Base
-                        if teaches then
-                            o.Teacher
-                    |]
-                |> Array.except [ o.Student ]
-            o.Student
-            if teaches && o.Teacher = o.Student then
-                o.Teacher
-        |]
-        :> IReadOnlyCollection<string>
+        Array.append (Array.except o.Needs [| o.Target; o.Base |]) o.Needs
 
     override this.Result = this.Options.Student
 
     /// Raises KDP0304 where pre-training needs classes and the source has none, KDP0305 for a source that is not there, KDP0306
     /// where the parts do not go together.
     override this.Plan context =
-        let options = this.Options
-        Transfer.requireNoTeacherLoss "krr-st" context
-        let target = context.Network(options.Target).Shape
+        let options, asker = this.Options, this.Asker
 
-        if target.Embedding < 1L then
-            raise (
-                KdException(
-                    CoreErrors.WrongCombination,
-                    $"Strategy 'krr-st' learns the target model's embeddings; the network of role '{options.Target}' has none."
-                )
-            )
+        let embedding =
+            asker.RequireEmbedding(context.Network(options.Target).Shape, options.Target, CoreErrors.WrongCombination)
 
-        let labelled = Transfer.targetOf options.PreTrain = TargetKind.ClassIndex
+        let labelled = options.PreTrain.LearnsClasses
 
-        if labelled then
-            KrrStStrategy.RequireLabels(context, options)
+        let width =
+            if labelled then
+                Transfer.DataOf(asker, context, options.Source, options.PreTrain).Classes
+            else
+                embedding
 
-        let set = SyntheticSet(context, int64 options.Images, target.Embedding, labelled)
-        let pixels = Pixels(context.Data, options.Normalised)
-        let collecting = Collecting(context, options, set, pixels)
+        // Only a real image has a class.
+        if labelled && (options.Start = "noise" || options.Distil.Steps > 0) then
+            RealImages.refuse
+                asker
+                "takes the objective \"labels\" for real images as they were picked; noise has no classes, and learned images have targets."
+                "Set \"distil.steps\" to 0 and \"start\" to random or k-means, or \"preTrain.objective\" to \"regression\"."
+
+        let transfer = Transfer(asker, context, options, KrrStStrategy.SetSource, width, id)
+        let set = SyntheticSet(context, int64 options.Images, embedding, labelled)
+        let space = RealImages.space asker context.Data options.Normalised
+        let collecting = Collecting(asker, context, options, set, space)
         context.AddSource(KrrStStrategy.SetSource, set)
 
-        context.Export(
-            "distilled",
-            Action<string>(fun folder -> set.Write(folder, context.Data, context.Origin, pixels))
-        )
+        // As "distilled-set" reads it.
+        let write folder =
+            use _ = torch.NewDisposeScope()
+            use _ = torch.no_grad ()
 
-        let transfer: Transfer.Plan =
-            {
-                Context = context
-                Options = options
-                Source = KrrStStrategy.SetSource
-                Width =
-                    if labelled then
-                        (context.SourceData options.Source).Classes
-                    else
-                        target.Embedding
-                ToInput = id
-            }
+            let tensors =
+                readOnlyDict [ "images", space.ToPixels set.Images; "soft", set.Targets.detach () ]
 
-        // Without distillation nothing is learned through the pool.
-        let learned =
-            if options.Distil.Steps = 0 then
-                []
-            else
-                let pool = ModelPool(context, options, set)
-                [ pool.Stage; Distilling(context, options, set, pool, pixels).Stage ]
+            DistilledSet.Write(folder, "krr-st", context.Data, context.Origin, tensors)
+            |> ignore
 
-        [| collecting.Stage; yield! learned; yield! Transfer.stages transfer |] :> IReadOnlyList<Stage>
+        context.Export("distilled", write)
+
+        [|
+            collecting.Stage
+            // Without distillation nothing is learned through the pool.
+            if options.Distil.Steps > 0 then
+                let pool = ModelPool(asker, context, options, set)
+                pool.Stage
+                Distilling(asker, context, options, set, pool).Stage
+            yield! transfer.Stages
+        |]

@@ -1,9 +1,7 @@
 namespace KdPlugins.KrrSt
 
-open System.Collections.Generic
 open KdPlugins.Core
 open KdPlugins.Sdk
-open KdPlugins.Torch
 
 /// Uses a set that was distilled before: a source of the data set "distilled-set" with soft targets, or with labels. The stages after
 /// distillation of "krr-st": "pre-train", "free-kd", "fine-tune". Any architecture can take the student's role.
@@ -15,33 +13,13 @@ open KdPlugins.Torch
 type KrrStTransferStrategy() =
     inherit DistillationStrategy<KrrStTransferOptions>()
 
-    override this.Needs =
-        let o = this.Options
-
-        (if o.FreeKd.Epochs > 0 then
-             [| o.Student; o.Teacher |]
-         else
-             [| o.Student |])
-        :> IReadOnlyCollection<string>
+    override this.Needs = this.Options.Needs
 
     override this.Result = this.Options.Student
 
     /// Raises KDP0304 where the source has no targets of the kind that pre-training learns, KDP0305 where there is no such source.
     override this.Plan context =
-        let options = this.Options
-        Transfer.requireNoTeacherLoss "krr-st-transfer" context
-        let data = context.SourceData options.Source
-
-        Transfer.requireTarget "krr-st-transfer" context options.Source options.PreTrain
-        let pixels = Pixels(data, options.Normalised)
-
-        Transfer.stages
-            {
-                Context = context
-                Options = options
-                Source = options.Source
-                Width = data.Classes
-                ToInput = pixels.ToInput
-            }
-        |> List.toArray
-        :> IReadOnlyList<Stage>
+        let options, asker = this.Options, this.Asker
+        let data = Transfer.DataOf(asker, context, options.Source, options.PreTrain)
+        let toInput = (RealImages.space asker data options.Normalised).Normalise
+        Transfer(asker, context, options, options.Source, data.Classes, toInput).Stages

@@ -6,7 +6,7 @@ open TorchSharp
 open KdPlugins.Core
 open KdPlugins.Torch
 
-let private refuse (what: string) : unit = raise (KdException(CoreErrors.ShapesDiffer, $"KRR-ST: {what}."))
+let internal refuse (what: string) : unit = raise (KdException(CoreErrors.ShapesDiffer, $"KRR-ST: {what}."))
 
 let private requireMatrix (name: string) (t: torch.Tensor) =
     if t.dim () <> 2L then
@@ -15,11 +15,7 @@ let private requireMatrix (name: string) (t: torch.Tensor) =
 /// (1) [f, 1]: features [n, p] with a column of ones, [n, p + 1].
 let WithOnes (features: torch.Tensor) : torch.Tensor =
     requireMatrix "features" features
-
-    let ones =
-        torch.ones ([| features.shape[0]; 1L |], dtype = features.dtype, device = features.device)
-
-    torch.cat ([| features; ones |], 1L)
+    torch.nn.functional.pad (features, [| 0L; 1L |], value = 1.0)
 
 /// (2)-(5) K_rs (K_ss + lambda I)^-1 Y_s with lambda = ridge * trace K_ss, which carries no gradient.
 /// phiS: [m, q], of the synthetic samples. phiR: [B, q], of the real ones. targets: Y_s [m, d]. ridge: above 0.
@@ -41,7 +37,7 @@ let PredictFrom (phiS: torch.Tensor, phiR: torch.Tensor, targets: torch.Tensor, 
     let lambda = exact.detach().trace().mul(ridge.ToScalar()) // (4)
 
     let identity =
-        torch.eye (exact.shape[0], dtype = torch.ScalarType.Float64, device = exact.device)
+        torch.eye (exact.shape[0], dtype = exact.dtype, device = exact.device)
 
     let dual =
         torch.linalg.solve (exact.add (identity.mul lambda), targets.to_type torch.ScalarType.Float64)

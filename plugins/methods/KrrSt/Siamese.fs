@@ -109,16 +109,22 @@ let Purposes (kind: string) : string[] =
     | "rotate" -> [| "u" |]
     | _ -> [| "u"; "v" |]
 
-/// One of the kinds, at least one, drawn for a place.
-let DrawKind (key: RandomKey, kinds: string[]) : string = kinds[int (key.Derive("kind").Value % uint64 kinds.Length)]
+/// One of some kinds, at least one, drawn for a place: its number in Kinds.
+let DrawKind (key: RandomKey, kinds: string[]) : int64 =
+    int64 (Array.IndexOf(Kinds, kinds[int (key.Derive("kind").Value % uint64 kinds.Length)]))
 
-/// The draws of a purpose for a place: float32 [count] in [0, 1), on the CPU.
-let Draw (key: RandomKey, purpose: string, count: int64) : torch.Tensor =
+/// The draws of a purpose for a place: as many float32 in [0, 1).
+let Draw (key: RandomKey, purpose: string, count: int64) : double[] =
     use generator = key.Derive(purpose).NewGenerator torch.CPU
-    torch.rand ([| count |], dtype = torch.ScalarType.Float32, generator = generator)
 
-/// One of the kinds, with its draws [B] in [0, 1) in the order of Purposes; on the device and in the dtype of x.
-let Change (x: torch.Tensor, kind: string, draws: torch.Tensor[]) : torch.Tensor =
+    use drawn = torch.rand ([| count |], dtype = torch.float32, generator = generator)
+
+    drawn.data<float32>().ToArray() |> Array.map double
+
+/// One of the kinds, with its draws [B] in [0, 1) in the order of Purposes.
+let Change (x: torch.Tensor, kind: string, drawn: torch.Tensor[]) : torch.Tensor =
+    let draws = drawn |> Array.map (fun u -> u.``to``(x.device).to_type x.dtype)
+
     match kind with
     | "colour" -> Contrast(Saturation(Brightness(x, draws[0]), draws[1]), draws[2])
     | "crop" -> Crop(x, draws[0], draws[1])
@@ -130,10 +136,7 @@ let Change (x: torch.Tensor, kind: string, draws: torch.Tensor[]) : torch.Tensor
 /// One augmentation for the whole batch, drawn from the kinds, with draws per image.
 /// x: float [B, C, H, W]. key: the place of the draws. kinds: at least one of Kinds.
 let Apply (x: torch.Tensor, key: RandomKey, kinds: string[]) : torch.Tensor =
-    let kind = DrawKind(key, kinds)
+    let kind = Kinds[int (DrawKind(key, kinds))]
 
-    let draws =
-        Purposes kind
-        |> Array.map (fun purpose -> Draw(key, purpose, x.shape[0]).``to``(x.device).to_type x.dtype)
-
-    Change(x, kind, draws)
+    let draw purpose = torch.tensor (Draw(key, purpose, x.shape[0]))
+    Change(x, kind, Purposes kind |> Array.map draw)

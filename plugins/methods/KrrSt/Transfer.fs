@@ -1,211 +1,147 @@
 namespace KdPlugins.KrrSt
 
 open System
-open System.Collections.Generic
 open TorchSharp
+open TorchSharp.Modules
 open KdPlugins.Core
+open KdPlugins.Sdk
 open KdPlugins.Torch
 
 /// What is done with a set: a network learns it by regression, then the student takes over all but the last layer.
-module internal Transfer =
+/// Raises KDP0332 where a loss of the recipe needs a teacher.
+/// source: gives the set, with soft targets or, for the objective "labels", with classes. width: the number of target values
+/// per image, or of classes. toInput: brings the source's images into the space of inputs.
+[<Sealed>]
+type internal Transfer
+    (asker: Asker, context: IPlanContext, options: TransferOptions, source: string, width: int64, toInput) =
 
-    /// What all stages after distillation need to know.
-    type Plan =
-        {
-            Context: IPlanContext
+    // Fine-tuning has no teacher.
+    do
+        if context.Training.Epochs > 0L then
+            Untaught.Require($"{asker} fine-tunes", context)
 
-            Options: TransferOptions
+    let role = options.Student
+    let student = context.Network role
 
-            /// The source that gives the set, with soft targets or, for the objective "labels", with classes.
-            Source: string
+    // The prefix of the last layer's parameters: the last weight with a row per output.
+    let head () : string =
+        let isHead (struct (name: string, p: Parameter)) =
+            name.EndsWith("weight", StringComparison.Ordinal)
+            && p.dim () = 2L
+            && p.shape[0] = student.Shape.Classes
 
-            /// The number of target values per image, or of classes.
-            Width: int64
-
-            /// Brings the source's images into the space of inputs.
-            ToInput: torch.Tensor -> torch.Tensor
-        }
-
-    /// The kind of target that an objective of pre-training reads.
-    let targetOf (options: PreTrainOptions) =
-        if options.Objective = "labels" then
-            TargetKind.ClassIndex
-        else
-            TargetKind.Soft
-
-    /// Raises KDP0304 where a source has no targets of the kind that pre-training learns, KDP0305 where there is no such source.
-    let requireTarget (strategy: string) (context: IPlanContext) (source: string) (options: PreTrainOptions) =
-        let wanted, given = targetOf options, (context.SourceData source).Target
-
-        if given <> wanted then
-            let name = if wanted = TargetKind.Soft then "soft" else "labels"
-
-            raise (
-                KdException(
-                    CoreErrors.TargetKind,
-                    $"Strategy '{strategy}' pre-trains on {wanted} targets by {options.Objective}; the source '{source}' gives {given}.",
-                    $"Take a data set with such targets (of a distilled set: \"target\" \"{name}\"), or change \"preTrain.objective\"."
-                )
-            )
-
-    /// The share of the rate of pre-training.
-    let rate (options: PreTrainOptions) (progress: Progress) =
-        if options.Objective = "labels" && progress.Epoch >= progress.TotalEpochs / 2L then
-            0.1
-        else
-            1.0
-
-    /// The prefix of the last layer's parameters: the last weight with a row per output.
-    let headOf (network: INetwork) : string =
-        let isHead (p: torch.Tensor) = p.dim () = 2L && p.shape[0] = network.Shape.Classes
-
-        let weights =
-            network.Module.named_parameters ()
-            |> Seq.filter (fun struct (name, p) -> name.EndsWith("weight", StringComparison.Ordinal) && isHead p)
-            |> Seq.map (fun struct (name, _) -> name.Substring(0, name.Length - "weight".Length))
-
-        match Seq.tryLast weights with
-        | Some prefix -> prefix
+        match student.Module.named_parameters () |> Seq.tryFindBack isHead with
+        | Some(struct (name, _)) -> name.Substring(0, name.Length - "weight".Length)
         | None ->
-            raise (
-                KdException(
-                    CoreErrors.WrongCombination,
-                    "The student's last layer is not a linear one, so that it cannot be exchanged after pre-training."
-                )
-            )
+            raise (asker.WrongCombination "has to exchange the student's last layer, and that is not a linear one.")
 
-    /// Copies parameters and buffers, all but the last layer's.
-    let copyFeatures (source: INetwork) (target: INetwork) =
-        use _ = torch.no_grad ()
-        let head = headOf target
-        let values = source.Module.state_dict ()
+    let draw (step: IStepContext) : Batch =
+        let batch = step.Next source
+        batch.WithInput((toInput batch.Input: torch.Tensor).ToChannelsLast())
 
-        for entry in target.Module.state_dict () do
-            if not (entry.Key.StartsWith(head, StringComparison.Ordinal)) then
-                entry.Value.copy_ values[entry.Key] |> ignore
-
-    let private draw (plan: Plan) (step: IStepContext) : Batch =
-        let batch = step.Next plan.Source
-        batch.WithInput((plan.ToInput batch.Input).ToChannelsLast())
-
-    let private seen (step: IStepContext) (batch: Batch) =
+    let seen (step: IStepContext) (batch: Batch) =
         let view = Siamese.Apply(batch.Input, step.Random.Derive "siamese", Siamese.Kinds)
         batch.WithInput(view.ToChannelsLast())
 
-    // A stage that trains the student.
-    let private training
-        (plan: Plan)
-        name
-        epochs
-        source
-        (trainable: Trainable)
-        (objective: IStepContext -> torch.Tensor)
-        =
-        let student = [| plan.Options.Student |]
-
+    // roles: those that are in training mode, and evaluated.
+    let stage name epochs source (trainable: Trainable) roles (objective: IStepContext -> torch.Tensor) =
         Stage(
             name,
             StageLength.Epochs epochs,
             (fun step -> step.Update([| trainable |], (fun () -> objective step)) |> ignore),
             Source = source,
             Trainables = [| trainable |],
-            Trains = student,
-            Evaluates = student
+            Trains = roles,
+            Evaluates = roles
         )
 
     /// L_in by a new network with an output per target value, or cross-entropy with one per class.
-    let preTrain (plan: Plan) : Stage =
-        let context = plan.Context
-        let student = context.Network plan.Options.Student
-        headOf student |> ignore
+    let preTrain () : Stage =
+        let learns, prefix = options.PreTrain, head ()
 
-        let network =
-            context.NewNetwork(plan.Options.Student, context.Random.Derive "pre-train", plan.Width)
-
+        let network = context.NewNetwork(role, context.Random.Derive "pre-train", width)
         context.State.Register("pre-trained", network.Module)
 
-        let options = plan.Options.PreTrain
-
         let trainable =
-            Trainable.Of("pre-trained", network.Module, options.Settings, rate options)
+            Trainable.Of("pre-trained", network.Module, learns.Settings, Func<Progress, double> learns.Rate)
 
         let objective (step: IStepContext) =
-            let batch = draw plan step
+            let batch = draw step
             let say (view: Batch) = step.Forward(network, view, null).Logits
 
-            if targetOf options = TargetKind.ClassIndex then
-                let target =
-                    TargetReader.As<ClassIndexTarget>(batch.Target, "Pre-training on labels")
-
-                torch.nn.functional.cross_entropy (say (seen step batch), target.Labels)
+            if learns.LearnsClasses then
+                torch.nn.functional.cross_entropy (say (seen step batch), RealImages.labels batch)
             else
                 let target =
                     TargetReader.As<SoftTarget>(batch.Target, "Pre-training on a distilled set")
 
                 Ridge.Regression(say batch, target.Values)
 
-        Stage(
-            "pre-train",
-            StageLength.Epochs(int64 options.Epochs),
-            (fun step -> step.Update([| trainable |], (fun () -> objective step)) |> ignore),
-            Source = plan.Source,
-            Trainables = [| trainable |],
-            End = Action<IStepContext>(fun _ -> copyFeatures network student)
-        )
+        let made = stage "pre-train" (int64 learns.Epochs) source trainable [||] objective
+        let isFeature (name: string) = not (name.StartsWith(prefix, StringComparison.Ordinal))
+        made.End <- Action<IStepContext>(fun _ -> Weights.copy network student isFeature)
+        made
 
     /// Distillation on the set's images alone, each batch under one augmentation; their targets are not used.
-    let freeKd (plan: Plan) : Stage =
-        let options = plan.Options
+    let freeKd () : Stage =
+        let taught, learnt =
+            (context.Network options.Teacher).Shape.Classes, student.Shape.Classes
 
-        let teacher, student =
-            plan.Context.Network options.Teacher, plan.Context.Network options.Student
-
-        if teacher.Shape.Classes <> student.Shape.Classes then
-            raise (
-                KdException(
-                    CoreErrors.ShapesDiffer,
-                    $"The stage 'free-kd' compares '{options.Teacher}' of {teacher.Shape.Classes} classes with '{options.Student}' of {student.Shape.Classes}."
-                )
-            )
+        if taught <> learnt then
+            raise (asker.WrongShape $"distils {taught} classes of '{options.Teacher}' into {learnt} of '{role}'.")
 
         let adam =
-            OptimiserSettings(Name = "adamw", LearningRate = options.FreeKd.LearningRate, WeightDecay = 0.0)
-
+            OptimiserSettings(Name = "adamw", LearningRate = options.FreeKd.LearningRate)
         // Per epoch, as the released code.
-        let cosine (p: Progress) = 0.5 * (1.0 + Math.Cos(Math.PI * float p.Epoch / float (max 1L p.TotalEpochs)))
-        let trainable = Trainable.Of(options.Student, student.Module, adam, cosine)
+        let cosine (p: Progress) = SynthesisMath.CosineDecay(p.Epoch, max 1L p.TotalEpochs)
+        let trainable = Trainable.Of(role, student.Module, adam, cosine)
 
         let objective (step: IStepContext) =
-            let view = seen step (draw plan step)
+            let view = seen step (draw step)
             let taught = step.Forward(options.Teacher, view, null).Logits
-            let said = step.Forward(options.Student, view, null).Logits
+            let said = step.Forward(role, view, null).Logits
             // mean_i -sum_c softmax(z_T)_c log softmax(z_S)_c
             KdMath.SoftCrossEntropy(said, KdMath.LogProbabilities(taught, 1.0).exp())
 
-        training plan "free-kd" (int64 options.FreeKd.Epochs) plan.Source trainable objective
+        stage "free-kd" (int64 options.FreeKd.Epochs) source trainable [| role |] objective
 
     /// Ordinary training of the whole student on the main data set, with the recipe's losses and training section.
-    let fineTune (plan: Plan) : Stage =
-        let student = plan.Options.Student
-
+    let fineTune () : Stage =
         let objective (step: IStepContext) =
-            let view = step.View(student, step.Next "train")
-            step.Objective(readOnlyDict [ student, step.Forward(student, view, null) ], student, null, view)
+            let view = step.View(role, step.Next "train")
+            step.Objective(readOnlyDict [ role, step.Forward(role, view, null) ], role, null, view)
 
-        training plan "fine-tune" plan.Context.Training.Epochs "train" (plan.Context.TrainableOf student) objective
+        stage "fine-tune" context.Training.Epochs "train" (context.TrainableOf role) [| role |] objective
+
+    /// What a source holds. Raises KDP0304 where it has no targets of the kind that pre-training learns, KDP0305 where there is no
+    /// such source.
+    static member DataOf(asker: Asker, context: IPlanContext, source: string, options: PreTrainOptions) : DataInfo =
+        let data = context.SourceData source
+
+        let wanted, name =
+            if options.LearnsClasses then
+                TargetKind.ClassIndex, "labels"
+            else
+                TargetKind.Soft, "soft"
+
+        if data.Target <> wanted then
+            raise (
+                asker.Refusal(
+                    CoreErrors.TargetKind,
+                    $"pre-trains on {wanted} targets by {options.Objective}; the source '{source}' gives {data.Target}.",
+                    $"Take a data set with such targets (of a distilled set: \"target\" \"{name}\"), or change \"preTrain.objective\"."
+                )
+            )
+
+        data
 
     /// The stages that are longer than nothing.
-    let stages (plan: Plan) : Stage list =
+    member _.Stages: Stage list =
         [
-            if plan.Options.PreTrain.Epochs > 0 then
-                preTrain plan
-            if plan.Options.FreeKd.Epochs > 0 then
-                freeKd plan
-            if plan.Context.Training.Epochs > 0L then
-                fineTune plan
+            if options.PreTrain.Epochs > 0 then
+                preTrain ()
+            if options.FreeKd.Epochs > 0 then
+                freeKd ()
+            if context.Training.Epochs > 0L then
+                fineTune ()
         ]
-
-    /// Raises KDP0332 where a loss of the recipe needs a teacher: fine-tuning has none.
-    let requireNoTeacherLoss (strategy: string) (context: IPlanContext) =
-        if context.Training.Epochs > 0L then
-            Untaught.Require($"Strategy '{strategy}' fine-tunes", context)

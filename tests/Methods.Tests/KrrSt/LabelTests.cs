@@ -76,11 +76,11 @@ public sealed class LabelTests : KrrRunTests
     public void The_rate_of_pre_training_on_labels_falls_to_a_tenth_at_half()
     {
         var options = new PreTrainOptions { Objective = "labels" };
-        double At(long step, long epochs) => Transfer.rate(options, new Progress("pre-train", step, 4 * epochs, 4));
+        double At(long step, long epochs) => options.Rate(new Progress("pre-train", step, 4 * epochs, 4));
         Assert.Equal([1, 1, 0.1, 0.1], new[] { At(0, 1000), At(1999, 1000), At(2000, 1000), At(3999, 1000) });
         // PyTorch's MultiStepLR with a milestone at 5 // 2.
         Assert.Equal([1, 1, 0.1, 0.1, 0.1], Enumerable.Range(0, 5).Select(e => At(4 * e + 3, 5)));
-        Assert.Equal(1, Transfer.rate(new PreTrainOptions(), new Progress("pre-train", 3999, 4000, 4)));
+        Assert.Equal(1, new PreTrainOptions().Rate(new Progress("pre-train", 3999, 4000, 4)));
     }
 
     [Fact]
