@@ -27,6 +27,11 @@ let WeightedGap (gaps: IReadOnlyList<Tensor>, first: double) =
     else
         weighted.add (torch.stack(rest).sum())
 
+[<Formula("pixel-range", Description = "the values that normalised images can have")>]
+let PixelRange (mean: IReadOnlyList<double>, std: IReadOnlyList<double>) : struct (Tensor * Tensor) =
+    use doubles = torch.empty (0L, torch.ScalarType.Float64)
+    PixelSpace(mean, std).Bounds doubles
+
 [<Formula("roll", Description = "images moved down and right, around the edges")>]
 let Roll (images: Tensor, down: int64, right: int64) =
     images.roll (ReadOnlySpan [| down; right |], ReadOnlySpan [| 2L; 3L |])

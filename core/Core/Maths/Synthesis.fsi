@@ -17,6 +17,10 @@ val Gaps: statistics: NormStatistics -> IReadOnlyList<torch.Tensor>
 /// first * gaps[0] + the sum of the other gaps; a scalar. Raises KDP0004 for none.
 val WeightedGap: gaps: IReadOnlyList<torch.Tensor> * first: double -> torch.Tensor
 
+/// (lowest, highest) value per channel that normalised images can have: -mean/std and (1 - mean)/std, each [1, C, 1, 1]
+/// of float64 on the CPU. Raises KDP0303 where there are not as many means as deviations.
+val PixelRange: mean: IReadOnlyList<double> * std: IReadOnlyList<double> -> struct (torch.Tensor * torch.Tensor)
+
 /// Images [N, C, H, W] moved down and right, what leaves on one side coming back on the other. A permutation of pixels.
 val Roll: images: torch.Tensor * down: int64 * right: int64 -> torch.Tensor
 
