@@ -25,17 +25,15 @@ type internal StepContext
     ) =
     inherit PartContext(progress, key, run.Device, false)
 
-    let noTaps: IReadOnlyCollection<string> = Array.Empty<string>()
     let calls = Dictionary<string, int64>()
     let values = Dictionary<string, float>()
 
-    let mutable answers = Answers []
+    let passes = NetworkPasses(run, progress)
     let sums = StepLosses(run, progress)
     let drawn = DrawnBatches scope
     let thread = Environment.CurrentManagedThreadId
     let mutable ended: string = null
     let mutable isOver = false
-    let place = PluginCall.during progress
 
     // Two comparisons: it costs nothing that could be measured.
     let require (what: string) =
@@ -61,80 +59,6 @@ type internal StepContext
         calls[name] <- n + 1L
         n
 
-    let tapsOf (role: string) (asked: IReadOnlyCollection<string>) =
-        let all = HashSet<string>()
-
-        if not (isNull asked) then
-            all.UnionWith asked
-
-        for weighted in run.Losses do
-            match weighted.Taps.TryGetValue role with
-            | true, taps -> all.UnionWith taps
-            | _ -> ()
-
-        all
-
-    let toFloat32 (t: Tensor) =
-        if isNull t || t.dtype <> torch.ScalarType.BFloat16 then
-            t
-        else
-            t.to_type torch.ScalarType.Float32
-
-    // Losses see float32 whatever the precision of the forward pass.
-    let widen (output: ModelOutput) =
-        let features = Dictionary<string, Tensor>()
-
-        for feature in output.Features do
-            features[feature.Key] <- toFloat32 feature.Value
-
-        ModelOutput(toFloat32 output.Logits, toFloat32 output.Embedding, features)
-
-    // owner: what the network is called in messages.
-    let forward (owner: INetwork) (network: INetwork) (batch: Batch) (taps: IReadOnlyCollection<string>) =
-        PluginCall.at owner place (fun () ->
-            network.Forward(batch.Input, batch.Mask, taps)
-            |> PluginCall.something owner place "Forward")
-
-    let weightsOf (role: RoleState) =
-        let weights = role.Weights
-
-        if role.Untrained = Nullable weights then
-            run.WarnOnce(RoleState.Noise role.Name)
-
-        weights
-
-    let withoutGraph (role: RoleState) (batch: Batch) (taps: HashSet<string>) =
-        let weights = if role.IsTrained then 0L else weightsOf role
-
-        let compute () =
-            use _ = torch.no_grad ()
-            use _ = run.PrecisionScope()
-            let network = role.Inference(run.Device, run.Training.Precision, weights)
-            forward role.Network network batch taps |> widen
-
-        // A trained role may behave otherwise each time (dropout).
-        if role.IsTrained then
-            compute ()
-        else
-            match answers.Find(role, weights, batch, taps) with
-            | null ->
-                let output = compute ()
-                answers.Keep(role, weights, batch, taps, output)
-                output
-            | output -> output
-
-    // pass: runs the network.
-    let through (what: string) (role: string) (pass: RoleState -> 'T) =
-        require what
-        let state = run.Role role
-
-        if state.IsTrained then
-            Fail.error PluginErrors.NotFrozen $"{what} of the role '{role}' was called at {progress}, which trains it."
-
-        weightsOf state |> ignore
-        use _ = run.PrecisionScope()
-        pass state
-
     let compute (trainables: IReadOnlyList<Trainable>) (objective: Func<Tensor>) =
         sums.Begin trainables
 
@@ -152,8 +76,8 @@ type internal StepContext
 
         while go do
             use memory = StepScope.Begin()
-            let outside = answers
-            answers <- outside.Copy()
+            let outside = passes.Answers
+            passes.Answers <- outside.Copy()
             let value = drawn.InPart(memory, (fun () -> compute trainables objective))
             let samples = drawn.PartSamples
 
@@ -184,7 +108,7 @@ type internal StepContext
                 )
 
             // What was answered to this batch dies with it.
-            answers <- outside
+            passes.Answers <- outside
 
             // An objective without a batch would compute the same again.
             go <- samples > 0L && drawn.Part + 1L < batches
@@ -223,7 +147,7 @@ type internal StepContext
 
     override _.Consult(role, batch, taps) =
         require "Consult"
-        withoutGraph (run.Role role) batch (tapsOf role taps)
+        passes.WithoutGraph(run.Role role, batch, taps)
 
     override _.Value(name, fallback) =
         match values.TryGetValue name with
@@ -318,47 +242,23 @@ type internal StepContext
 
         member _.Forward(role: string, batch: Batch, taps: IReadOnlyCollection<string>) =
             require "Forward"
-            let state = run.Role role
-            let wanted = tapsOf role taps
-
-            if state.IsTrained then
-                use _ = run.PrecisionScope()
-                forward state.Network state.Network batch wanted |> widen
-            else
-                withoutGraph state batch wanted
+            passes.Of(run.Role role, batch, taps)
 
         member _.Forward(network: INetwork, batch: Batch, taps: IReadOnlyCollection<string>) =
             require "Forward"
-            run.NameOwn network
-            use _ = run.PrecisionScope()
-            let wanted = if isNull taps then noTaps else taps
-            forward network network batch wanted |> widen
+            passes.Of(network, batch, taps)
 
         member _.WithoutGraph compute =
             require "WithoutGraph"
-            use _ = torch.no_grad ()
-            use _ = run.PrecisionScope()
-            toFloat32 (compute.Invoke())
+            passes.WithoutGraph compute
 
         member _.Through(role, batch, taps) =
-            through "Through" role (fun state -> forward state.Network state.Network batch (tapsOf role taps) |> widen)
+            require "Through"
+            passes.Through(role, batch, taps)
 
         member _.ThroughNorms(role, batch, taps, unbiased) =
-            through "ThroughNorms" role (fun state ->
-                let wanted = tapsOf role taps
-
-                let pass =
-                    Func<ModelOutput>(fun () -> forward state.Network state.Network batch wanted)
-
-                let struct (output, norms) =
-                    NormStatistics.During(state.Network.Module, unbiased, pass)
-
-                if norms.Norms.Count = 0 then
-                    Fail.error
-                        CoreErrors.WrongCombination
-                        $"The network of '{role}' computes no 2-d batch norm that keeps statistics, which are compared at {progress}."
-
-                struct (widen output, norms))
+            require "ThroughNorms"
+            passes.ThroughNorms(role, batch, taps, unbiased)
 
         member this.Objective(student: ModelOutput, teacher: ModelOutput, batch: Batch) =
             let losses =
