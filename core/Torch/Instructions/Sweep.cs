@@ -100,7 +100,7 @@ internal static class Sweep
                 set_num_threads(manner.Threads);
             Poison(given);
             var actual = Compute(Cast(given, shape, manner), shape, compute ?? Plain);
-            var allowed = manner.Type == ScalarType.Float32 ? AllowedFloat32 : AllowedBFloat16;
+            var allowed = manner.Type == ScalarType.BFloat16 ? AllowedBFloat16 : AllowedFloat32;
             for (var i = 0; i < answers.Length; i++)
                 if (Difference(spoil?.Invoke(actual[i]) ?? actual[i], exact[i]) is var error && !(error <= allowed))
                     found.Add(Sentence(shape, manner, answers[i], error));
@@ -186,7 +186,7 @@ internal static class Sweep
     private static void Poison(Tensor[] given)
     {
         foreach (var size in given.Select(g => g.NumberOfElements).Distinct())
-        foreach (var factor in (long[])[1, 2])
+        foreach (var factor in (long[])[1, 2, 4, 16])
             full([size * factor], float.NaN).Dispose();
     }
 }

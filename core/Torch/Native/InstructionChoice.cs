@@ -15,9 +15,7 @@ internal sealed class InstructionChoice(Trials trials, Func<string?> asked, stri
         new(
             Trials.OfThisProgram,
             () => Environment.GetEnvironmentVariable(Variable) ?? Environment.GetEnvironmentVariable(OlderName),
-            LibraryCache.DefaultFolder is { } native
-                ? Path.Combine(Path.GetDirectoryName(native)!, "instructions")
-                : null,
+            LibraryCache.UserFolder("instructions"),
             Console.Error.WriteLine
         );
 

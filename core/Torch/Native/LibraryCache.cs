@@ -8,16 +8,16 @@ internal static class LibraryCache
     /// <summary>A file to load, and whether it is to be deleted once it is loaded.</summary>
     internal readonly record struct Entry(string Path, bool Temporary);
 
-    /// <summary><c>$XDG_CACHE_HOME/kdplugins/native</c>, or the same under <c>~/.cache</c>; null for an account without a home.</summary>
-    internal static string? DefaultFolder
+    /// <summary>Where copies are kept; null for an account without a home.</summary>
+    internal static string? DefaultFolder => UserFolder("native");
+
+    /// <summary><c>$XDG_CACHE_HOME/kdplugins/name</c>, or the same under <c>~/.cache</c>; null for an account without a home.</summary>
+    internal static string? UserFolder(string name)
     {
-        get
-        {
-            var root = Environment.GetEnvironmentVariable("XDG_CACHE_HOME");
-            if (string.IsNullOrEmpty(root) || !Path.IsPathFullyQualified(root))
-                root = Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".cache");
-            return Path.IsPathFullyQualified(root) ? Path.Combine(root, "kdplugins", "native") : null;
-        }
+        var root = Environment.GetEnvironmentVariable("XDG_CACHE_HOME");
+        if (string.IsNullOrEmpty(root) || !Path.IsPathFullyQualified(root))
+            root = Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".cache");
+        return Path.IsPathFullyQualified(root) ? Path.Combine(root, "kdplugins", name) : null;
     }
 
     /// <summary>
@@ -73,8 +73,9 @@ internal static class LibraryCache
         }
     }
 
+    /// <summary>Writes a file that is there whole or not at all.</summary>
     // Renaming gives the name a new inode: a process that has the old one mapped keeps it.
-    private static void WriteBeside(string target, byte[] content)
+    internal static void WriteBeside(string target, byte[] content)
     {
         var temporary = $"{target}.{Environment.ProcessId}.{Guid.NewGuid():N}";
         try

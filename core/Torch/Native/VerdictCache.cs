@@ -38,13 +38,11 @@ internal sealed class VerdictCache(string folder, string key)
     /// <summary>Whether it could be kept.</summary>
     internal bool Write(IReadOnlyList<InstructionTrial> trials)
     {
-        var temporary = $"{Path}.{Guid.NewGuid():N}";
         try
         {
             Directory.CreateDirectory(folder);
             var text = JsonSerializer.Serialize(new Content(key, trials));
-            File.WriteAllText(temporary, $"{text}\n{HashOf(text)}");
-            File.Move(temporary, Path, overwrite: true);
+            LibraryCache.WriteBeside(Path, Encoding.UTF8.GetBytes($"{text}\n{HashOf(text)}"));
             return true;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)

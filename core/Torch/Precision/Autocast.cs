@@ -45,8 +45,9 @@ public static class Autocast
 
     /// <summary>
     /// Whether this CPU multiplies bfloat16 in hardware (AVX512-BF16 or AMX) and libtorch may use that. Where it does not,
-    /// autocast on the CPU works, but is several times slower than float32.
+    /// autocast on the CPU works, but is several times slower than float32. Starts libtorch.
     /// </summary>
+    /// <exception cref="KdException"><c>KDP0001</c>: there is no usable libtorch.</exception>
     public static bool IsNativeOnCpu => HasBFloat16 && OneDnnInstructions.AllowBFloat16;
 
     private static bool HasBFloat16 { get; } = CpuHasBFloat16();
