@@ -29,6 +29,7 @@ public sealed class Asker
             KdModelAttribute found => new("Model", found.Id),
             KdDatasetAttribute found => new("Data set", found.Id),
             KdMeterAttribute found => new("Meter", found.Id),
+            KdToolAttribute found => new("Tool", found.Id),
             _ => new("Plugin", plugin.Name),
         };
 

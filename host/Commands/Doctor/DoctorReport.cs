@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Reflection;
 using System.Runtime.InteropServices;
 using System.Text;
 using System.Text.Json.Nodes;
@@ -33,11 +34,7 @@ internal sealed class DoctorReport(NativeInfo native, InstructionVerdict verdict
         ];
 
     private static string ProductVersion =>
-        typeof(DoctorReport)
-            .Assembly.GetCustomAttributes(typeof(System.Reflection.AssemblyInformationalVersionAttribute), false)
-            .OfType<System.Reflection.AssemblyInformationalVersionAttribute>()
-            .Single()
-            .InformationalVersion;
+        typeof(DoctorReport).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion;
 
     internal string Text()
     {

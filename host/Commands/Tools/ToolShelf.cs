@@ -23,13 +23,14 @@ internal static class ToolShelf
             return null;
         var folder = Folder(args);
         var word = parsed.UnmatchedTokens.FirstOrDefault(t => !t.StartsWith('-'));
-        if (word is null)
-            return List(root, folder);
-        var tools = Look(folder);
-        if (tools.All(t => t.Part.Id != word))
-            return parsed.Action is ParseErrorAction
-                ? throw Unknown(root, parsed, word, tools.Select(t => t.Part.Id))
-                : List(root, folder);
+        var tools = word is null ? [] : Look(folder);
+        if (word is null || tools.All(t => t.Part.Id != word))
+        {
+            if (word is not null && parsed.Action is ParseErrorAction)
+                throw Unknown(root, parsed, word, tools.Select(t => t.Part.Id));
+            List(root, folder);
+            return null;
+        }
         var host = PluginHost.Load(folder);
         try
         {
@@ -45,7 +46,7 @@ internal static class ToolShelf
     }
 
     // For the help: by their metadata, and what stands in the way is said where a tool is asked for.
-    private static IDisposable? List(RootCommand root, string? folder)
+    private static void List(RootCommand root, string? folder)
     {
         try
         {
@@ -54,7 +55,6 @@ internal static class ToolShelf
                     root.Add(new Command(part.Id, part.Description) { new Argument<string>("RECIPE") });
         }
         catch (KdException) { }
-        return null;
     }
 
     private static IReadOnlyList<(PartFact Part, bool IsAccepted)> Look(string? folder) =>

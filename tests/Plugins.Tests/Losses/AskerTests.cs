@@ -17,6 +17,7 @@ public class AskerTests
     [InlineData(typeof(SupervisedStrategy), "Strategy 'supervised'")]
     [InlineData(typeof(CifarPlugin), "Data set 'cifar'")]
     [InlineData(typeof(TokensMeter), "Meter 'tokens'")]
+    [InlineData(typeof(Look), "Tool 'look'")]
     [InlineData(typeof(Nameless), "Plugin 'Nameless'")]
     public void A_plugin_goes_by_its_kind_and_id(Type plugin, string name)
     {
@@ -35,6 +36,12 @@ public class AskerTests
         Assert.Equal(CoreErrors.NotConfigured, failure.Code);
         Assert.Contains("Loss 'kd'", failure.Message);
         Assert.Equal("made", asker.Bound("made"));
+    }
+
+    [KdTool("look")]
+    private sealed class Look : Tool<NoOptions>
+    {
+        public override ToolOutput Run(IToolContext context) => throw Asker.WrongShape("sees nothing.");
     }
 
     private sealed class Nameless : DistillationLoss<NoOptions>
