@@ -214,7 +214,7 @@ internal sealed class PluginFolder
                 PartOf(rejected.Fact),
                 CodeOf(rejected.Failure),
                 rejected.Failure,
-                CompositionRemedy.Of(rejected.Fact.Kind, rejected.Failure.Message)
+                MefRemedy.Of(rejected.Fact.Kind, rejected.Failure.Message)
             );
         if (composer.Parts.Count > 0)
             prepare();

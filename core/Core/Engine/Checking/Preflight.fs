@@ -61,7 +61,7 @@ type internal Trial(composition: Composition, options: PreflightOptions, before:
                     Evaluator.evaluate run progress role source few
             }
 
-        let reports = Reports()
+        let reports = ScalarMeans()
         let key = run.Key.Derive("stage").Derive(name)
 
         TrainingLoop.runStage run stage name key 0L options.Steps reports hooks

@@ -91,7 +91,7 @@ module internal Rehearsal =
                 member _.Evaluate(progress, role, source, _) = evaluate run progress role source
             }
 
-        let reports = Reports()
+        let reports = ScalarMeans()
 
         TrainingLoop.runStage run stage name (run.Key.Derive("stage").Derive name) 0L 1L reports hooks
         |> ignore

@@ -60,7 +60,7 @@ type internal Session
     ) =
     let run = composition.Run
     let recipe = composition.Recipe
-    let reports = Reports()
+    let reports = ScalarMeans()
     let bests = new Bests(run)
     let clock = options.Clock
     let keep = KeepPolicy(int recipe.Checkpoints.Keep)

@@ -49,7 +49,8 @@ type internal ToolRun
             let stage = Stage(name, StageLength.Steps count, step)
             let key = run.Key.Derive("stage").Derive(name)
 
-            TrainingLoop.runStage run stage stage.Name key 0L 0L (Reports()) hooks |> ignore
+            TrainingLoop.runStage run stage stage.Name key 0L 0L (ScalarMeans()) hooks
+            |> ignore
 
             run.Cursors.Clear()
             cancellation.ThrowIfCancellationRequested()

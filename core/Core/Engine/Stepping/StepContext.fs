@@ -16,7 +16,7 @@ type internal StepContext
         guard: StageGuard,
         progress: Progress,
         key: RandomKey,
-        reports: Reports,
+        reports: ScalarMeans,
         scope: DisposeScope,
         batches: int64,
         evaluate: Func<string, string, int64, Evaluation>,

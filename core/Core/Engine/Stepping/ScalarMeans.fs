@@ -5,7 +5,7 @@ open TorchSharp
 
 /// Means of reported scalars between two readings. The sums stay on the device, so that reporting never waits for it.
 [<Sealed>]
-type internal Reports() =
+type internal ScalarMeans() =
     let sums = Dictionary<string, struct (Tensor * int)>()
 
     /// Adds a scalar tensor.

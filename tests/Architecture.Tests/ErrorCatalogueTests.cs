@@ -3,10 +3,10 @@ using System.Text.RegularExpressions;
 namespace KdPlugins.Architecture.Tests;
 
 /// <summary>Every entry of the catalogues of failures is met by some test.</summary>
-public sealed partial class CatalogueTests
+public sealed partial class ErrorCatalogueTests
 {
     // The exit codes' table names codes without anything failing.
-    private static readonly string[] NoProof = ["ExitCodeTests.cs", "CatalogueTests.cs"];
+    private static readonly string[] NoProof = ["ExitCodeTests.cs", "ErrorCatalogueTests.cs"];
 
     [Fact]
     public void Every_code_is_named_by_a_test_that_meets_it()
@@ -36,10 +36,8 @@ public sealed partial class CatalogueTests
         [
             .. Products()
                 .SelectMany(f => Entry().Matches(File.ReadAllText(f)))
-                .Select(m => (m.Groups["id"].Value, new Regex(@$"Errors\.{Capital(m.Groups["name"].Value)}\b"))),
+                .Select(m => (m.Groups["id"].Value, new Regex(@$"Errors\.{m.Groups["name"].Value}\b"))),
         ];
-
-    private static string Capital(string name) => char.ToUpperInvariant(name[0]) + name[1..];
 
     private static IEnumerable<string> Sources(string folder) =>
         Directory
@@ -47,10 +45,8 @@ public sealed partial class CatalogueTests
             .Where(f => f.EndsWith(".cs", StringComparison.Ordinal) || f.EndsWith(".fs", StringComparison.Ordinal))
             .Where(f => !Built().IsMatch(f[Repository.Root.Length..]));
 
-    // public static readonly ErrorCode Name = new("KDP0801", ...  |  let name = entry "KDP0201" ...  |  ErrorCode("KDP0701"
-    [GeneratedRegex(
-        @"(?:ErrorCode (?<name>\w+) = new\(|let (?<name>\w+) =\s*(?:entry|ErrorCode\())\s*""(?<id>KDP\d{4})"""
-    )]
+    // public static readonly ErrorCode Name = new("KDP0801", ...  |  static member val Name = entry "KDP0201" ...
+    [GeneratedRegex(@"(?:ErrorCode (?<name>\w+) = new\(|member val (?<name>\w+) =\s*entry)\s*""(?<id>KDP\d{4})""")]
     private static partial Regex Entry();
 
     [GeneratedRegex("\"(KDP[0-9]{4})\"")]

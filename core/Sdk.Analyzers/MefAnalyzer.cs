@@ -6,7 +6,7 @@ namespace KdPlugins.Sdk.Analyzers;
 
 /// <summary>Imports and metadata attributes that MEF ignores, or that make it throw.</summary>
 [DiagnosticAnalyzer(LanguageNames.CSharp)]
-public sealed class CompositionAnalyzer : DiagnosticAnalyzer
+public sealed class MefAnalyzer : DiagnosticAnalyzer
 {
     private const string Mef = "System.Composition";
     private static readonly string[] Collections = ["IEnumerable", "IList", "ICollection"];

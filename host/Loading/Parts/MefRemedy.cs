@@ -3,7 +3,7 @@ using KdPlugins.Core;
 namespace KdPlugins.Host.Loading.Parts;
 
 /// <summary>What to do about a part that does not compose, in both languages: F# authors have no analyzer that says it earlier.</summary>
-internal static class CompositionRemedy
+internal static class MefRemedy
 {
     /// <summary>The remedy for what MEF says; null where the catalogue's holds.</summary>
     internal static string? Of(PluginKind kind, string message)

@@ -1,7 +1,7 @@
 namespace KdPlugins.Authors.Tests.Analyzers;
 
 /// <summary>KDA0005 to KDA0009.</summary>
-public sealed class CompositionTests
+public sealed class MefTests
 {
     // What the other MEF is called; its package is not needed to tell its attributes.
     private const string Views = """
