@@ -51,8 +51,8 @@ internal static class Commands
         return (process.ExitCode, Text(said));
     }
 
-    /// <summary>Starts <c>dotnet</c>; what it says gathers in <paramref name="said"/>.</summary>
-    internal static Process Start(string folder, IEnumerable<string> arguments, out StringBuilder said)
+    /// <summary>Starts <c>dotnet</c>; nobody reads yet what it says.</summary>
+    internal static Process Begin(string folder, IEnumerable<string> arguments)
     {
         var start = new ProcessStartInfo("dotnet", arguments)
         {
@@ -61,22 +61,26 @@ internal static class Commands
             RedirectStandardError = true,
         };
         Isolate(start.Environment);
+        return Process.Start(start)!;
+    }
+
+    private static Process Start(string folder, IEnumerable<string> arguments, out StringBuilder said)
+    {
         var text = said = new();
-        var process = new Process { StartInfo = start };
         void Gather(object _, DataReceivedEventArgs line)
         {
             lock (text)
                 text.AppendLine(line.Data);
         }
+        var process = Begin(folder, arguments);
         process.OutputDataReceived += Gather;
         process.ErrorDataReceived += Gather;
-        process.Start();
         process.BeginOutputReadLine();
         process.BeginErrorReadLine();
         return process;
     }
 
-    internal static string Text(StringBuilder said)
+    private static string Text(StringBuilder said)
     {
         lock (said)
             return said.ToString();

@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using KdPlugins.Tests;
 
 namespace KdPlugins.Authors.Tests.EndToEnd;
 
@@ -59,11 +60,19 @@ public sealed class TemplateTests(AuthorsMachine machine) : IClassFixture<Author
         var folder = Directory.CreateDirectory(project + "-host").FullName;
         var plugins = Path.Combine(folder, "plugins");
         Folders.Copy(Path.Combine(Path.GetDirectoryName(Commands.Kd)!, "plugins"), plugins);
-        using var service = new RunningService(folder, plugins);
+        using var service = new RunningService(
+            args => Commands.Begin(folder, [Commands.Kd, .. args]),
+            Path.Combine(folder, "data"),
+            plugins
+        );
         Folders.Copy(plugin, Path.Combine(plugins, Path.GetFileName(plugin)));
         service.WaitForPlugin(Id);
         var recipe = Path.Combine(project, "recipe.json");
         Assert.Contains($"\"id\": \"{Id}\"", File.ReadAllText(recipe));
-        service.WaitForEnd(Commands.Dotnet(folder, Commands.Kd, "submit", recipe, "--url", service.Url).Trim());
+        var run = Commands.Dotnet(folder, Commands.Kd, "submit", recipe, "--url", service.Url).Trim();
+        Assert.True(
+            service.WaitFor(run, "Done", "Failed", "Cancelled") == "Done",
+            service.Get($"/api/runs/{run}").ToJsonString()
+        );
     }
 }

@@ -1,18 +1,13 @@
 using System.Diagnostics;
-using System.Net;
-using System.Net.Http.Json;
-using System.Net.Sockets;
 using System.Text.Json.Nodes;
 using KdPlugins.Host.Tests.Commands;
+using KdPlugins.Tests;
 
 namespace KdPlugins.Host.Tests.Service;
 
-/// <summary>A service in a process of its own, on a free port of loopback.</summary>
-internal sealed class ServiceProcess : IDisposable
+/// <summary>A running service that tests kill, stop and look into. Skips where long tests are not asked for.</summary>
+internal sealed class ServiceProcess : RunningService
 {
-    private readonly Process _process;
-    private readonly System.Text.StringBuilder _said = new();
-
     internal ServiceProcess(string data, string plugins, params string[] more)
         : this(data, plugins, new Dictionary<string, string>(), more) { }
 
@@ -22,63 +17,11 @@ internal sealed class ServiceProcess : IDisposable
         IReadOnlyDictionary<string, string> environment,
         params string[] more
     )
-        : this(data, plugins, args => Kd.Start(environment, args), more) { }
+        : base(Asked(args => Kd.Start(environment, args)), data, plugins, more) { }
 
     /// <summary>One that may open so many files.</summary>
     internal ServiceProcess(string data, string plugins, int descriptors)
-        : this(data, plugins, args => Kd.StartWithin(descriptors, args), []) { }
-
-    private ServiceProcess(string data, string plugins, Func<string[], Process> start, string[] more)
-    {
-        Skip.If(
-            Environment.GetEnvironmentVariable("KD_TESTS_FULL") != "1",
-            "Services in processes of their own take minutes: set KD_TESTS_FULL=1."
-        );
-        Url = $"http://127.0.0.1:{FreePort()}";
-        Http = new() { BaseAddress = new(Url) };
-        _process = start(["serve", "--urls", Url, "--data", data, "--plugins", plugins, .. more]);
-        foreach (var stream in (StreamReader[])[_process.StandardOutput, _process.StandardError])
-            _ = Task.Run(async () =>
-            {
-                while (await stream.ReadLineAsync() is { } line)
-                    lock (_said)
-                        _said.AppendLine(line);
-            });
-        WaitUntilReady();
-    }
-
-    internal string Url { get; }
-
-    internal HttpClient Http { get; }
-
-    internal string Said
-    {
-        get
-        {
-            lock (_said)
-                return _said.ToString();
-        }
-    }
-
-    internal JsonObject Get(string path) => Http.GetFromJsonAsync<JsonObject>(path).GetAwaiter().GetResult()!;
-
-    internal string State(string id) => (string)Get($"/api/runs/{id}")["job"]!["state"]!;
-
-    /// <summary>Waits until a run is in one of the states, or fails with what the service said.</summary>
-    internal string WaitFor(string id, params string[] states)
-    {
-        for (var end = Stopwatch.StartNew(); end.Elapsed < TimeSpan.FromSeconds(120); Thread.Sleep(100))
-            if (states.Contains(State(id)))
-                return State(id);
-        throw new TimeoutException($"Run {id} is {State(id)}. {Said}");
-    }
-
-    /// <summary>Waits until something holds; two minutes at most.</summary>
-    internal void Until(Func<bool> holds)
-    {
-        for (var end = Stopwatch.StartNew(); !holds(); Thread.Sleep(100))
-            Assert.True(end.Elapsed < TimeSpan.FromSeconds(120), Said);
-    }
+        : base(Asked(args => Kd.StartWithin(descriptors, args)), data, plugins) { }
 
     /// <summary>Submits a recipe by the command line, with settings such as training.epochs=3; gives the run's id.</summary>
     internal string Submit(string recipe, params string[] settings)
@@ -120,42 +63,23 @@ internal sealed class ServiceProcess : IDisposable
 
     internal void Kill()
     {
-        _process.Kill();
-        _process.WaitForExit();
+        Process.Kill();
+        Process.WaitForExit();
     }
 
     internal int Terminate()
     {
-        Process.Start("kill", ["-TERM", _process.Id.ToString()]).WaitForExit();
-        Assert.True(_process.WaitForExit(60_000), Said);
-        return _process.ExitCode;
+        Process.Start("kill", ["-TERM", Process.Id.ToString()]).WaitForExit();
+        Assert.True(Process.WaitForExit(60_000), Said);
+        return Process.ExitCode;
     }
 
-    public void Dispose()
+    private static Func<string[], Process> Asked(Func<string[], Process> start)
     {
-        if (!_process.HasExited)
-            _process.Kill(entireProcessTree: true);
-        _process.WaitForExit();
-        _process.Dispose();
-        Http.Dispose();
-    }
-
-    private void WaitUntilReady()
-    {
-        for (var end = Stopwatch.StartNew(); end.Elapsed < TimeSpan.FromSeconds(120); Thread.Sleep(100))
-            try
-            {
-                if (Http.GetAsync("/health/ready").GetAwaiter().GetResult().IsSuccessStatusCode)
-                    return;
-            }
-            catch (HttpRequestException) when (!_process.HasExited) { }
-        throw new TimeoutException($"The service does not get ready. {Said}");
-    }
-
-    private static int FreePort()
-    {
-        using var socket = new TcpListener(IPAddress.Loopback, 0);
-        socket.Start();
-        return ((IPEndPoint)socket.LocalEndpoint).Port;
+        Skip.If(
+            Environment.GetEnvironmentVariable("KD_TESTS_FULL") != "1",
+            "Services in processes of their own take minutes: set KD_TESTS_FULL=1."
+        );
+        return start;
     }
 }
