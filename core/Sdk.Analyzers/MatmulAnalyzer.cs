@@ -9,7 +9,6 @@ namespace KdPlugins.Sdk.Analyzers;
 [DiagnosticAnalyzer(LanguageNames.CSharp)]
 public sealed class MatmulAnalyzer : DiagnosticAnalyzer
 {
-    private static readonly string[] Unguarded = ["matmul", "cummax", "cummin"];
     private static readonly string[] Transposes = ["t", "transpose", "mT", "T", "mH", "H"];
 
     /// <inheritdoc/>
@@ -28,7 +27,7 @@ public sealed class MatmulAnalyzer : DiagnosticAnalyzer
     {
         var call = (IInvocationOperation)context.Operation;
         var method = call.TargetMethod;
-        if (!Unguarded.Contains(method.Name) || !TorchTypes.IsTorchSharp(method) || IsWithItself(call))
+        if (!MemberUse.IsForbidden(method, ForbiddenReason.Unguarded) || IsWithItself(call))
             return;
         context.ReportDiagnostic(Diagnostic.Create(Rules.Unguarded, call.Syntax.GetLocation(), method.Name));
     }

@@ -22,8 +22,7 @@ public sealed class RandomnessAnalyzer : DiagnosticAnalyzer
         context.EnableConcurrentExecution();
         context.ConfigureGeneratedCodeAnalysis(GeneratedCodeAnalysisFlags.None);
         context.RegisterOperationAction(Call, OperationKind.Invocation);
-        context.RegisterOperationAction(Creation, OperationKind.ObjectCreation);
-        context.RegisterOperationAction(Shared, OperationKind.PropertyReference);
+        MemberUse.Watch(context, ForbiddenReason.Random, Report);
     }
 
     // Initial weights, and what networks draw in a step, come from the default generators: the engine seeds those.
@@ -52,21 +51,6 @@ public sealed class RandomnessAnalyzer : DiagnosticAnalyzer
         )
             Report(context, call.TargetMethod.Name);
     }
-
-    private static void Creation(OperationAnalysisContext context)
-    {
-        if (IsRandom(context.Operation.Type))
-            Report(context, "new Random");
-    }
-
-    private static void Shared(OperationAnalysisContext context)
-    {
-        var property = ((IPropertyReferenceOperation)context.Operation).Property;
-        if (property.Name == "Shared" && IsRandom(property.ContainingType))
-            Report(context, "Random.Shared");
-    }
-
-    private static bool IsRandom(ITypeSymbol? type) => type?.ToDisplayString() == "System.Random";
 
     private static void Report(OperationAnalysisContext context, string what) =>
         context.ReportDiagnostic(Diagnostic.Create(Rules.AmbientRandom, context.Operation.Syntax.GetLocation(), what));

@@ -1,4 +1,5 @@
 using Microsoft.CodeAnalysis;
+using Microsoft.CodeAnalysis.Diagnostics;
 using Microsoft.CodeAnalysis.Operations;
 
 namespace KdPlugins.Sdk.Analyzers;
@@ -33,6 +34,13 @@ internal static class StepCode
             )
                 return true;
         return false;
+    }
+
+    /// <summary>Reports the operation where it is such code.</summary>
+    internal static void Report(OperationAnalysisContext context, DiagnosticDescriptor rule, string what)
+    {
+        if (Is(context.Operation, context.ContainingSymbol))
+            context.ReportDiagnostic(Diagnostic.Create(rule, context.Operation.Syntax.GetLocation(), what));
     }
 
     private static bool TakesContext(IMethodSymbol method) =>

@@ -9,21 +9,6 @@ namespace KdPlugins.Sdk.Analyzers;
 [DiagnosticAnalyzer(LanguageNames.CSharp)]
 public sealed class ThreadAnalyzer : DiagnosticAnalyzer
 {
-    private static readonly string[] Starters =
-    [
-        "System.Threading.Tasks.Task.Run",
-        "System.Threading.Tasks.TaskFactory.StartNew",
-        "System.Threading.Tasks.Parallel.For",
-        "System.Threading.Tasks.Parallel.ForEach",
-        "System.Threading.Tasks.Parallel.ForAsync",
-        "System.Threading.Tasks.Parallel.ForEachAsync",
-        "System.Threading.Tasks.Parallel.Invoke",
-        "System.Threading.ThreadPool.QueueUserWorkItem",
-        "System.Threading.ThreadPool.UnsafeQueueUserWorkItem",
-        "System.Linq.ParallelEnumerable.AsParallel",
-    ];
-    private static readonly string[] Made = ["System.Threading.Thread", "System.Threading.Timer"];
-
     /// <inheritdoc/>
     public override ImmutableArray<DiagnosticDescriptor> SupportedDiagnostics { get; } =
         ImmutableArray.Create(Rules.OtherThread);
@@ -33,8 +18,7 @@ public sealed class ThreadAnalyzer : DiagnosticAnalyzer
     {
         context.EnableConcurrentExecution();
         context.ConfigureGeneratedCodeAnalysis(GeneratedCodeAnalysisFlags.None);
-        context.RegisterOperationAction(Call, OperationKind.Invocation);
-        context.RegisterOperationAction(Creation, OperationKind.ObjectCreation);
+        MemberUse.Watch(context, ForbiddenReason.OtherThread, (c, what) => StepCode.Report(c, Rules.OtherThread, what));
         context.RegisterOperationAction(
             c => Async(c, ((IAnonymousFunctionOperation)c.Operation).Symbol, "this function"),
             OperationKind.AnonymousFunction
@@ -44,19 +28,6 @@ public sealed class ThreadAnalyzer : DiagnosticAnalyzer
             OperationKind.LocalFunction
         );
         context.RegisterOperationAction(Body, OperationKind.MethodBody);
-    }
-
-    private static void Call(OperationAnalysisContext context)
-    {
-        var method = ((IInvocationOperation)context.Operation).TargetMethod;
-        if (Starters.Contains($"{method.ContainingType?.ToDisplayString()}.{method.Name}"))
-            Report(context, $"{method.ContainingType!.Name}.{method.Name}");
-    }
-
-    private static void Creation(OperationAnalysisContext context)
-    {
-        if (Made.Contains(context.Operation.Type?.ToDisplayString()))
-            Report(context, $"new {context.Operation.Type!.Name}");
     }
 
     private static void Body(OperationAnalysisContext context)
@@ -75,14 +46,6 @@ public sealed class ThreadAnalyzer : DiagnosticAnalyzer
                     name is null ? method.Locations[0] : context.Operation.Syntax.GetLocation(),
                     $"async {(method.ReturnsVoid ? "void, " : "")}{name ?? $"'{method.Name}'"}"
                 )
-            );
-    }
-
-    private static void Report(OperationAnalysisContext context, string what)
-    {
-        if (StepCode.Is(context.Operation, context.ContainingSymbol))
-            context.ReportDiagnostic(
-                Diagnostic.Create(Rules.OtherThread, context.Operation.Syntax.GetLocation(), what)
             );
     }
 }

@@ -1,9 +1,10 @@
 using System.Reflection;
 using KdPlugins.Core;
+using KdPlugins.Sdk.Analyzers;
 
 namespace KdPlugins.Testing;
 
-/// <summary>What no plugin's code may call, and what to do instead. Analyzers say the same of C#; this is for every language.</summary>
+/// <summary>What no plugin's code may call, and what to do instead, in every language.</summary>
 internal static class ForbiddenCalls
 {
     private const string Waits =
@@ -43,30 +44,20 @@ internal static class ForbiddenCalls
 
     private static (string Name, string Cure)? Cure(MethodBase called)
     {
-        var (type, name) = (called.DeclaringType?.FullName ?? "", called.Name);
-        if (called.DeclaringType is { IsConstructedGenericType: true } generic)
-            type = generic.GetGenericTypeDefinition().FullName ?? "";
-        var cure = (type, name) switch
+        var declaring = called.DeclaringType is { IsConstructedGenericType: true } generic
+            ? generic.GetGenericTypeDefinition()
+            : called.DeclaringType;
+        var (type, name) = (declaring?.FullName ?? "", called.Name);
+        if (IsAsync(type, name))
+            return ("an async function", Waits);
+        return ForbiddenMembers.Of(type, WithoutGet(name)) switch
         {
-            ("System.Threading.Tasks.Task", "Run") => Waits,
-            ("System.Threading.Tasks.TaskFactory", "StartNew") => Waits,
-            ("System.Threading.Tasks.TaskFactory`1", "StartNew") => Waits,
-            ("System.Threading.Tasks.Parallel", _) => Waits,
-            ("System.Threading.ThreadPool", _) => Waits,
-            ("System.Threading.Thread" or "System.Threading.Timer", ".ctor") => Waits,
-            ("System.Linq.ParallelEnumerable", "AsParallel") => Waits,
-            ("Microsoft.FSharp.Control.FSharpAsync", _) => Waits,
-            ("Microsoft.FSharp.Collections.ArrayModule+Parallel", _) => Waits,
-            ("System.DateTime", "get_Now" or "get_UtcNow" or "get_Today") => Clock,
-            ("System.DateTimeOffset", "get_Now" or "get_UtcNow") => Clock,
-            ("System.Environment", "get_TickCount" or "get_TickCount64") => Clock,
-            ("System.Diagnostics.Stopwatch", ".ctor" or "StartNew" or "GetTimestamp") => Clock,
-            ("System.TimeProvider", "get_System") => Clock,
-            ("System.Random", ".ctor" or "get_Shared") => Random,
-            ("TorchSharp.torch" or "TorchSharp.torch+Tensor", "matmul" or "cummax" or "cummin") => Ends,
-            _ => IsAsync(type, name) ? Waits : null,
+            ForbiddenReason.OtherThread => (Name(called), Waits),
+            ForbiddenReason.Clock => (Name(called), Clock),
+            ForbiddenReason.Random => (Name(called), Random),
+            ForbiddenReason.Unguarded => (Name(called), Ends),
+            _ => null,
         };
-        return cure is null ? null : (IsAsync(type, name) ? "an async function" : Name(called), cure);
     }
 
     private static bool IsAsync(string type, string name) =>
@@ -77,5 +68,8 @@ internal static class ForbiddenCalls
     private static string Name(MethodBase called) =>
         called.Name == ".ctor"
             ? $"new {called.DeclaringType!.Name}"
-            : $"{called.DeclaringType!.Name}.{called.Name.Replace("get_", "", StringComparison.Ordinal)}";
+            : $"{called.DeclaringType!.Name}.{WithoutGet(called.Name)}";
+
+    private static string WithoutGet(string name) =>
+        name.StartsWith("get_", StringComparison.Ordinal) ? name[4..] : name;
 }
