@@ -34,11 +34,8 @@ internal sealed class AugKdParts(IPlanContext context, AugKdOptions options, ILa
     {
         var (mu, logVariance) = Encoder.Encode(x, y);
         (mu, logVariance) = (AugKdLosses.Wide(mu), AugKdLosses.Wide(logVariance));
-        return (
-            options.SampleLatent ? LatentEncoder.Draw(mu, logVariance, Draw(key, x.shape[0])) : mu,
-            mu,
-            logVariance
-        );
+        var z = options.SampleLatent ? LatentEncoder.Draw(mu, logVariance, Draw(key, x.shape[0])) : mu;
+        return (z, mu, logVariance);
     }
 
     /// <summary>The latent vectors of labelled images, without graph, and the labels.</summary>
