@@ -12,6 +12,7 @@ try
         [] or ["start"] => Start(),
         ["torchsharp-matmul"] => TorchSharpMatmul(),
         ["warning-then-error"] => WarningThenError(),
+        ["convolution-in-double"] => ConvolutionInDouble(),
         _ => throw new ArgumentException($"unknown command {string.Join(' ', args)}"),
     };
 }
@@ -62,6 +63,16 @@ static int TorchSharpMatmul()
     {
         Console.WriteLine($"caught {e.Message}");
     }
+    return 0;
+}
+
+// Where libtorch looks for NNPACK first.
+static int ConvolutionInDouble()
+{
+    NativeRuntime.Start();
+    using var scope = torch.NewDisposeScope();
+    var (x, w) = (torch.ones(2, 3, 8, 8, dtype: torch.float64), torch.ones(4, 3, 3, 3, dtype: torch.float64));
+    Console.WriteLine(torch.nn.functional.conv2d(x, w).sum().item<double>());
     return 0;
 }
 

@@ -115,10 +115,14 @@ internal static unsafe class ErrorText
         var line = new ReadOnlySpan<byte>(text, checked((int)count));
         if (line.StartsWith("[E"u8) && line.IndexOf("Exception in aoti_torch: "u8) >= 0)
             _last = Encoding.UTF8.GetString(line);
-        else
+        else if (!IsOfNoUse(line))
             PassOn(text, count);
         return count;
     }
+
+    // On processors that NNPACK does not know, libtorch says so in every convolution that it might have served.
+    internal static bool IsOfNoUse(ReadOnlySpan<byte> line) =>
+        line.StartsWith("[W"u8) && line.IndexOf("Could not initialize NNPACK!"u8) >= 0;
 
     private static void PassOn(byte* text, long count)
     {

@@ -5,17 +5,19 @@ using System.Text.Json;
 namespace KdPlugins.Torch.Native;
 
 /// <summary>
-/// Keeps the outcome of trials in the user's cache folder, one file per processor, libtorch and number of threads, with its hash in
-/// its last line. What cannot be read, is damaged or is of another key counts as absent.
+/// Keeps the outcome of trials in the user's cache folder, one file per processor, libtorch, number of threads and form of this file,
+/// with its hash in its last line. What cannot be read, is damaged or is of another key counts as absent.
 /// </summary>
 internal sealed class VerdictCache(string folder, string key)
 {
+    // Of what is written: versions of this program that write otherwise keep files of their own.
+    private const int Form = 1;
     private static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(60);
 
     private sealed record Content(string Key, IReadOnlyList<InstructionTrial> Trials);
 
     /// <summary>The file of the key.</summary>
-    internal string Path { get; } = System.IO.Path.Combine(folder, HashOf(key)[..16] + ".json");
+    internal string Path { get; } = System.IO.Path.Combine(folder, HashOf($"{Form}\n{key}")[..16] + ".json");
 
     /// <summary>What was found before; null where nothing is known.</summary>
     internal IReadOnlyList<InstructionTrial>? Read()
@@ -27,13 +29,18 @@ internal sealed class VerdictCache(string folder, string key)
             if (end < 0 || text[(end + 1)..] != HashOf(text[..end]))
                 return null;
             var content = JsonSerializer.Deserialize<Content>(text[..end]);
-            return content?.Key == key && content.Trials.Count > 0 ? content.Trials : null;
+            return content?.Key == key && content.Trials is { Count: > 0 } trials && trials.All(IsWhole)
+                ? trials
+                : null;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or JsonException)
         {
             return null;
         }
     }
+
+    // JSON that lacks something reads as null.
+    private static bool IsWhole(InstructionTrial? trial) => trial is { Limit: not null, Faults: not null };
 
     /// <summary>Whether it could be kept.</summary>
     internal bool Write(IReadOnlyList<InstructionTrial> trials)

@@ -1,4 +1,6 @@
 using System.Diagnostics;
+using System.Security.Cryptography;
+using System.Text;
 using KdPlugins.Torch.Native;
 using KdPlugins.Torch.Tests.Native;
 using Xunit;
@@ -100,6 +102,22 @@ public sealed class InstructionChoiceTests : IDisposable
         Assert.Equal("B", Choice(cache).Make(Library).Limit);
         Assert.Equal(4, trialsMade);
         Assert.Equal(before, File.ReadAllText(FileIn(cache)));
+    }
+
+    [Theory]
+    [InlineData("\"Trials\"", "\"Found\"")]
+    [InlineData("\"Faults\"", "\"Wrong\"")]
+    [InlineData("\"Limit\"", "\"Name\"")]
+    public void A_file_of_another_form_is_made_anew(string name, string other)
+    {
+        var cache = folder.File("cache");
+        Choice(cache).Make(Library);
+        var text = File.ReadAllText(FileIn(cache)).Split('\n')[0].Replace(name, other, StringComparison.Ordinal);
+        var hash = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text)));
+        File.WriteAllText(FileIn(cache), $"{text}\n{hash}");
+
+        Assert.Equal("B", Choice(cache).Make(Library).Limit);
+        Assert.Equal(4, trialsMade);
     }
 
     [Fact]

@@ -1,3 +1,4 @@
+using System.Text;
 using KdPlugins.Torch.Native;
 using KdPlugins.Torch.Stable;
 using KdPlugins.Torch.Tests.Native;
@@ -108,6 +109,20 @@ public class StableCallTests
         Assert.DoesNotContain("cannot be multiplied", result.Errors);
         Assert.StartsWith("KDP0002 aten::matmul(Float32[2, 3], Float32[4, 5]) failed: mat1 and mat2", result.Output);
     }
+
+    [Fact]
+    public async Task A_library_that_libtorch_does_not_find_is_not_told_of_in_every_convolution()
+    {
+        var result = await Probe.Run("convolution-in-double");
+        Assert.Equal(("7776", ""), (result.Output.Trim(), result.Errors));
+    }
+
+    [Theory]
+    [InlineData("[W1130 16:18:50.1 NNPACK.cpp:56] Could not initialize NNPACK! Reason: Unsupported hardware.", true)]
+    [InlineData("[W1130 16:18:50.1 TensorBody.h:489] Warning: The .grad attribute of a Tensor is accessed.", false)]
+    [InlineData("[E1130 16:18:50.1 shim.cpp:12] Could not initialize NNPACK!", false)]
+    public void Only_a_warning_that_nobody_can_heed_is_kept_back(string line, bool isKeptBack) =>
+        Assert.Equal(isKeptBack, ErrorText.IsOfNoUse(Encoding.UTF8.GetBytes(line)));
 
     [Fact]
     public void TorchSharps_own_failures_carry_no_native_stack()
