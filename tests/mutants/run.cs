@@ -9,6 +9,7 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using System.Text.RegularExpressions;
+using System.Xml.Linq;
 
 return new Mutants(Settings.Parse(args)).Run();
 
@@ -99,9 +100,11 @@ internal sealed class Mutants(Settings settings)
         var planted = new Planted(settings.Tree, left);
         try
         {
-            foreach (var (fault, number) in planted.Build(arguments => Dotnet(arguments)))
-                if (IsGreen(fault, build: false))
-                    Tell(fault, () => Test(fault, number).Ok ? Fate.Survived : Fate.Seen);
+            var together = planted.Build(arguments => Dotnet(arguments));
+            foreach (var project in together.GroupBy(p => p.Fault.Tests))
+                if (ReachOf(project.Key, [.. project.Select(p => p.Fault.Filter).Distinct()]) is { } reach)
+                    foreach (var (fault, number) in project)
+                        Tell(fault, () => FateOf(fault, number, reach));
         }
         finally
         {
@@ -144,7 +147,7 @@ internal sealed class Mutants(Settings settings)
         return File.Exists(path) ? File.ReadAllText(path).Split(fault.Old).Length - 1 : 0;
     }
 
-    // The copy is of what is committed; it stays, with what was built in it and the fates by fault and commit.
+    // The copy is of what is committed; it stays, with what was built in it.
     private void PrepareTree()
     {
         if (!Directory.Exists(settings.Tree))
@@ -155,7 +158,7 @@ internal sealed class Mutants(Settings settings)
 
     private Fate FateOf(Fault fault)
     {
-        if (!IsGreen(fault, build: true))
+        if (!IsGreen(fault))
             throw new InvalidOperationException(
                 $"Without a fault, {fault.Tests} [{fault.Filter}] fails or has no test: see above."
             );
@@ -177,13 +180,43 @@ internal sealed class Mutants(Settings settings)
         }
     }
 
-    private bool IsGreen(Fault fault, bool build)
+    // The quickest tests that come by see most of them.
+    private Fate FateOf(Fault fault, int number, Reach reach)
+    {
+        if (!reach.Comes(number))
+            return Fate.Survived;
+        var quick = reach.Quickest(number, fault.Filter);
+        if (quick.Length > 0 && !Dotnet($"{TestsOf(fault.Tests, quick)} -- xUnit.StopOnFail=true", number).Ok)
+            return Fate.Seen;
+        return Test(fault, number).Ok ? Fate.Survived : Fate.Seen;
+    }
+
+    // Null where tests fail without a fault.
+    private Reach? ReachOf(string project, IReadOnlyList<string> filters)
+    {
+        var folder = Directory.CreateTempSubdirectory("kd-reach-").FullName;
+        var trace = Path.Combine(folder, "trace");
+        File.WriteAllText(trace, "");
+        var filter = filters.Contains("") ? "" : string.Join('|', filters.Select(f => $"FullyQualifiedName~{f}"));
+        var logger = $"--logger \"trx;LogFileName={Path.Combine(folder, "results.trx")}\"";
+        var (ok, text) = Dotnet($"{TestsOf(project, filter)} {logger}", 0, trace);
+        if (!ok)
+            Console.Error.WriteLine($"Without a fault, tests of {project} fail:\n{text}");
+        var found = ok ? Reach.Read(trace, Path.Combine(folder, "results.trx")) : null;
+        Directory.Delete(folder, recursive: true);
+        return found;
+    }
+
+    private static string TestsOf(string project, string filter) =>
+        $"test -c Release --no-build tests/{project}" + (filter.Length == 0 ? "" : $" --filter \"{filter}\"");
+
+    private bool IsGreen(Fault fault)
     {
         var key = $"{fault.Tests} {fault.Filter}";
         if (green.TryGetValue(key, out var known))
             return known;
 
-        var (built, buildText) = build ? Dotnet($"build -c Release -v q tests/{fault.Tests}") : (true, "");
+        var (built, buildText) = Dotnet($"build -c Release -v q tests/{fault.Tests}");
         var (passed, testText) = built ? Test(fault) : (false, "");
         var ok = passed && testText.Contains("Passed!", StringComparison.Ordinal);
         if (!ok)
@@ -194,15 +227,14 @@ internal sealed class Mutants(Settings settings)
     // number: of the fault that is switched on, where it was built with others.
     private (bool Ok, string Text) Test(Fault fault, int number = 0)
     {
-        var filter = fault.Filter.Length == 0 ? "" : $" --filter FullyQualifiedName~{fault.Filter}";
-        var tests = $"test -c Release --no-build tests/{fault.Tests}{filter}";
+        var tests = TestsOf(fault.Tests, fault.Filter.Length == 0 ? "" : $"FullyQualifiedName~{fault.Filter}");
         // The first failure ends it, which is most of them; but where that is a fixture's, the runner says that all passed.
         var first = Dotnet($"{tests} -- xUnit.StopOnFail=true", number);
         return first.Ok ? Dotnet(tests, number) : first;
     }
 
-    private (bool Ok, string Text) Dotnet(string arguments, int number = 0) =>
-        Execute("dotnet", arguments, settings.Tree, number);
+    private (bool Ok, string Text) Dotnet(string arguments, int number = 0, string trace = "") =>
+        Execute("dotnet", arguments, settings.Tree, number, trace);
 
     private static string Git(string folder, string arguments)
     {
@@ -211,7 +243,13 @@ internal sealed class Mutants(Settings settings)
     }
 
     // A command that outlasts our patience has failed: a fault that hangs the tests is seen.
-    private static (bool Ok, string Text) Execute(string file, string arguments, string folder, int number = 0)
+    private static (bool Ok, string Text) Execute(
+        string file,
+        string arguments,
+        string folder,
+        int number = 0,
+        string trace = ""
+    )
     {
         var start = new ProcessStartInfo(file, arguments)
         {
@@ -220,6 +258,7 @@ internal sealed class Mutants(Settings settings)
             RedirectStandardError = true,
         };
         start.Environment[Planted.Variable] = number.ToString(CultureInfo.InvariantCulture);
+        start.Environment[Planted.TraceVariable] = trace;
         using var process = Process.Start(start)!;
         var text = new StringBuilder();
         void Keep(object _, DataReceivedEventArgs line)
@@ -243,21 +282,81 @@ internal sealed class Mutants(Settings settings)
         return (process.ExitCode == 0, text.ToString());
     }
 
-    private string Note(Fault fault)
+    // What was found holds as long as the file stays as it is.
+    private string KeyOf(Fault fault)
     {
-        var head = Git(settings.Tree, "rev-parse HEAD").Trim();
-        var hash = SHA256.HashData(Encoding.UTF8.GetBytes($"{head}\n{fault}"));
-        var folder = Directory.CreateDirectory(settings.Tree + ".fates").FullName;
-        return Path.Combine(folder, Convert.ToHexString(hash)[..32]);
+        var text = File.ReadAllText(Path.Combine(root, fault.File));
+        var hash = SHA256.HashData(Encoding.UTF8.GetBytes($"{text}\n{fault.File}\n{fault.Old}\n{fault.New}"));
+        return Convert.ToHexString(hash)[..24];
     }
 
     private Fate? Known(Fault fault) =>
-        File.Exists(Note(fault)) ? Enum.Parse<Fate>(File.ReadAllText(Note(fault))) : null;
+        File.Exists(Fates)
+        && File.ReadLines(Fates).Select(l => l.Split('\t')).LastOrDefault(l => l[0] == KeyOf(fault)) is { } found
+            ? Enum.Parse<Fate>(found[1])
+            : null;
 
     private Fate Remember(Fault fault, Fate fate)
     {
-        File.WriteAllText(Note(fault), fate.ToString());
+        var line = string.Join(' ', fault.Text.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));
+        File.AppendAllText(Fates, $"{KeyOf(fault)}\t{fate}\t{line}\n");
         return fate;
+    }
+
+    private string Fates => Path.Combine(root, "tests", "mutants", "fates.tsv");
+}
+
+/// <summary>Which test classes come by a fault, and how long each takes.</summary>
+internal sealed class Reach
+{
+    private const double Longest = 15;
+    private readonly Dictionary<int, HashSet<string>> classes = [];
+    private readonly Dictionary<string, double> seconds = [];
+
+    public static Reach Read(string trace, string results)
+    {
+        var reach = new Reach();
+        foreach (var line in File.ReadLines(trace).Select(l => l.Split('\t')).Where(l => l.Length == 2))
+        {
+            var number = int.Parse(line[0], CultureInfo.InvariantCulture);
+            if (!reach.classes.TryGetValue(number, out var all))
+                reach.classes[number] = all = [];
+            all.Add(line[1]);
+        }
+
+        XNamespace ns = "http://microsoft.com/schemas/VisualStudio/TeamTest/2010";
+        var document = XDocument.Load(results);
+        var owners = document
+            .Descendants(ns + "UnitTest")
+            .ToDictionary(
+                t => (string)t.Attribute("id")!,
+                t => (string)t.Element(ns + "TestMethod")!.Attribute("className")!
+            );
+        foreach (var result in document.Descendants(ns + "UnitTestResult"))
+        {
+            var owner = owners[(string)result.Attribute("testId")!];
+            var time = (string?)result.Attribute("duration") is { } text
+                ? TimeSpan.Parse(text, CultureInfo.InvariantCulture).TotalSeconds
+                : 0;
+            reach.seconds[owner] = reach.seconds.GetValueOrDefault(owner) + time;
+        }
+
+        return reach;
+    }
+
+    /// <summary>Whether any test comes by; processes that tests start count too.</summary>
+    public bool Comes(int number) => classes.ContainsKey(number);
+
+    /// <summary>A filter for some quick classes that come by; empty where there is none.</summary>
+    public string Quickest(int number, string filter)
+    {
+        var left = Longest;
+        var some = classes[number]
+            .Where(c => seconds.ContainsKey(c) && $"{c}.".Contains(filter, StringComparison.Ordinal))
+            .OrderBy(c => seconds[c])
+            .TakeWhile(c => (left -= seconds[c]) > 0)
+            .Take(6);
+        return string.Join('|', some.Select(c => $"FullyQualifiedName~{c}."));
     }
 }
 
@@ -268,6 +367,7 @@ internal sealed class Mutants(Settings settings)
 internal sealed partial class Planted(string tree, IReadOnlyList<Fault> faults)
 {
     internal const string Variable = "KD_MUTANT";
+    internal const string TraceVariable = "KD_MUTANT_TRACE";
     private const string Switch = "core/Torch/PlantedFault.cs";
     private const int MostBuilds = 12;
 
@@ -281,11 +381,42 @@ internal sealed partial class Planted(string tree, IReadOnlyList<Fault> faults)
             Path.Combine(tree, Switch),
             $$"""
             #pragma warning disable
+            using System;
+            using System.Collections.Concurrent;
+            using System.Diagnostics;
+            using System.IO;
             namespace KdPlugins.Torch;
             public static class PlantedFault
             {
-                private static readonly string? On = System.Environment.GetEnvironmentVariable("{{Variable}}");
-                public static bool Is(string number) => On == number;
+                private static readonly string On = Environment.GetEnvironmentVariable("{{Variable}}") ?? "";
+                private static readonly string Trace = Environment.GetEnvironmentVariable("{{TraceVariable}}") ?? "";
+                private static readonly ConcurrentDictionary<string, int> Times = new();
+                private static readonly ConcurrentDictionary<string, bool> Met = new();
+                public static bool Is(string number)
+                {
+                    if (Trace.Length > 0)
+                        Note(number);
+                    return On == number;
+                }
+                private static void Note(string number)
+                {
+                    var n = Times.AddOrUpdate(number, 1, (_, times) => times + 1);
+                    if (n > 100 && n % 997 != 0)
+                        return;
+                    var name = "";
+                    foreach (var frame in new StackTrace(false).GetFrames())
+                    {
+                        var type = frame.GetMethod()?.DeclaringType;
+                        while (type?.DeclaringType is { } outer)
+                            type = outer;
+                        if (type?.FullName is { } full && full.Contains("Tests.") && full.StartsWith("KdPlugins."))
+                            name = full;
+                    }
+                    if (Met.TryAdd($"{number}\t{name}", true))
+                        lock (Met)
+                            using (var stream = new FileStream(Trace, FileMode.Append, FileAccess.Write, FileShare.ReadWrite))
+                                stream.Write(System.Text.Encoding.UTF8.GetBytes($"{number}\t{name}\n"));
+                }
             }
             """
         );
