@@ -7,6 +7,7 @@ using KdPlugins.Core;
 using KdPlugins.Host.Commands;
 using KdPlugins.Host.Commands.Check;
 using KdPlugins.Host.Commands.Doctor;
+using KdPlugins.Host.Commands.Explain;
 using KdPlugins.Host.Commands.Plugins;
 using KdPlugins.Host.Commands.Probe;
 using KdPlugins.Host.Commands.Recipes;
@@ -68,6 +69,7 @@ internal static class CommandLine
             ProbeCommand.Make(screen),
             SchemaCommand.Make(screen),
             DoctorCommand.Make(screen),
+            ExplainCommand.Make(screen),
         };
         root.Add(ServeCommand.Make(screen));
         foreach (var command in QueueCommands.Make(screen))

@@ -42,6 +42,9 @@ internal static partial class FailureAdvice
         .DistinctBy(c => c.Id)
         .ToDictionary(c => c.Id);
 
+    /// <summary>Every entry of the product's catalogues, by code.</summary>
+    internal static IEnumerable<ErrorCode> Entries => Catalogue.Values.OrderBy(e => e.Id, StringComparer.Ordinal);
+
     /// <summary>The catalogue entry of a code; null for none.</summary>
     internal static ErrorCode? Entry(string? code) => code is null ? null : Catalogue.GetValueOrDefault(code);
 
