@@ -53,6 +53,8 @@ internal sealed record Settings(string Only, int Shard, int Shards, bool List, s
 
 internal sealed class Mutants(Settings settings)
 {
+    // What the compiler does not take behind a switch.
+    private const string Alone = "Alone";
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(30);
     private static readonly JsonSerializerOptions Json = new() { PropertyNameCaseInsensitive = true };
 
@@ -97,7 +99,12 @@ internal sealed class Mutants(Settings settings)
         foreach (var fault in mine.Where(f => Known(f) is not null))
             Tell(fault, () => throw new UnreachableException());
         var left = mine.Where(f => Known(f) is null).ToList();
-        var planted = new Planted(settings.Tree, left);
+        var planted = new Planted(
+            settings.Tree,
+            left,
+            [.. left.Where(f => Found(f).Any(l => l[1] == Alone))],
+            KeepApart
+        );
         try
         {
             var together = planted.Build(arguments => Dotnet(arguments));
@@ -290,17 +297,24 @@ internal sealed class Mutants(Settings settings)
         return Convert.ToHexString(hash)[..24];
     }
 
+    private IEnumerable<string[]> Found(Fault fault) =>
+        File.Exists(Fates) ? File.ReadLines(Fates).Select(l => l.Split('\t')).Where(l => l[0] == KeyOf(fault)) : [];
+
     private Fate? Known(Fault fault) =>
-        File.Exists(Fates)
-        && File.ReadLines(Fates).Select(l => l.Split('\t')).LastOrDefault(l => l[0] == KeyOf(fault)) is { } found
-            ? Enum.Parse<Fate>(found[1])
-            : null;
+        Found(fault).LastOrDefault(l => l[1] != Alone) is { } found ? Enum.Parse<Fate>(found[1]) : null;
 
     private Fate Remember(Fault fault, Fate fate)
     {
-        var line = string.Join(' ', fault.Text.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));
-        File.AppendAllText(Fates, $"{KeyOf(fault)}\t{fate}\t{line}\n");
+        Write(fault, fate.ToString());
         return fate;
+    }
+
+    private void KeepApart(Fault fault) => Write(fault, Alone);
+
+    private void Write(Fault fault, string what)
+    {
+        var line = string.Join(' ', fault.Text.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));
+        File.AppendAllText(Fates, $"{KeyOf(fault)}\t{what}\t{line}\n");
     }
 
     private string Fates => Path.Combine(root, "tests", "mutants", "fates.tsv");
@@ -364,7 +378,16 @@ internal sealed class Reach
 /// Faults that are built together, each behind a switch that an environment variable turns on: one build for all of them. It
 /// takes those whose texts are expressions or statements in one line; the compiler says which are not.
 /// </summary>
-internal sealed partial class Planted(string tree, IReadOnlyList<Fault> faults)
+/// <param name="tree">Where they are planted.</param>
+/// <param name="faults">All of them.</param>
+/// <param name="apart">Those that are known to have to be built alone.</param>
+/// <param name="keep">Keeps one that turns out so.</param>
+internal sealed partial class Planted(
+    string tree,
+    IReadOnlyList<Fault> faults,
+    HashSet<Fault> apart,
+    Action<Fault> keep
+)
 {
     internal const string Variable = "KD_MUTANT";
     internal const string TraceVariable = "KD_MUTANT_TRACE";
@@ -372,7 +395,6 @@ internal sealed partial class Planted(string tree, IReadOnlyList<Fault> faults)
     private const int MostBuilds = 12;
 
     private readonly Dictionary<string, string> originals = [];
-    private readonly HashSet<Fault> apart = [];
 
     /// <summary>Builds what can be built together; gives each fault of it with its number.</summary>
     public IReadOnlyList<(Fault Fault, int Number)> Build(Func<string, (bool Ok, string Text)> dotnet)
@@ -481,7 +503,9 @@ internal sealed partial class Planted(string tree, IReadOnlyList<Fault> faults)
             var (path, line) = (error.Groups[1].Value, int.Parse(error.Groups[2].Value, CultureInfo.InvariantCulture));
             var here = written.Where(w => w.Path == path).ToList();
             var hit = here.Where(w => w.Line == line).ToList();
-            apart.UnionWith((hit.Count > 0 ? hit : here).Select(w => w.Fault));
+            foreach (var fault in (hit.Count > 0 ? hit : here).Select(w => w.Fault))
+                if (apart.Add(fault))
+                    keep(fault);
         }
 
         return apart.Count > before;
