@@ -80,6 +80,13 @@ type CoreErrors private () =
             "a run needs more memory than there is"
             "Lower training.batchSize or evaluation.batchSize, take a smaller bank or network, or a machine with more memory."
 
+    /// libtorch computes a layer of a run's networks wrongly on this processor.
+    static member val WrongLayers =
+        entry
+            "KDP0334"
+            "this processor computes a network's layers wrongly"
+            "'kd doctor --again' tries the processor's instructions anew; ONEDNN_MAX_CPU_ISA=SSE41 is slow and seldom wrong; another libtorch is taken from KD_LIBTORCH; \"wrongLayers\": \"warn\" in the recipe (--set wrongLayers=warn) goes on all the same, unless a layer ends the process."
+
     /// No meter takes the targets of a source that is evaluated.
     static member val NoMeter =
         entry

@@ -189,6 +189,10 @@ type internal RecipeDraft =
         [<AllowedValues("float32", "bf16")>]
         Precision: string
 
+        /// What happens where this processor computes a layer of the networks wrongly: refuse, or warn and go on.
+        [<AllowedValues(WrongLayersRule.Refuse, WrongLayersRule.Warn)>]
+        WrongLayers: string
+
         /// The main data set; its splits are train and, where it has one, test.
         [<Required; OfKind(PluginKind.Dataset)>]
         Dataset: PluginDraft
@@ -244,6 +248,7 @@ type internal RecipeDraft =
             Seeds = null
             Device = "auto"
             Precision = "float32"
+            WrongLayers = WrongLayersRule.Refuse
             Dataset = Unchecked.defaultof<_>
             Validation = Unchecked.defaultof<_>
             Sources = Dictionary<string, SourceDraft>()

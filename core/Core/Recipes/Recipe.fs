@@ -22,6 +22,9 @@ type Recipe =
         /// float32 or bf16.
         Precision: string
 
+        /// refuse or warn, where this processor computes a layer of the networks wrongly.
+        WrongLayers: string
+
         /// The main data set.
         Dataset: PluginChoice
 
@@ -98,6 +101,7 @@ type Recipe =
             RecipeText.field json "seeds" this.Seeds
             json.WriteString("device", this.Device)
             json.WriteString("precision", this.Precision)
+            json.WriteString("wrongLayers", this.WrongLayers)
             RecipeText.plugin json "dataset" this.Dataset
             RecipeText.validation json this.Validation
             RecipeText.map json "sources" this.Sources RecipeText.source

@@ -203,6 +203,7 @@ let bind (catalog: IPluginCatalog) (failures: FailureSink) (draft: RecipeDraft) 
         Seeds = known.Seeds
         Device = draft.Device
         Precision = draft.Precision
+        WrongLayers = draft.WrongLayers
         Dataset = scope.Plugins.Plugin(PluginKind.Dataset, [ Key "dataset" ], draft.Dataset)
         Validation = known.Validation
         Sources = sources scope

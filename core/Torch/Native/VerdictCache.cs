@@ -5,20 +5,21 @@ using System.Text.Json;
 namespace KdPlugins.Torch.Native;
 
 /// <summary>
-/// Keeps the outcome of trials in the user's cache folder, one file per processor, libtorch and number of threads, with its hash in
-/// its last line. What cannot be read, is damaged or is of another key counts as absent.
+/// Keeps what was found in the user's cache folder, one file per key (processor, libtorch, number of threads and more), with its
+/// hash in its last line. What cannot be read, is damaged or is of another key counts as absent.
 /// </summary>
-internal sealed class VerdictCache(string folder, string key)
+internal sealed class VerdictCache<T>(string folder, string key)
+    where T : class
 {
     private static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(60);
 
-    private sealed record Content(string Key, IReadOnlyList<InstructionTrial> Trials);
+    private sealed record Content(string Key, T Found);
 
     /// <summary>The file of the key.</summary>
     internal string Path { get; } = System.IO.Path.Combine(folder, HashOf(key)[..16] + ".json");
 
     /// <summary>What was found before; null where nothing is known.</summary>
-    internal IReadOnlyList<InstructionTrial>? Read()
+    internal T? Read()
     {
         try
         {
@@ -27,7 +28,7 @@ internal sealed class VerdictCache(string folder, string key)
             if (end < 0 || text[(end + 1)..] != HashOf(text[..end]))
                 return null;
             var content = JsonSerializer.Deserialize<Content>(text[..end]);
-            return content?.Key == key && content.Trials.Count > 0 ? content.Trials : null;
+            return content?.Key == key ? content.Found : null;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or JsonException)
         {
@@ -36,12 +37,12 @@ internal sealed class VerdictCache(string folder, string key)
     }
 
     /// <summary>Whether it could be kept.</summary>
-    internal bool Write(IReadOnlyList<InstructionTrial> trials)
+    internal bool Write(T found)
     {
         try
         {
             Directory.CreateDirectory(folder);
-            var text = JsonSerializer.Serialize(new Content(key, trials));
+            var text = JsonSerializer.Serialize(new Content(key, found));
             LibraryCache.WriteBeside(Path, Encoding.UTF8.GetBytes($"{text}\n{HashOf(text)}"));
             return true;
         }

@@ -32,6 +32,8 @@ internal static class CheckReport
             text.AppendLine(
                 $"teacher on {teacher.Samples} samples of {teacher.Source}{Untrained(recipe)}: {RunText.Metrics(teacher)}"
             );
+        if (report.Layers is { } layers)
+            text.AppendLine(Layers(layers));
         text.AppendLine().AppendLine(Stages(report)).AppendLine();
         text.AppendLine($"time    about {RunText.Duration(TimeSpan.FromSeconds(report.Seconds))}");
         text.AppendLine(
@@ -61,6 +63,7 @@ internal static class CheckReport
                     ["values"] = JsonDisplay.Values(teacher.Values),
                 }
                 : null,
+            ["layers"] = report.Layers is { } layers ? Json(layers) : null,
             ["stages"] = new JsonArray([.. report.Stages.Select(Json)]),
             ["seconds"] = Math.Round(report.Seconds, 1),
             ["peakMemoryBytes"] = report.PeakMemoryBytes,
@@ -81,6 +84,12 @@ internal static class CheckReport
 
     private static string Untrained(Recipe recipe) =>
         recipe.Model(Roles.Teacher) is { Weights: null or "" } ? " (no weights given, so it is still untrained)" : "";
+
+    private static string Layers(LayerReport layers)
+    {
+        var unseen = layers.Unseen.Count == 0 ? "" : $"\nnot seen to compute: {string.Join(", ", layers.Unseen)}";
+        return $"{layers}{unseen}";
+    }
 
     private static string Sources(PreflightReport report)
     {
@@ -105,6 +114,33 @@ internal static class CheckReport
             );
         return table.ToString();
     }
+
+    private static JsonObject Json(LayerReport layers) =>
+        new()
+        {
+            ["layers"] = layers.Layers,
+            ["shapes"] = layers.Shapes,
+            ["wrong"] = new JsonArray([.. layers.Wrong.Select(Json)]),
+            ["unseen"] = new JsonArray([.. layers.Unseen.Select(u => JsonValue.Create(u))]),
+        };
+
+    private static JsonNode Json(WrongLayers wrong) =>
+        new JsonObject
+        {
+            ["shape"] = wrong.Shape,
+            ["ended"] = wrong.Ended,
+            ["faults"] = new JsonArray([
+                .. wrong.Faults.Select(f => new JsonObject { ["answer"] = f.Answer, ["off"] = Screen.Number(f.Off) }),
+            ]),
+            ["layers"] = new JsonArray([
+                .. wrong.Layers.Select(l => new JsonObject
+                {
+                    ["role"] = l.Role,
+                    ["name"] = l.Name,
+                    ["kind"] = l.Kind,
+                }),
+            ]),
+        };
 
     private static JsonNode Json(PreflightSource source) =>
         new JsonObject

@@ -108,7 +108,7 @@ public sealed class InstructionChoiceTests : IDisposable
         var cache = folder.File("cache");
         Choice(cache).Make(Library);
         var whole = File.ReadAllBytes(FileIn(cache));
-        var store = new VerdictCache(cache, Machine.Describe(Library));
+        var store = new VerdictCache<IReadOnlyList<InstructionTrial>>(cache, Machine.Describe(Library));
         Assert.NotNull(store.Read());
 
         for (var i = 0; i < whole.Length; i++)

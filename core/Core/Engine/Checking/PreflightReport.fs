@@ -2,6 +2,7 @@ namespace KdPlugins.Core
 
 open System
 open System.Collections.Generic
+open KdPlugins.Torch
 
 /// How much of a recipe is tried before it runs.
 [<Sealed>]
@@ -18,6 +19,9 @@ type PreflightOptions() =
 
     /// Bytes that the process may use; 0 for what the machine and its control groups allow.
     member val MemoryLimit = 0L with get, set
+
+    /// Holds the layers of the recipe's networks against double precision, on a CPU; null where nobody is to look.
+    member val Layers: LayerJudge = null with get, set
 
     /// The time.
     member val Clock = TimeProvider.System with get, set
@@ -103,6 +107,9 @@ type PreflightReport =
 
         /// The teacher as it is before the first phase, on the test set or else the validation set; null without teacher.
         Teacher: Evaluation
+
+        /// Whether this processor computes their layers rightly; null where nobody looked, as on other devices.
+        Layers: LayerReport
 
         /// In order.
         Stages: IReadOnlyList<PreflightStage>
