@@ -35,9 +35,7 @@ public sealed class LayerTrace : IDisposable
     private readonly Func<IEnumerable<(string Name, nn.Module Root)>> _roots;
     private readonly Action<TracedLayer> _seen;
     private readonly LayerTrace? _outer;
-    private readonly Dictionary<nn.Module, Place> _places = new(
-        ReferenceEqualityComparer.Instance
-    );
+    private readonly Dictionary<nn.Module, Place> _places = new(ReferenceEqualityComparer.Instance);
     private readonly HashSet<(nn.Module, string)> _known = [];
     private readonly HashSet<nn.Module> _computed = new(ReferenceEqualityComparer.Instance);
     private readonly List<Action> _hooks = [];
