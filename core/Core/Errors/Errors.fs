@@ -80,6 +80,20 @@ type CoreErrors private () =
             "a run needs more memory than there is"
             "Lower training.batchSize or evaluation.batchSize, take a smaller bank or network, or a machine with more memory."
 
+    /// A recipe has answers replayed to views that follow from more than their samples (see ISampleWiseAugmentation).
+    static member val NotReplayable =
+        entry
+            "KDP0334"
+            "what a teacher answers to these views cannot be replayed"
+            "Take the augmentation out of \"shared\" and of the roles that \"teacherCache.roles\" names (a student's own may be any), or take \"teacherCache\" out."
+
+    /// The answers that a recipe has stored take more than it allows.
+    static member val CacheTooLarge =
+        entry
+            "KDP0335"
+            "a teacher's answers take more room than they may"
+            "Raise \"teacherCache.maxGigabytes\", or store less: fewer \"views\", \"values\": \"bf16\" or \"int8\", \"topLogits\"; or delete answers in the folder that nobody needs."
+
     /// No meter takes the targets of a source that is evaluated.
     static member val NoMeter =
         entry

@@ -220,6 +220,9 @@ type internal RecipeDraft =
         [<Required; OfKind(PluginKind.Strategy)>]
         Strategy: PluginDraft
 
+        /// Answers of frozen roles that are stored once per sample and view, and replayed; nothing where it is left out.
+        TeacherCache: TeacherCacheSection
+
         /// How long is trained, and how.
         Training: TrainingSection
 
@@ -252,6 +255,7 @@ type internal RecipeDraft =
             Generators = Dictionary<string, PluginDraft>()
             Losses = Array.Empty()
             Strategy = Unchecked.defaultof<_>
+            TeacherCache = Unchecked.defaultof<_>
             Training = TrainingSection.Default
             Prepare = Array.Empty()
             Baseline = false

@@ -46,6 +46,9 @@ type Recipe =
         /// The main phase.
         Strategy: PluginChoice
 
+        /// What is stored of frozen roles' answers; TeacherCacheSection.None for nothing.
+        TeacherCache: TeacherCacheSection
+
         /// How the main phase trains.
         Training: TrainingSection
 
@@ -106,6 +109,11 @@ type Recipe =
             RecipeText.map json "generators" this.Generators RecipeText.generator
             RecipeText.losses json this.Losses
             RecipeText.plugin json "strategy" this.Strategy
+
+            // Only where it says something: other recipes have the identity that they always had.
+            if not this.TeacherCache.IsNone then
+                RecipeText.field json "teacherCache" this.TeacherCache
+
             RecipeText.field json "training" this.Training
             RecipeText.phases json this.Prepare
             json.WriteBoolean("baseline", this.Baseline)

@@ -15,7 +15,7 @@ internal sealed class InstructionChoice(Trials trials, Func<string?> asked, stri
         new(
             Trials.OfThisProgram,
             () => Environment.GetEnvironmentVariable(Variable) ?? Environment.GetEnvironmentVariable(OlderName),
-            LibraryCache.UserFolder("instructions"),
+            UserCache.Folder("instructions"),
             Console.Error.WriteLine
         );
 

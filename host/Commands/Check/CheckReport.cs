@@ -37,6 +37,8 @@ internal static class CheckReport
         text.AppendLine(
             $"memory  about {Bytes(report.MemoryBytes)} ({Bytes(report.PeakMemoryBytes)} at the peak of these steps), {Bytes(report.MemoryLimitBytes)} allowed"
         );
+        foreach (var answers in report.Answers)
+            text.AppendLine($"answers {Answers(answers)}");
         text.AppendLine(
             $"disk    about {Bytes(report.DiskBytes)} ({Bytes(report.CheckpointBytes)} per checkpoint), {Bytes(free)} free"
         );
@@ -62,6 +64,7 @@ internal static class CheckReport
                 }
                 : null,
             ["stages"] = new JsonArray([.. report.Stages.Select(Json)]),
+            ["answers"] = new JsonArray([.. report.Answers.Select(Json)]),
             ["seconds"] = Math.Round(report.Seconds, 1),
             ["peakMemoryBytes"] = report.PeakMemoryBytes,
             ["memoryBytes"] = report.MemoryBytes,
@@ -76,6 +79,16 @@ internal static class CheckReport
         count >= 1L << 30
             ? string.Create(CultureInfo.InvariantCulture, $"{count / 1073741824.0:0.0} GiB")
             : string.Create(CultureInfo.InvariantCulture, $"{count / 1048576.0:0.0} MiB");
+
+    private static string Answers(PreflightAnswers answers)
+    {
+        var there = answers.Present is { } share
+            ? string.Create(CultureInfo.InvariantCulture, $"{100 * share:0} % there")
+            : "of a network that is trained first";
+        var pass = string.Create(CultureInfo.InvariantCulture, $"{1000 * answers.PassSeconds:0.0}");
+        return $"about {Bytes(answers.Bytes)} of '{answers.Role}' to {answers.Samples:N0} samples of '{answers.Source}' in "
+            + $"{answers.Views:N0} views, {there}, in {answers.Folder}; a step that finds them saves {pass} ms";
+    }
 
     private static string Shape(PreflightValue value) => TensorText.Shape([.. value.Shape]);
 
@@ -127,6 +140,19 @@ internal static class CheckReport
                     ["shape"] = new JsonArray([.. v.Shape.Select(d => JsonValue.Create(d))]),
                 }),
             ]),
+        };
+
+    private static JsonNode Json(PreflightAnswers answers) =>
+        new JsonObject
+        {
+            ["role"] = answers.Role,
+            ["source"] = answers.Source,
+            ["samples"] = answers.Samples,
+            ["views"] = answers.Views,
+            ["folder"] = answers.Folder,
+            ["bytes"] = answers.Bytes,
+            ["present"] = answers.Present is { } share ? Math.Round(share, 3) : null,
+            ["passSeconds"] = Math.Round(answers.PassSeconds, 6),
         };
 
     private static JsonNode Json(PreflightStage stage) =>

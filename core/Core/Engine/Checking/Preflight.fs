@@ -9,9 +9,9 @@ open KdPlugins.Torch
 
 /// Tries a recipe without making a run: everything is composed, one batch is traced, the teacher is scored, every stage
 /// takes some steps. Nothing is written.
-/// before: bytes that the process used before the run was composed.
+/// before: bytes that the process used before the run was composed. answers: what is stored of them.
 [<Sealed>]
-type internal Trial(composition: Composition, options: PreflightOptions, before: int64) =
+type internal Trial(composition: Composition, options: PreflightOptions, before: int64, answers: PreflightAnswers[]) =
     let run = composition.Run
     let recipe = composition.Recipe
     let clock = options.Clock
@@ -148,11 +148,21 @@ type internal Trial(composition: Composition, options: PreflightOptions, before:
         |> Seq.distinct
         |> Seq.sumBy (fun role -> Memory.bytesOf (run.Role role).Network.Module)
 
+    // Of the steps that were tried. Several roles share what was measured of all.
+    let withSeconds (answers: PreflightAnswers[]) =
+        match run.Replay with
+        | null -> answers
+        | replay ->
+            let struct (passes, seconds, _) = replay.Counts
+            let mean = if passes > 0L then seconds / float passes else 0.0
+            answers |> Array.map (fun a -> { a with PassSeconds = mean })
+
     /// Tries everything.
     member _.Run() : PreflightReport =
         run.Warn <- Action<string> warnings.Add
         NetworkRecord.warn composition warnings.Add
         BatchSizeCheck.warn composition warnings.Add
+        ReplayCheck.warn composition warnings.Add
 
         let roles =
             run.Roles.Values
@@ -192,6 +202,7 @@ type internal Trial(composition: Composition, options: PreflightOptions, before:
                     for stage in phase.Stages -> tryStage phase (isOnce phase) stage
             |]
 
+        let answered = withSeconds answers
         let seeds = float recipe.Seeds.Count
 
         let largest =
@@ -225,6 +236,7 @@ type internal Trial(composition: Composition, options: PreflightOptions, before:
             Roles = roles
             Teacher = teacher
             Stages = stages
+            Answers = answered
             Seconds = stages |> Seq.sumBy (fun s -> if s.Once then s.Seconds else s.Seconds * seeds)
             PeakMemoryBytes = peak
             MemoryBytes = memory
@@ -244,7 +256,9 @@ type Preflight private () =
         let before = Environment.WorkingSet
         use composition = Composer(recipe, catalog, options.Clock, null).Compose()
         ValueRanges.check composition
-        Trial(composition, options, before).Run()
+        let answers = ReplayCheck.require composition
+        Replays.tryOnly composition.Run
+        Trial(composition, options, before, answers).Run()
 
     /// Evaluates a weight file in a role of a recipe. source: null for the test set where there is one, else the
     /// validation set. samples: at most so many, chosen as IStepContext.Evaluate does, 0 for all. warn: told of what is

@@ -89,6 +89,34 @@ type PreflightStage =
         Once: bool
     }
 
+/// What is stored of a role's answers to a source's samples, see TeacherCacheSection.
+type PreflightAnswers =
+    {
+        /// The role.
+        Role: string
+
+        /// The source.
+        Source: string
+
+        /// Samples of the split that the source is a part of.
+        Samples: int64
+
+        /// Views of each.
+        Views: int64
+
+        /// Where; null where there is no place for them.
+        Folder: string
+
+        /// What all of them take on the disk.
+        Bytes: int64
+
+        /// The share that is there already, in [0, 1], from 512 rows; null where the run trains the role before.
+        Present: Nullable<float>
+
+        /// Seconds that a step asked the network for, 0 where every answer was there: what a later step saves.
+        PassSeconds: float
+    }
+
 /// What a recipe will be like, from some steps of it.
 type PreflightReport =
     {
@@ -106,6 +134,9 @@ type PreflightReport =
 
         /// In order.
         Stages: IReadOnlyList<PreflightStage>
+
+        /// What "teacherCache" stores; empty without it.
+        Answers: IReadOnlyList<PreflightAnswers>
 
         /// Of all seeds, extrapolated.
         Seconds: float

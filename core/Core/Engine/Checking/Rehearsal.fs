@@ -121,6 +121,7 @@ module internal Rehearsal =
     /// fails, which the run may not meet.
     let run (composition: Composition) (tell: string -> unit) (cancellation: CancellationToken) =
         composition.Run.Warn <- Action<string> tell
+        Replays.tryOnly composition.Run
 
         for role in composition.Run.Roles.Values |> Seq.sortBy _.Name do
             try

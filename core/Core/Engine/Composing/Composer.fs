@@ -242,6 +242,7 @@ type internal Composer
                 |]
 
             let main = phase "" recipe.Strategy.Id strategy recipe.Training recipe.Losses
+            run.Replay <- Replays.make recipe run maker sources.Origins
             composed (Array.append prepared [| main |]) exports weights data)
 
     /// Composes data, networks and augmentations alone: no phase, no loss, no generator.

@@ -82,6 +82,7 @@ type Experiment private () =
 
         try
             ValueRanges.check first
+            ReplayCheck.require first |> ignore
         with _ ->
             (first :> IDisposable).Dispose()
             reraise ()
@@ -145,6 +146,7 @@ type Experiment private () =
         ProcessorCheck.warn composition journal.Warn
         NetworkRecord.warn composition journal.Warn
         BatchSizeCheck.warn composition doubt
+        ReplayCheck.warn composition doubt
         Seq.iter doubt doubts
         composition.Run.Warn <- Action<string> doubt
         Provenance.write composition folder.Path

@@ -84,7 +84,13 @@ type internal NetworkPasses(run: LiveRun, progress: Progress) =
         else
             match this.Answers.Find(role, weights, batch, taps) with
             | null ->
-                let output = compute ()
+                // Evaluations may compute otherwise than the steps that answers are stored of.
+                let output =
+                    if isNull run.Replay || run.IsEvaluating then
+                        compute ()
+                    else
+                        run.Replay.Answer(role.Name, role.Network, weights, batch, taps, compute)
+
                 this.Answers.Keep(role, weights, batch, taps, output)
                 output
             | output -> output

@@ -157,6 +157,16 @@ type internal StepContext
     member private this.Context(purpose: string, name: string) : IPartContext =
         DerivedContext(this, (stream ()).Derive(purpose).Derive(name).Derive(nth $"{purpose}/{name}"))
 
+    // Augmented by streams of its own where it is to be the same in every run, by the step's where origin is null.
+    member private this.Replayable
+        (origin: Lineage, augmentations, context: unit -> IPartContext, batch: Batch)
+        : Batch =
+        if isNull origin then
+            Pipeline.apply augmentations (context ()) batch
+        else
+            let stream = DerivedContext(this, run.Replay.Stream origin)
+            (Pipeline.apply augmentations stream batch).From origin
+
     // suffix: of the names that the losses are reported under.
     member private this.Sum
         (
@@ -214,7 +224,14 @@ type internal StepContext
             run.Cursors[source] <- n + 1L
             let batch = feed.Take(n, drawn.Scope) |> BatchTensors.toDevice run.Device
             drawn.Add(source, batch)
-            Pipeline.apply run.Shared (this.Context("shared", source)) batch
+
+            let origin =
+                if isNull run.Replay || feed.Changes then
+                    null
+                else
+                    run.Replay.Begin(source, n / feed.PerEpoch)
+
+            this.Replayable(origin, run.Shared, (fun () -> this.Context("shared", source)), batch)
 
         member _.Read(source, indices) =
             require "Read"
@@ -238,7 +255,14 @@ type internal StepContext
 
             match (run.Role role).Augmentations with
             | none when none.Count = 0 -> batch
-            | augmentations -> Pipeline.apply augmentations (this.Context("view", role)) batch
+            | augmentations ->
+                let origin =
+                    if isNull run.Replay then
+                        null
+                    else
+                        run.Replay.View(role, batch.Lineage)
+
+                this.Replayable(origin, augmentations, (fun () -> this.Context("view", role)), batch)
 
         member _.Forward(role: string, batch: Batch, taps: IReadOnlyCollection<string>) =
             require "Forward"
