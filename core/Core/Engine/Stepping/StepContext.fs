@@ -157,11 +157,14 @@ type internal StepContext
     member private this.Context(purpose: string, name: string) : IPartContext =
         DerivedContext(this, (stream ()).Derive(purpose).Derive(name).Derive(nth $"{purpose}/{name}"))
 
-    // suffix: of the names that the losses are reported under.
+    // suffix: of the names that the losses are reported under. own, guided: weights of those that need no teacher, and of
+    // those that need one; what has none is left out.
     member private this.Sum
         (
             losses: WeightedLoss seq,
             suffix: string,
+            own: double,
+            guided: double,
             outputs: IReadOnlyDictionary<string, ModelOutput>,
             student,
             teacher,
@@ -169,7 +172,9 @@ type internal StepContext
         ) =
         let mutable total: Tensor = null
 
-        for weighted in losses do
+        let factor (weighted: WeightedLoss) = if weighted.Loss.NeedsTeacher then guided else own
+
+        for weighted in losses |> Seq.filter (fun loss -> factor loss <> 0.0) do
             let id = weighted.Id + suffix
 
             let report =
@@ -180,11 +185,13 @@ type internal StepContext
             let value = sums.Compute(weighted, id, context)
             (this :> IStepContext).Report(id, value)
 
+            let weight = weighted.Weight * factor weighted
+
             let part =
-                if weighted.Weight = 1.0 then
+                if weight = 1.0 then
                     value
                 else
-                    value.mul (weighted.Weight.ToScalar())
+                    value.mul (weight.ToScalar())
 
             total <- if isNull total then part else total + part
 
@@ -248,6 +255,10 @@ type internal StepContext
             require "Forward"
             passes.Of(network, batch, taps)
 
+        member _.ForwardFrom(role, basis, taps) =
+            require "ForwardFrom"
+            passes.From(run.Role role, basis, taps)
+
         member _.WithoutGraph compute =
             require "WithoutGraph"
             passes.WithoutGraph compute
@@ -264,19 +275,20 @@ type internal StepContext
             let losses =
                 run.LossesOf.Invoke(Roles.Student, (if isNull teacher then null else Roles.Teacher))
 
-            this.Sum(losses, "", this.Outputs(student, teacher), Roles.Student, Roles.Teacher, batch)
+            this.Sum(losses, "", 1.0, 1.0, this.Outputs(student, teacher), Roles.Student, Roles.Teacher, batch)
 
         member this.Objective
             (outputs: IReadOnlyDictionary<string, ModelOutput>, studentRole, teacherRole, batch: Batch)
             =
-            this.Sum(run.LossesOf.Invoke(studentRole, teacherRole), "", outputs, studentRole, teacherRole, batch)
+            (this :> IStepContext).Objective(outputs, studentRole, teacherRole, batch, 1.0, 1.0)
+
+        member this.Objective(outputs, studentRole, teacherRole, batch, own, guided) =
+            let losses = run.LossesOf.Invoke(studentRole, teacherRole)
+            this.Sum(losses, "", own, guided, outputs, studentRole, teacherRole, batch)
 
         member this.Guidance(student, teacher, batch) =
-            let guiding =
-                run.LossesOf.Invoke(Roles.Student, Roles.Teacher)
-                |> Seq.filter _.Loss.NeedsTeacher
-
-            this.Sum(guiding, ".guided", this.Outputs(student, teacher), Roles.Student, Roles.Teacher, batch)
+            let losses = run.LossesOf.Invoke(Roles.Student, Roles.Teacher)
+            this.Sum(losses, ".guided", 0.0, 1.0, this.Outputs(student, teacher), Roles.Student, Roles.Teacher, batch)
 
         member this.Update(trainables, objective) =
             require "Update"
