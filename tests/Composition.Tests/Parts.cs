@@ -9,6 +9,7 @@ using KdPlugins.KrrSt;
 using KdPlugins.Losses;
 using KdPlugins.Models;
 using KdPlugins.SelfSupervised;
+using KdPlugins.Sokd;
 using KdPlugins.Sre2l;
 using KdPlugins.Strategies;
 using KdPlugins.Testing;
@@ -32,6 +33,7 @@ internal static class Parts
                 typeof(Meters.ClassificationMeter).Assembly,
                 typeof(CifarResNetPlugin).Assembly,
                 typeof(TwoViewsStrategy).Assembly,
+                typeof(SokdStrategy).Assembly,
                 typeof(Sre2lStrategy).Assembly,
                 typeof(OfflineStrategy).Assembly
             )

@@ -87,6 +87,7 @@ internal static class ShippedSettings
             """,
             """{ "id": "kd" }"""
         ),
+        ["sokd"] = Recipe("""{ "id": "sokd" }""", """{ "id": "cross-entropy" }, { "id": "kd" }"""),
         ["infer"] = Recipe(
             """
             { "id": "infer", "options": { "teachers": [ "teacher", "target" ], "imagesPerClass": 3, "iterations": 2, "jitter": 1 } }

@@ -84,6 +84,7 @@ internal static class ResumeRecipes
             , "sources": { "distilled": { "id": "distilled-set", "options": { "path": "made/outputs/distilled", "target": "soft" } } }
             """
         ),
+        ["sokd"] = Recipe("""{ "id": "sokd", "options": { "trunkNorms": "moving", "bridgeStart": "teacher" } }"""),
         ["two-views"] = Recipe(
             """{ "id": "two-views" }""",
             losses: """{ "id": "barlow-twins", "options": { "projector": [16] } }"""
