@@ -2,6 +2,7 @@ using System.Text.Json.Nodes;
 using KdPlugins.AugKd;
 using KdPlugins.Augmentations;
 using KdPlugins.Datasets;
+using KdPlugins.Frskd;
 using KdPlugins.Generators;
 using KdPlugins.GoodDaKd;
 using KdPlugins.Icda;
@@ -26,6 +27,7 @@ internal static class Parts
                 typeof(NormaliseAugmentation).Assembly,
                 typeof(ShapesPlugin).Assembly,
                 typeof(UpsampleGenerator).Assembly,
+                typeof(FrskdStrategy).Assembly,
                 typeof(GoodDaKdStrategy).Assembly,
                 typeof(IcdaStrategy).Assembly,
                 typeof(KrrStStrategy).Assembly,

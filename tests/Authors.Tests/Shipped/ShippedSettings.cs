@@ -22,6 +22,7 @@ internal static class ShippedSettings
         ["Loss/sp"] = Taps,
         ["Loss/nst"] = Taps,
         ["Loss/fsp"] = Taps,
+        ["Loss/frskd-features"] = """{ "levels": ["early", "late"] }""",
         ["Loss/barlow-twins"] = Heads,
         ["Loss/nt-xent"] = Heads,
         ["Augmentation/cutout"] = """{ "size": 3 }""",
@@ -88,6 +89,10 @@ internal static class ShippedSettings
             """{ "id": "kd" }"""
         ),
         ["sokd"] = Recipe("""{ "id": "sokd" }""", """{ "id": "cross-entropy" }, { "id": "kd" }"""),
+        ["frskd"] = Recipe(
+            """{ "id": "frskd", "options": { "width": 1, "depth": 1 } }""",
+            """{ "id": "cross-entropy" }, { "id": "kd" }, { "id": "frskd-features" }"""
+        ),
         ["infer"] = Recipe(
             """
             { "id": "infer", "options": { "teachers": [ "teacher", "target" ], "imagesPerClass": 3, "iterations": 2, "jitter": 1 } }
