@@ -24,10 +24,7 @@ public sealed class SelfTeacherTests : IDisposable
     private static Level Level(int i, long channels, long height, long width) =>
         new($"layer{i}", new Tap($"layer{i}", [channels, height, width], false));
 
-    private static INetwork Network(bool resnet) =>
-        resnet
-            ? Stubs.Plugin<ResNetPlugin>(new ResNetOptions()).Create(Request())
-            : Stubs.Plugin<WideResNetPlugin>(new WideResNetOptions()).Create(Request());
+    private static INetwork Network() => Stubs.Plugin<WideResNetPlugin>(new WideResNetOptions()).Create(Request());
 
     private static ModelRequest Request() => new([3, 32, 32], 100, Stubs.Data([3, 32, 32], 100));
 
@@ -53,14 +50,18 @@ public sealed class SelfTeacherTests : IDisposable
         long count
     )
     {
-        var network = On(Network(resnet), Of(width, depth, widths));
-        Assert.Equal(count, network.Module.parameters().Sum(p => p.numel()));
+        // The CIFAR ResNet-18 and WRN-16-2.
+        Level[] levels = resnet
+            ? [Level(1, 64, 32, 32), Level(2, 128, 16, 16), Level(3, 256, 8, 8), Level(4, 512, 4, 4)]
+            : [Level(1, 32, 32, 32), Level(2, 64, 16, 16), Level(3, 128, 8, 8)];
+        var net = new SelfTeacher(levels, Of(width, depth, widths), 100);
+        Assert.Equal(count, net.parameters().Sum(p => p.numel()));
     }
 
     [Fact]
     public void Golden_1_a_refined_map_has_its_maps_size_and_so_many_times_its_channels()
     {
-        var student = Network(resnet: false);
+        var student = Network();
         var network = On(student, Of());
         Assert.Equal(["layer1.preact", "layer2.preact", "layer3.preact"], network.Basis);
         Assert.Equal([64, 32, 32], network.Shape.Tap("layer1").Shape);
