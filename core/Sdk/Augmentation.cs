@@ -4,7 +4,11 @@ namespace KdPlugins.Sdk;
 
 /// <summary>The base of augmentations: batch in, batch out, deterministic in the context's random stream.</summary>
 /// <typeparam name="TOptions">See <see cref="Plugin{TOptions}"/>.</typeparam>
-public abstract class Augmentation<TOptions> : Plugin<TOptions>, IAugmentation, IValueRangeAugmentation
+public abstract class Augmentation<TOptions>
+    : Plugin<TOptions>,
+        IAugmentation,
+        IValueRangeAugmentation,
+        ISampleWiseAugmentation
     where TOptions : class, new()
 {
     /// <inheritdoc/>
@@ -25,4 +29,8 @@ public abstract class Augmentation<TOptions> : Plugin<TOptions>, IAugmentation, 
     /// <inheritdoc/>
     /// <remarks>Unknown unless it is overridden: <c>=&gt; inputRange</c> where values are moved and not changed.</remarks>
     public virtual ValueRange OutputRange(ValueRange inputRange) => ValueRange.Unknown;
+
+    /// <inheritdoc/>
+    /// <remarks>False unless it is overridden: <c>=&gt; true</c> where nothing is mixed, consulted or counted.</remarks>
+    public virtual bool IsSampleWise => false;
 }

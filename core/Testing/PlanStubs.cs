@@ -108,6 +108,10 @@ public class StepContextStub : PartContextStub, IStepContext
         throw new NotSupportedException();
 
     /// <inheritdoc/>
+    public virtual ModelOutput ForwardFrom(string role, ModelOutput basis, IReadOnlyCollection<string>? taps) =>
+        throw new NotSupportedException();
+
+    /// <inheritdoc/>
     public virtual Tensor WithoutGraph(Func<Tensor> compute) => throw new NotSupportedException();
 
     /// <inheritdoc/>
@@ -132,6 +136,16 @@ public class StepContextStub : PartContextStub, IStepContext
         string studentRole,
         string teacherRole,
         Batch batch
+    ) => throw new NotSupportedException();
+
+    /// <inheritdoc/>
+    public virtual Tensor Objective(
+        IReadOnlyDictionary<string, ModelOutput> outputs,
+        string studentRole,
+        string teacherRole,
+        Batch batch,
+        double own,
+        double guided
     ) => throw new NotSupportedException();
 
     /// <inheritdoc/>

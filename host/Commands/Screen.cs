@@ -24,6 +24,9 @@ internal sealed record Screen(TextWriter Output, TextWriter Error, bool IsTermin
 
     private readonly Lock _gate = new();
 
+    /// <summary>Who judges the layers of a run's networks.</summary>
+    internal Func<LayerJudge> Judge { get; init; } = LayerJudge.OfThisProgram;
+
     /// <summary>The process's own. --json and --verbose count before parsing, so that parse errors follow them too.</summary>
     internal static Screen OfConsole(string[] args)
     {

@@ -22,7 +22,7 @@ public sealed class FolderTests
     [Theory]
     [InlineData(
         "core/Torch",
-        "Errors Files Native Memory Stable Layout Instructions Precision Operators Optim Random Frozen Weights"
+        "Errors Files Native Memory Stable Layout Instructions Precision Operators Optim Random Tracing Frozen Weights Judging"
     )]
     [InlineData("core/Testing", ". Conformance")]
     [InlineData("host", "Errors Texts Loading Runs Reports Service Commands .")]

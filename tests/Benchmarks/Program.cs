@@ -2,6 +2,7 @@ using BenchmarkDotNet.Running;
 using KdPlugins.Benchmarks.Operators;
 using KdPlugins.Benchmarks.Overhead;
 using KdPlugins.Benchmarks.Recipes;
+using KdPlugins.Benchmarks.Replaying;
 using KdPlugins.Benchmarks.RidgeStep;
 using KdPlugins.Benchmarks.Service;
 using KdPlugins.Benchmarks.Step;
@@ -14,6 +15,10 @@ switch (args.FirstOrDefault())
         return StepCommand.Run(StepOptions.Parse(args[1..]));
     case "overhead":
         return OverheadCommand.Run(StepOptions.Parse(args[1..]));
+    case "teacher-cache":
+        return TeacherCacheCommand.Run(StepOptions.Parse(args[1..]));
+    case "held-run":
+        return HeldRun.Run(args[1..]);
     case "recipes":
         return RecipesCommand.Run(RecipesOptions.Parse(args[1..]));
     case "listing":
@@ -36,6 +41,7 @@ switch (args.FirstOrDefault())
         Console.Error.WriteLine(
             "usage: step [--rounds 8] [--seconds 4] [--threads 2] [--variants a,b] [--python] [--profile]\n"
                 + "       overhead [--rounds 8] [--seconds 4] [--threads 2]\n"
+                + "       teacher-cache [--rounds 8] [--seconds 4] [--threads 2]\n"
                 + "       recipes A.json B.json ... [--rounds 8] [--seconds 4] [--threads 1] [--set PATH=VALUE] [--wall]\n"
                 + "       listing [--runs 10000]\n"
                 + "       streams [--rounds 8] [--seconds 4] [--threads 2]\n"

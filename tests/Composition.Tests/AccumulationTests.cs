@@ -41,6 +41,8 @@ public sealed class AccumulationTests : IDisposable
     [InlineData("offline", "", Teaching, "distil 3")]
     [InlineData("icda", "", """{ "id": "kd" }, { "id": "icd" }""", "distil 3")]
     [InlineData("good-da-kd", "", Teaching, "distil 3")]
+    [InlineData("sokd", "", Teaching, "distil 3")]
+    [InlineData("frskd", "\"width\": 1", Teaching + ", { \"id\": \"frskd-features\" }", "distil 3")]
     [InlineData("two-views", "", """{ "id": "nt-xent" }""", "train 3")]
     [InlineData("linear-evaluation", "\"neighbours\": 3", """{ "id": "cross-entropy" }""", "linear 3, neighbours 8")]
     [InlineData("aug-kd", AugKd, """{ "id": "aug-kd-mix" }""", "data-free 2, anchor 3, mixup 3")]

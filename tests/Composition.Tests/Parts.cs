@@ -2,6 +2,7 @@ using System.Text.Json.Nodes;
 using KdPlugins.AugKd;
 using KdPlugins.Augmentations;
 using KdPlugins.Datasets;
+using KdPlugins.Frskd;
 using KdPlugins.Generators;
 using KdPlugins.GoodDaKd;
 using KdPlugins.Icda;
@@ -9,6 +10,7 @@ using KdPlugins.KrrSt;
 using KdPlugins.Losses;
 using KdPlugins.Models;
 using KdPlugins.SelfSupervised;
+using KdPlugins.Sokd;
 using KdPlugins.Sre2l;
 using KdPlugins.Strategies;
 using KdPlugins.Testing;
@@ -25,6 +27,7 @@ internal static class Parts
                 typeof(NormaliseAugmentation).Assembly,
                 typeof(ShapesPlugin).Assembly,
                 typeof(UpsampleGenerator).Assembly,
+                typeof(FrskdStrategy).Assembly,
                 typeof(GoodDaKdStrategy).Assembly,
                 typeof(IcdaStrategy).Assembly,
                 typeof(KrrStStrategy).Assembly,
@@ -32,6 +35,7 @@ internal static class Parts
                 typeof(Meters.ClassificationMeter).Assembly,
                 typeof(CifarResNetPlugin).Assembly,
                 typeof(TwoViewsStrategy).Assembly,
+                typeof(SokdStrategy).Assembly,
                 typeof(Sre2lStrategy).Assembly,
                 typeof(OfflineStrategy).Assembly
             )

@@ -3,7 +3,9 @@ using KdPlugins.Torch;
 using TorchSharp;
 
 // A process of its own for tests: `hold FOLDER` holds a run until it is killed; `save FOLDER` saves one checkpoint after
-// another until it is killed. Both say "ready" once they hold the run.
+// another until it is killed. Both say "ready" once they hold the run. `answers FOLDER` writes rows of answers until it is killed.
+if (args[0] == "answers")
+    AnswerWriter.Run(args[1]);
 NativeRuntime.Start();
 using RunFolder run = RunFolder.Open(args[1]);
 using EventLog log = EventLog.Open(run);

@@ -96,3 +96,12 @@ type IValueRangeAugmentation =
     /// Where its output's values lie, for inputs in a range; ValueRange.Unknown where it cannot tell. Asked once, after Bind.
     /// Raises KDP0330 for a range that it is not made for, as one that clips to [0, 1] is not for normalised values.
     abstract OutputRange: inputRange: ValueRange -> ValueRange
+
+/// An augmentation that knows what a sample's view depends on. What another gives is taken to depend on more than the sample.
+type ISampleWiseAugmentation =
+
+    /// Whether the view of a sample follows from the random stream and from that sample (its number, input, mask and target)
+    /// alone, up to rounding: not from other samples of its batch, not from networks, Progress, or values that a strategy
+    /// publishes; and there is one view of each sample. Only then can answers to views be stored and replayed. Asked once,
+    /// after Configure.
+    abstract IsSampleWise: bool

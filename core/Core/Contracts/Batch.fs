@@ -5,6 +5,27 @@ open System.Collections.ObjectModel
 open TorchSharp
 open KdPlugins.Torch
 
+/// Where samples come from and what was made of them, as far as that follows from each sample's number alone.
+/// source: a source of the recipe. view: which view of it. path: the roles whose augmentations came after the shared ones.
+[<Sealed; AllowNullLiteral>]
+type internal Lineage(source: string, view: int64, path: string list) =
+    let viewed = Dictionary<string, int64>()
+
+    /// The source's name.
+    member _.Source = source
+
+    /// The view's number, from 0.
+    member _.View = view
+
+    /// The roles whose augmentations came after the shared ones, in order, each with the number of its view of this batch.
+    member _.Path = path
+
+    /// What a role's next view of the batch is made of.
+    member _.For(role: string) =
+        let n = viewed.GetValueOrDefault role
+        viewed[role] <- n + 1L
+        Lineage(source, view, path @ [ $"{role}.{n}" ])
+
 /// Samples on their way through a step: what goes into a network, what ought to come out, and which samples they are.
 /// Immutable; the With methods return a changed copy that shares the rest.
 [<Sealed; AllowNullLiteral>]
@@ -56,11 +77,32 @@ type Batch
     member internal this.IsAsPicked =
         not (isNull this.PickedFrom) && this.Versions = this.PickedVersions
 
+    member val private Origin: Lineage = null with get, set
+
+    // Of the input, when it came from there.
+    member val private OriginVersion = 0L with get, set
+
+    /// Where the samples come from; null where that is not known, as after any change of the input.
+    member internal this.Lineage =
+        if isNull this.Origin || TensorVersion.Of input <> this.OriginVersion then
+            null
+        else
+            this.Origin
+
     member private this.Keeping(changed: Batch) =
+        changed.Origin <- this.Origin
+        changed.OriginVersion <- this.OriginVersion
         changed.PickedFrom <- this.PickedFrom
         changed.PickedRows <- this.PickedRows
         changed.PickedVersions <- this.PickedVersions
         changed
+
+    /// The same batch, of which it is known where it comes from.
+    member internal this.From(origin: Lineage) =
+        let same = this.Keeping(Batch(input, mask, target, indices, parameters))
+        same.Origin <- origin
+        same.OriginVersion <- TensorVersion.Of input
+        same
 
     /// The same samples with another input.
     member this.WithInput(changed: Tensor) = Batch(changed, mask, target, indices, parameters)
@@ -99,7 +141,11 @@ type Batch
         batch.PickedFrom <- this
         batch.PickedRows <- onDevice
         batch.PickedVersions <- batch.Versions
-        batch
+
+        if isNull this.Lineage then
+            batch
+        else
+            batch.From this.Lineage
 
     /// The same batch on a device.
     member _.To(device: torch.Device) =

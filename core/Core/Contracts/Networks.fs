@@ -111,6 +111,18 @@ type ISplittableNetwork =
     /// A new network of the same form as the part behind the cut, with the same weights, trainable by itself.
     abstract CloneTail: cut: string -> INetwork
 
+/// A network that goes on from what another one answers: a bridge on a teacher's trunk, a self-teacher on a student's
+/// features. Its module holds what is its own. By itself (Forward) it takes what the other network takes, and runs it as far
+/// as it needs: so it is evaluated.
+type IDerivedNetwork =
+    inherit INetwork
+
+    /// The taps of the other network that it goes on from.
+    abstract Basis: IReadOnlyCollection<string>
+
+    /// Goes on from an answer of the other network that holds them. taps: as in Forward.
+    abstract ForwardFrom: basis: ModelOutput * taps: IReadOnlyCollection<string> -> ModelOutput
+
 /// A causal language model that can continue sequences token by token.
 type ICausalLanguageModel =
     inherit INetwork

@@ -138,7 +138,8 @@ type IPlanContext =
     /// The same where several roles learn: the recipe's losses are bound anew for every pair of the role and one that teaches
     /// it, each with heads and banks of its own, which are in the checkpoint and train with the role. For the losses of a pair
     /// its two roles are "student" and "teacher"; they are reported as "<loss id>.<role>.<teacher>". Steps ask for them by
-    /// IStepContext.Objective with the roles' names, and for no other pair. teachers: empty where nobody teaches.
+    /// IStepContext.Objective with the roles' names, and for no other pair. teachers: empty where nobody teaches: the role has
+    /// the losses that need no teacher, and KDP0332 is raised where others are left that nobody in the plan learns by.
     abstract TrainableOf: role: string * teachers: IReadOnlyCollection<string> -> Trainable
 
     /// Runs when the run is done: writes files (a distilled data set, a card) into the run's folder "outputs/<name>".

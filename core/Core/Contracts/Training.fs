@@ -180,6 +180,11 @@ type IStepContext =
     /// mode is that of the moment, see Update. taps: may be null. Raises KDP0306 for a network that is not registered.
     abstract Forward: network: INetwork * batch: Batch * taps: IReadOnlyCollection<string> -> ModelOutput
 
+    /// Runs the network of a role on what another network answered, which has to hold the taps that it goes on from
+    /// (IDerivedNetwork.Basis). Precision, mode and taps as in Forward. Where the stage trains the role, with graph to its
+    /// parameters and to the answer; else without. Raises KDP0306 for a network that does not go on from another one.
+    abstract ForwardFrom: role: string * basis: ModelOutput * taps: IReadOnlyCollection<string> -> ModelOutput
+
     /// What a step makes beside its updates, such as images of a generator: without graph, with the run's precision; float32.
     abstract WithoutGraph: compute: Func<Tensor> -> Tensor
 
@@ -202,6 +207,17 @@ type IStepContext =
     /// plan has for them (IPlanContext.TrainableOf): KDP0306 where it names other pairs.
     abstract Objective:
         outputs: IReadOnlyDictionary<string, ModelOutput> * studentRole: string * teacherRole: string * batch: Batch ->
+            Tensor
+
+    /// The same with weights on top of the recipe's: own for those losses that need no teacher, guided for those that need one.
+    /// What has the weight 0 is not computed.
+    abstract Objective:
+        outputs: IReadOnlyDictionary<string, ModelOutput> *
+        studentRole: string *
+        teacherRole: string *
+        batch: Batch *
+        own: double *
+        guided: double ->
             Tensor
 
     /// The same by those losses alone that need a teacher, each reported as "<loss id>.guided": for batches whose own

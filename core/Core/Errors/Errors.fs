@@ -80,6 +80,27 @@ type CoreErrors private () =
             "a run needs more memory than there is"
             "Lower training.batchSize or evaluation.batchSize, take a smaller bank or network, or a machine with more memory."
 
+    /// A recipe has answers replayed to views that follow from more than their samples (see ISampleWiseAugmentation).
+    static member val NotReplayable =
+        entry
+            "KDP0334"
+            "what a teacher answers to these views cannot be replayed"
+            "Take the augmentation out of \"shared\" and of the roles that \"teacherCache.roles\" names (a student's own may be any), or take \"teacherCache\" out."
+
+    /// The answers that a recipe has stored take more than it allows.
+    static member val CacheTooLarge =
+        entry
+            "KDP0335"
+            "a teacher's answers take more room than they may"
+            "Raise \"teacherCache.maxGigabytes\", or store less: fewer \"views\", \"values\": \"bf16\" or \"int8\", \"topLogits\"; or delete answers in the folder that nobody needs."
+
+    /// libtorch computes a layer of a run's networks wrongly on this processor.
+    static member val WrongLayers =
+        entry
+            "KDP0336"
+            "this processor computes a network's layers wrongly"
+            "'kd doctor --again' tries the processor's instructions anew; ONEDNN_MAX_CPU_ISA=SSE41 is slow and seldom wrong; another libtorch is taken from KD_LIBTORCH; \"wrongLayers\": \"warn\" in the recipe (--set wrongLayers=warn) goes on all the same, unless a layer ends the process."
+
     /// No meter takes the targets of a source that is evaluated.
     static member val NoMeter =
         entry

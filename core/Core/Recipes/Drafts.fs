@@ -189,6 +189,10 @@ type internal RecipeDraft =
         [<AllowedValues("float32", "bf16")>]
         Precision: string
 
+        /// What happens where this processor computes a layer of the networks wrongly: refuse, or warn and go on.
+        [<AllowedValues(WrongLayersRule.Refuse, WrongLayersRule.Warn)>]
+        WrongLayers: string
+
         /// The main data set; its splits are train and, where it has one, test.
         [<Required; OfKind(PluginKind.Dataset)>]
         Dataset: PluginDraft
@@ -220,6 +224,9 @@ type internal RecipeDraft =
         [<Required; OfKind(PluginKind.Strategy)>]
         Strategy: PluginDraft
 
+        /// Answers of frozen roles that are stored once per sample and view, and replayed; nothing where it is left out.
+        TeacherCache: TeacherCacheSection
+
         /// How long is trained, and how.
         Training: TrainingSection
 
@@ -244,6 +251,7 @@ type internal RecipeDraft =
             Seeds = null
             Device = "auto"
             Precision = "float32"
+            WrongLayers = WrongLayersRule.Refuse
             Dataset = Unchecked.defaultof<_>
             Validation = Unchecked.defaultof<_>
             Sources = Dictionary<string, SourceDraft>()
@@ -252,6 +260,7 @@ type internal RecipeDraft =
             Generators = Dictionary<string, PluginDraft>()
             Losses = Array.Empty()
             Strategy = Unchecked.defaultof<_>
+            TeacherCache = Unchecked.defaultof<_>
             Training = TrainingSection.Default
             Prepare = Array.Empty()
             Baseline = false

@@ -22,6 +22,9 @@ type Recipe =
         /// float32 or bf16.
         Precision: string
 
+        /// refuse or warn, where this processor computes a layer of the networks wrongly.
+        WrongLayers: string
+
         /// The main data set.
         Dataset: PluginChoice
 
@@ -45,6 +48,9 @@ type Recipe =
 
         /// The main phase.
         Strategy: PluginChoice
+
+        /// What is stored of frozen roles' answers; TeacherCacheSection.None for nothing.
+        TeacherCache: TeacherCacheSection
 
         /// How the main phase trains.
         Training: TrainingSection
@@ -98,6 +104,7 @@ type Recipe =
             RecipeText.field json "seeds" this.Seeds
             json.WriteString("device", this.Device)
             json.WriteString("precision", this.Precision)
+            json.WriteString("wrongLayers", this.WrongLayers)
             RecipeText.plugin json "dataset" this.Dataset
             RecipeText.validation json this.Validation
             RecipeText.map json "sources" this.Sources RecipeText.source
@@ -106,6 +113,11 @@ type Recipe =
             RecipeText.map json "generators" this.Generators RecipeText.generator
             RecipeText.losses json this.Losses
             RecipeText.plugin json "strategy" this.Strategy
+
+            // Only where it says something: other recipes have the identity that they always had.
+            if not this.TeacherCache.IsNone then
+                RecipeText.field json "teacherCache" this.TeacherCache
+
             RecipeText.field json "training" this.Training
             RecipeText.phases json this.Prepare
             json.WriteBoolean("baseline", this.Baseline)

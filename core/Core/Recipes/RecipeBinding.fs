@@ -161,6 +161,16 @@ let private generators (scope: BindingScope) : GeneratorSection[] =
             }
     |]
 
+let private teacherCache (scope: BindingScope) (roles: string[]) : TeacherCacheSection =
+    match scope.Draft.TeacherCache with
+    | none when isNull (box none) -> TeacherCacheSection.None
+    | section ->
+        section.Roles
+        |> Seq.iteri (fun i role ->
+            RecipeChecks.role scope.Failures roles [ Item i; Key "roles"; Key "teacherCache" ] role)
+
+        section
+
 /// The recipe; parts that failed are null in it, and among the failures.
 let bind (catalog: IPluginCatalog) (failures: FailureSink) (draft: RecipeDraft) (folder: string) : Recipe =
     let draft =
@@ -203,6 +213,7 @@ let bind (catalog: IPluginCatalog) (failures: FailureSink) (draft: RecipeDraft) 
         Seeds = known.Seeds
         Device = draft.Device
         Precision = draft.Precision
+        WrongLayers = draft.WrongLayers
         Dataset = scope.Plugins.Plugin(PluginKind.Dataset, [ Key "dataset" ], draft.Dataset)
         Validation = known.Validation
         Sources = sources scope
@@ -214,6 +225,7 @@ let bind (catalog: IPluginCatalog) (failures: FailureSink) (draft: RecipeDraft) 
             (match strategy with
              | ValueSome(choice, _) -> choice
              | ValueNone -> Unchecked.defaultof<_>)
+        TeacherCache = teacherCache scope roles
         Training = draft.Training
         Prepare = phases
         Baseline = draft.Baseline

@@ -2,6 +2,7 @@ namespace KdPlugins.Core
 
 open System
 open System.Collections.Generic
+open System.ComponentModel.DataAnnotations
 
 /// A plugin and its options.
 type PluginChoice =
@@ -123,4 +124,58 @@ type EvaluationSection =
             BatchSize = 0L
             Meters = Array.Empty<PluginChoice>()
             Best = null
+        }
+
+/// Answers of frozen roles that are stored once per sample and view, and replayed.
+type TeacherCacheSection =
+    {
+        /// The roles whose answers are stored, in stages that ask them and leave their weights as they are; at least one.
+        [<MinLength(1)>]
+        Roles: IReadOnlyList<string>
+
+        /// How many views of each sample there are, at least 1: every epoch has the next one, and after the last comes the first
+        /// again. As many as epochs: no view comes twice in a run.
+        [<Range(1, 1_000_000)>]
+        Views: int64
+
+        /// How values are stored: float32 as they are, bf16 rounded, int8 in 256 even steps between each sample's least and
+        /// largest value.
+        [<AllowedValues("float32", "bf16", "int8")>]
+        Values: string
+
+        /// How many of the largest logits are stored, with what the others weigh together; 0 for all.
+        [<Range(0, 1_000_000)>]
+        TopLogits: int64
+
+        /// Where answers are stored; null for "answers" in the user's cache folder.
+        [<MinLength(1); RegularExpression(@"[^\0]*"); RecipePath>]
+        Folder: string
+
+        /// What all answers in the folder may take, in GiB, above 0.
+        [<Range(0.0, 1_000_000.0, MinimumIsExclusive = true)>]
+        MaxGigabytes: double
+
+        /// Whether answers are stored; false for the same views without, to compare with.
+        Store: bool
+    }
+
+    /// Whether nothing is asked for.
+    member this.IsNone = this.Roles.Count = 0
+
+    /// What a recipe without the section has.
+    static member None =
+        { TeacherCacheSection.Default with
+            Roles = [||]
+        }
+
+    /// The teacher's, one view, whole, at most 4 GiB.
+    static member Default =
+        {
+            Roles = [| Roles.Teacher |]
+            Views = 1L
+            Values = "float32"
+            TopLogits = 0L
+            Folder = null
+            MaxGigabytes = 4.0
+            Store = true
         }

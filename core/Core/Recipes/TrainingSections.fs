@@ -160,6 +160,15 @@ type TrainingSection =
             Schedule = ScheduleSection.Default
         }
 
+/// What a run does where this processor computes a layer of its networks wrongly.
+module internal WrongLayersRule =
+
+    [<Literal>]
+    let Refuse = "refuse"
+
+    [<Literal>]
+    let Warn = "warn"
+
 /// What is kept apart from training for choosing the best state: one of the three, or none of them where a source of the
 /// recipe is called "validation".
 type ValidationSection =

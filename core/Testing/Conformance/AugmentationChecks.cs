@@ -23,6 +23,7 @@ internal sealed class AugmentationChecks<T>(AugmentationSettings settings)
             Check("shapes", Shapes),
             Check("evaluation", Evaluation),
             Check("drawn parameters", Parameters),
+            Check("samples alone", SamplesAlone),
             Check("wrong inputs", WrongInputs),
             Check("resume", Resume),
             Check("CPU and CUDA", Parity),
@@ -186,6 +187,26 @@ internal sealed class AugmentationChecks<T>(AugmentationSettings settings)
         foreach (var name in got.Parameters.Keys)
             if (!name.StartsWith($"{id}.", StringComparison.Ordinal))
                 throw Fail($"it calls a drawn parameter '{name}'; names begin with its id, '{id}.'.");
+    }
+
+    // Answers to its views are stored by sample.
+    private string SamplesAlone()
+    {
+        var augmentation = Bound(Shape);
+        if (augmentation is not ISampleWiseAugmentation { IsSampleWise: true })
+            return "";
+        if (augmentation.Consults.Count > 0)
+            throw Fail(
+                "it says that a sample's view follows from that sample alone (IsSampleWise), and consults networks."
+            );
+        var rows = tensor(new long[] { 4, 1, 2 });
+        var (all, some) = (Apply(augmentation, Images(0), 0), Apply(augmentation, Images(0).Select(rows), 0));
+        if (all.Count != 6 || !(Tensors.Difference(all.Input.index_select(0, rows), some.Input) <= 1e-5))
+            throw Fail(
+                "it says that a sample's view follows from that sample alone (IsSampleWise), and gives other views of the same "
+                    + "samples beside others. Draw for each sample from context.Random.Derive(its number)."
+            );
+        return "";
     }
 
     private void WrongInputs()

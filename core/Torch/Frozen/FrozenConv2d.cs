@@ -16,7 +16,7 @@ namespace KdPlugins.Torch;
 /// come from the plain folded convolution. Autocast does not apply: it computes in its own dtype. On a CPU, 1x1
 /// convolutions are matrix products: libtorch 2.10 computes some of them wrongly with AVX-512.
 /// </remarks>
-public sealed class FrozenConv2d : nn.Module<Tensor, Tensor>
+public sealed class FrozenConv2d : nn.Module<Tensor, Tensor>, IFrozenLayer
 {
     private const int PackedCapacity = 4;
 
@@ -74,6 +74,15 @@ public sealed class FrozenConv2d : nn.Module<Tensor, Tensor>
         return new FrozenConv2d(weight, bias, geometry, relu);
     }
 
+    /// <summary>One with given weights, of which it takes copies.</summary>
+    internal static FrozenConv2d From(Tensor weight, Tensor bias, ConvolutionGeometry geometry, bool relu) =>
+        new(
+            weight.ToChannelsLast().clone().DetachFromDisposeScope(),
+            bias.clone().DetachFromDisposeScope(),
+            geometry,
+            relu
+        );
+
     /// <summary>relu?(norm(convolution(x)))</summary>
     /// <param name="input"><c>[batch, channels, height, width]</c> of any layout and floating dtype.</param>
     /// <returns>In this module's dtype, channels_last on a CPU.</returns>
@@ -86,6 +95,7 @@ public sealed class FrozenConv2d : nn.Module<Tensor, Tensor>
     public Tensor Forward(Tensor input, bool activate = true)
     {
         using var x = PrepareInput(input);
+        Tell(x, _relu && activate, residual: false);
         return Convolve(x, _relu && activate);
     }
 
@@ -103,6 +113,7 @@ public sealed class FrozenConv2d : nn.Module<Tensor, Tensor>
         var relu = _relu && activate;
         var overwrite = overwriteResidual && !ReferenceEquals(input, residual);
         CheckResidual(x, other);
+        Tell(x, relu, residual: true);
         if (CanFuseSum(x) && CanFuse(other))
             return FusedConvolution.RunAdd(x, other, Packed(x), bias, _geometry, relu, overwrite);
         var sum = Convolve(x, relu: false);
@@ -146,6 +157,9 @@ public sealed class FrozenConv2d : nn.Module<Tensor, Tensor>
             );
         return Prepare(input);
     }
+
+    private void Tell(Tensor x, bool relu, bool residual) =>
+        LayerTrace.Tell(this, () => LayerShapes.OfFrozen(x, weight, _geometry, relu, residual));
 
     private void CheckResidual(Tensor x, Tensor residual)
     {

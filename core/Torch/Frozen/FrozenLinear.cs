@@ -8,7 +8,7 @@ namespace KdPlugins.Torch;
 /// <c>nn.Linear</c> fills its weights from the default generator before they can be overwritten.
 /// </summary>
 /// <remarks>Autocast does not apply: it computes in its own dtype.</remarks>
-public sealed class FrozenLinear : nn.Module<Tensor, Tensor>
+public sealed class FrozenLinear : nn.Module<Tensor, Tensor>, IFrozenLayer
 {
 #pragma warning disable IDE0044 // TorchSharp assigns registered fields when the module moves.
     private Tensor weight;
@@ -41,6 +41,6 @@ public sealed class FrozenLinear : nn.Module<Tensor, Tensor>
     {
         using var own = Autocast.IsEnabled(input.device) ? Autocast.Disabled() : null;
         using var x = input.dtype == weight.dtype ? input.alias() : input.to(weight.dtype);
-        return nn.functional.linear(x, weight, bias);
+        return LayerTrace.Linear(this, x, weight, bias);
     }
 }

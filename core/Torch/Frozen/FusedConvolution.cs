@@ -45,13 +45,6 @@ using unsafe UnaryFunction = delegate* unmanaged<
 
 namespace KdPlugins.Torch;
 
-/// <summary>The numbers of a two-dimensional convolution beside its weights.</summary>
-/// <param name="Stride">Rows, columns.</param>
-/// <param name="Padding">Zeros on each side, rows and columns.</param>
-/// <param name="Dilation">Rows, columns.</param>
-/// <param name="Groups">Channel groups.</param>
-internal sealed record ConvolutionGeometry(long[] Stride, long[] Padding, long[] Dilation, long Groups);
-
 /// <summary>
 /// oneDNN's convolutions with what follows them built in: bias, residual, ReLU. CPU only, float32 and bfloat16, and
 /// without gradient. Reached through libtorch's C interface for compiled models.

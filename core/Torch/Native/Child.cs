@@ -15,15 +15,20 @@ internal static class Child
     /// </summary>
     /// <param name="limit">What oneDNN is limited to.</param>
     /// <param name="first">The number of the shape to begin with.</param>
-    internal static ProcessStartInfo? For(string limit, int first)
+    internal static ProcessStartInfo? For(string limit, int first) =>
+        With(limit, TrialWords.Variable, first.ToString(CultureInfo.InvariantCulture));
+
+    /// <summary>The child for a limit with a variable that tells it what it is; null as above.</summary>
+    internal static ProcessStartInfo? With(string? limit, string variable, string value)
     {
         var hook = typeof(Child).Assembly.Location;
         if (hook.Length == 0 || Command() is not { } command)
             return null;
         var start = new ProcessStartInfo(command[0], command[1..]);
         start.Environment[Hooks] = hook;
-        start.Environment[TrialWords.Variable] = first.ToString(CultureInfo.InvariantCulture);
-        start.Environment[InstructionChoice.Variable] = limit;
+        start.Environment[variable] = value;
+        if (limit is not null)
+            start.Environment[InstructionChoice.Variable] = limit;
         start.Environment["DOTNET_EnableDiagnostics"] = "0";
         start.Environment["DOTNET_DbgEnableMiniDump"] = "0";
         start.Environment["DOTNET_TieredPGO"] = "0";

@@ -15,7 +15,7 @@ internal sealed class InstructionChoice(Trials trials, Func<string?> asked, stri
         new(
             Trials.OfThisProgram,
             () => Environment.GetEnvironmentVariable(Variable) ?? Environment.GetEnvironmentVariable(OlderName),
-            LibraryCache.UserFolder("instructions"),
+            UserCache.Folder("instructions"),
             Console.Error.WriteLine
         );
 
@@ -27,11 +27,11 @@ internal sealed class InstructionChoice(Trials trials, Func<string?> asked, stri
         if (asked() is { } limit)
             return new(limit, $"{Variable} decides", [], machine, null);
 
-        var cache = cacheFolder is null ? null : new VerdictCache(cacheFolder, machine);
-        if (cache?.Read() is { } known)
+        var cache = CacheOf(machine);
+        if (cache?.Read() is { Count: > 0 } known)
             return Of(known, "found before by trials", machine, cache.Path);
         using var turn = cache?.Turn();
-        if (cache?.Read() is { } meanwhile)
+        if (cache?.Read() is { Count: > 0 } meanwhile)
             return Of(meanwhile, "found before by trials", machine, cache.Path);
         return Find(machine, cache, all: false);
     }
@@ -40,10 +40,13 @@ internal sealed class InstructionChoice(Trials trials, Func<string?> asked, stri
     internal InstructionVerdict Again(string libTorchCpu)
     {
         var machine = Machine.Describe(libTorchCpu);
-        return Find(machine, cacheFolder is null ? null : new VerdictCache(cacheFolder, machine), all: true);
+        return Find(machine, CacheOf(machine), all: true);
     }
 
-    private InstructionVerdict Find(string machine, VerdictCache? cache, bool all)
+    private VerdictCache<IReadOnlyList<InstructionTrial>>? CacheOf(string machine) =>
+        cacheFolder is null ? null : new(cacheFolder, machine);
+
+    private InstructionVerdict Find(string machine, VerdictCache<IReadOnlyList<InstructionTrial>>? cache, bool all)
     {
         tell("Trying which of this processor's instructions libtorch computes rightly with: a few seconds, once.");
         var made = trials.Make(all);

@@ -9,16 +9,7 @@ internal static class LibraryCache
     internal readonly record struct Entry(string Path, bool Temporary);
 
     /// <summary>Where copies are kept; null for an account without a home.</summary>
-    internal static string? DefaultFolder => UserFolder("native");
-
-    /// <summary><c>$XDG_CACHE_HOME/kdplugins/name</c>, or the same under <c>~/.cache</c>; null for an account without a home.</summary>
-    internal static string? UserFolder(string name)
-    {
-        var root = Environment.GetEnvironmentVariable("XDG_CACHE_HOME");
-        if (string.IsNullOrEmpty(root) || !Path.IsPathFullyQualified(root))
-            root = Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".cache");
-        return Path.IsPathFullyQualified(root) ? Path.Combine(root, "kdplugins", name) : null;
-    }
+    internal static string? DefaultFolder => UserCache.Folder("native");
 
     /// <summary>
     /// The path of a file with exactly <paramref name="content"/>. A copy that is damaged is replaced; several processes

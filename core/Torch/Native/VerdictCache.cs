@@ -5,22 +5,30 @@ using System.Text.Json;
 namespace KdPlugins.Torch.Native;
 
 /// <summary>
-/// Keeps the outcome of trials in the user's cache folder, one file per processor, libtorch, number of threads and form of this file,
-/// with its hash in its last line. What cannot be read, is damaged or is of another key counts as absent.
+/// Keeps what was found in the user's cache folder, one file per key (processor, libtorch, number of threads and more) and form of the
+/// file, with its hash in its last line. What cannot be read, is damaged or is of another key or form counts as absent.
 /// </summary>
-internal sealed class VerdictCache(string folder, string key)
+internal sealed class VerdictCache<T>(string folder, string key)
+    where T : class
 {
     // Of what is written: versions of this program that write otherwise keep files of their own.
     private const int Form = 1;
     private static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(60);
 
-    private sealed record Content(string Key, IReadOnlyList<InstructionTrial> Trials);
+    // What lacks something is refused and not read as null.
+    private static readonly JsonSerializerOptions Whole = new()
+    {
+        RespectNullableAnnotations = true,
+        RespectRequiredConstructorParameters = true,
+    };
+
+    private sealed record Content(string Key, T Found);
 
     /// <summary>The file of the key.</summary>
     internal string Path { get; } = System.IO.Path.Combine(folder, HashOf($"{Form}\n{key}")[..16] + ".json");
 
     /// <summary>What was found before; null where nothing is known.</summary>
-    internal IReadOnlyList<InstructionTrial>? Read()
+    internal T? Read()
     {
         try
         {
@@ -28,10 +36,8 @@ internal sealed class VerdictCache(string folder, string key)
             var end = text.LastIndexOf('\n');
             if (end < 0 || text[(end + 1)..] != HashOf(text[..end]))
                 return null;
-            var content = JsonSerializer.Deserialize<Content>(text[..end]);
-            return content?.Key == key && content.Trials is { Count: > 0 } trials && trials.All(IsWhole)
-                ? trials
-                : null;
+            var content = JsonSerializer.Deserialize<Content>(text[..end], Whole);
+            return content?.Key == key ? content.Found : null;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or JsonException)
         {
@@ -39,16 +45,13 @@ internal sealed class VerdictCache(string folder, string key)
         }
     }
 
-    // JSON that lacks something reads as null.
-    private static bool IsWhole(InstructionTrial? trial) => trial is { Limit: not null, Faults: not null };
-
     /// <summary>Whether it could be kept.</summary>
-    internal bool Write(IReadOnlyList<InstructionTrial> trials)
+    internal bool Write(T found)
     {
         try
         {
             Directory.CreateDirectory(folder);
-            var text = JsonSerializer.Serialize(new Content(key, trials));
+            var text = JsonSerializer.Serialize(new Content(key, found));
             LibraryCache.WriteBeside(Path, Encoding.UTF8.GetBytes($"{text}\n{HashOf(text)}"));
             return true;
         }

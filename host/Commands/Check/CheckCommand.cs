@@ -8,6 +8,8 @@ namespace KdPlugins.Host.Commands.Check;
 /// <summary>kd check RECIPE.</summary>
 internal static class CheckCommand
 {
+    private const string Refuse = "refuse";
+
     internal static Command Make(Screen screen)
     {
         var recipe = new Argument<string>("RECIPE") { Description = RecipePlace.Description };
@@ -34,9 +36,11 @@ internal static class CheckCommand
             var read = host.ReadRecipe(parsed.GetRequiredValue(recipe), parsed.GetValue(set) ?? []);
             host.WarnOfReplaced(screen);
             host.StartTorch(parsed.GetValue(threads) ?? 0);
-            var report = Preflight.Run(read, host.Made, new());
+            var report = Preflight.Run(read, host.Made, new() { Layers = screen.Judge() });
             var free = FreeBytes(Path.GetFullPath(parsed.GetValue(output) ?? "runs"));
             screen.Tell(() => CheckReport.Json(read, report, free), () => CheckReport.Text(read, report, free));
+            if (report.Layers is { Wrong.Count: > 0 } layers && read.WrongLayers == Refuse)
+                throw new KdException(CoreErrors.WrongLayers, $"{layers}.");
             if (report.MemoryLimitBytes < report.MemoryBytes)
                 throw new KdException(
                     CoreErrors.Memory,

@@ -32,11 +32,15 @@ internal static class CheckReport
             text.AppendLine(
                 $"teacher on {teacher.Samples} samples of {teacher.Source}{Untrained(recipe)}: {RunText.Metrics(teacher)}"
             );
+        if (report.Layers is { } layers)
+            text.AppendLine(Layers(layers));
         text.AppendLine().AppendLine(Stages(report)).AppendLine();
         text.AppendLine($"time    about {RunText.Duration(TimeSpan.FromSeconds(report.Seconds))}");
         text.AppendLine(
             $"memory  about {Bytes(report.MemoryBytes)} ({Bytes(report.PeakMemoryBytes)} at the peak of these steps), {Bytes(report.MemoryLimitBytes)} allowed"
         );
+        foreach (var answers in report.Answers)
+            text.AppendLine($"answers {Answers(answers)}");
         text.AppendLine(
             $"disk    about {Bytes(report.DiskBytes)} ({Bytes(report.CheckpointBytes)} per checkpoint), {Bytes(free)} free"
         );
@@ -61,7 +65,9 @@ internal static class CheckReport
                     ["values"] = JsonDisplay.Values(teacher.Values),
                 }
                 : null,
+            ["layers"] = report.Layers is { } layers ? Json(layers) : null,
             ["stages"] = new JsonArray([.. report.Stages.Select(Json)]),
+            ["answers"] = new JsonArray([.. report.Answers.Select(Json)]),
             ["seconds"] = Math.Round(report.Seconds, 1),
             ["peakMemoryBytes"] = report.PeakMemoryBytes,
             ["memoryBytes"] = report.MemoryBytes,
@@ -77,10 +83,26 @@ internal static class CheckReport
             ? string.Create(CultureInfo.InvariantCulture, $"{count / 1073741824.0:0.0} GiB")
             : string.Create(CultureInfo.InvariantCulture, $"{count / 1048576.0:0.0} MiB");
 
+    private static string Answers(PreflightAnswers answers)
+    {
+        var there = answers.Present is { } share
+            ? string.Create(CultureInfo.InvariantCulture, $"{100 * share:0} % there")
+            : "of a network that is trained first";
+        var pass = string.Create(CultureInfo.InvariantCulture, $"{1000 * answers.PassSeconds:0.0}");
+        return $"about {Bytes(answers.Bytes)} of '{answers.Role}' to {answers.Samples:N0} samples of '{answers.Source}' in "
+            + $"{answers.Views:N0} views, {there}, in {answers.Folder}; a step that finds them saves {pass} ms";
+    }
+
     private static string Shape(PreflightValue value) => TensorText.Shape([.. value.Shape]);
 
     private static string Untrained(Recipe recipe) =>
         recipe.Model(Roles.Teacher) is { Weights: null or "" } ? " (no weights given, so it is still untrained)" : "";
+
+    private static string Layers(LayerReport layers)
+    {
+        var unseen = layers.Unseen.Count == 0 ? "" : $"\nnot seen to compute: {string.Join(", ", layers.Unseen)}";
+        return $"{layers}{unseen}";
+    }
 
     private static string Sources(PreflightReport report)
     {
@@ -106,6 +128,33 @@ internal static class CheckReport
         return table.ToString();
     }
 
+    private static JsonObject Json(LayerReport layers) =>
+        new()
+        {
+            ["layers"] = layers.Layers,
+            ["shapes"] = layers.Shapes,
+            ["wrong"] = new JsonArray([.. layers.Wrong.Select(Json)]),
+            ["unseen"] = new JsonArray([.. layers.Unseen.Select(u => JsonValue.Create(u))]),
+        };
+
+    private static JsonNode Json(WrongLayers wrong) =>
+        new JsonObject
+        {
+            ["shape"] = wrong.Shape,
+            ["ended"] = wrong.Ended,
+            ["faults"] = new JsonArray([
+                .. wrong.Faults.Select(f => new JsonObject { ["answer"] = f.Answer, ["off"] = Screen.Number(f.Off) }),
+            ]),
+            ["layers"] = new JsonArray([
+                .. wrong.Layers.Select(l => new JsonObject
+                {
+                    ["role"] = l.Role,
+                    ["name"] = l.Name,
+                    ["kind"] = l.Kind,
+                }),
+            ]),
+        };
+
     private static JsonNode Json(PreflightSource source) =>
         new JsonObject
         {
@@ -127,6 +176,19 @@ internal static class CheckReport
                     ["shape"] = new JsonArray([.. v.Shape.Select(d => JsonValue.Create(d))]),
                 }),
             ]),
+        };
+
+    private static JsonNode Json(PreflightAnswers answers) =>
+        new JsonObject
+        {
+            ["role"] = answers.Role,
+            ["source"] = answers.Source,
+            ["samples"] = answers.Samples,
+            ["views"] = answers.Views,
+            ["folder"] = answers.Folder,
+            ["bytes"] = answers.Bytes,
+            ["present"] = answers.Present is { } share ? Math.Round(share, 3) : null,
+            ["passSeconds"] = Math.Round(answers.PassSeconds, 6),
         };
 
     private static JsonNode Json(PreflightStage stage) =>

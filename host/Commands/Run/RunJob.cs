@@ -24,6 +24,7 @@ internal sealed record RunJob(Recipe Recipe, string Folder, long MaxStepsPerStag
         {
             MaxStepsPerStage = MaxStepsPerStage,
             Rehearse = true,
+            Layers = screen.Judge(),
             Observer = display,
             ExitCode = error => error is OperationCanceledException ? stop.ExitCode : ExitCodes.Of(error),
         };

@@ -1,4 +1,5 @@
 using KdPlugins.Core;
+using KdPlugins.Torch;
 using TorchSharp;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
@@ -84,6 +85,6 @@ public sealed class AnchorNet : nn.Module
         var windows = nn.functional.pad(v, [1, 1]).unfold(2, 3, 1); // [batch, channels, length, 3]
         var rows = windows.permute(0, 2, 1, 3).reshape(batch * length, channels * 3);
         var weight = convolution.weight.view(-1, channels * 3);
-        return nn.functional.linear(rows, weight, convolution.bias).view(batch, length, -1).transpose(1, 2);
+        return LayerTrace.Linear(convolution, rows, weight, convolution.bias).view(batch, length, -1).transpose(1, 2);
     }
 }

@@ -72,6 +72,8 @@ public sealed class ConformanceTests
     [InlineData(typeof(ShrinkingNoise), "shapes")]
     [InlineData(typeof(EvaluatedNoise), "evaluation")]
     [InlineData(typeof(MisnamingNoise), "drawn parameters")]
+    [InlineData(typeof(TogetherNoise), "samples alone")]
+    [InlineData(typeof(AskingNoise), "samples alone")]
     public void A_broken_augmentation_is_caught(Type augmentation, string check) =>
         Caught(nameof(Conformance.Augmentation), augmentation, check);
 

@@ -177,6 +177,24 @@ public sealed class MisnamingNoise : MutantAugmentation
         Noise(batch, context.Random).WithParameter("x", zeros(1));
 }
 
+[KdAugmentation("together-noise")]
+public sealed class TogetherNoise : MutantAugmentation
+{
+    public override bool IsSampleWise => true;
+
+    public override Batch Apply(Batch batch, IPartContext context) => Noise(batch, context.Random);
+}
+
+[KdAugmentation("asking-noise")]
+public sealed class AskingNoise : MutantAugmentation
+{
+    public override bool IsSampleWise => true;
+
+    public override IReadOnlyCollection<string> Consults => [Roles.Teacher];
+
+    public override Batch Apply(Batch batch, IPartContext context) => batch;
+}
+
 public abstract class MutantGenerator : Generator<NoOptions>
 {
     protected Linear? Linear { get; private set; }

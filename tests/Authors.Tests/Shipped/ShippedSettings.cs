@@ -22,6 +22,7 @@ internal static class ShippedSettings
         ["Loss/sp"] = Taps,
         ["Loss/nst"] = Taps,
         ["Loss/fsp"] = Taps,
+        ["Loss/frskd-features"] = """{ "levels": ["early", "late"] }""",
         ["Loss/barlow-twins"] = Heads,
         ["Loss/nt-xent"] = Heads,
         ["Augmentation/cutout"] = """{ "size": 3 }""",
@@ -86,6 +87,11 @@ internal static class ShippedSettings
             { "id": "sre2l", "options": { "imagesPerClass": 2, "iterations": 2, "batchSize": 8, "jitter": 1 } }
             """,
             """{ "id": "kd" }"""
+        ),
+        ["sokd"] = Recipe("""{ "id": "sokd" }""", """{ "id": "cross-entropy" }, { "id": "kd" }"""),
+        ["frskd"] = Recipe(
+            """{ "id": "frskd", "options": { "width": 1, "depth": 1 } }""",
+            """{ "id": "cross-entropy" }, { "id": "kd" }, { "id": "frskd-features" }"""
         ),
         ["infer"] = Recipe(
             """

@@ -24,6 +24,7 @@ internal static class EngineRun
           },
           "losses": [ { "id": "cross-entropy" }, { "id": "kd", "options": { "temperature": 4 } } ],
           "strategy": { "id": "offline" },
+          MORE
           "training": {
             "epochs": 10000,
             "batchSize": 64,
@@ -35,7 +36,13 @@ internal static class EngineRun
         """;
 
     /// <summary>Trains, on this thread, until the observer has seen enough.</summary>
-    internal static void Train(Alternation observer)
+    internal static void Train(Alternation observer) => Train(observer, observer.Enough, "");
+
+    /// <summary>Trains, on this thread, until it is stopped.</summary>
+    /// <param name="observer">Who is told of steps.</param>
+    /// <param name="enough">Stops it.</param>
+    /// <param name="more">A further section of the recipe, such as <c>"teacherCache": {}</c>; empty for none.</param>
+    internal static void Train(IRunObserver observer, CancellationToken enough, string more)
     {
         using var runs = new RecipeRun(
             TestCatalog
@@ -48,12 +55,12 @@ internal static class EngineRun
                 .With(typeof(StillImages))
         );
         Experiment.Run(
-            runs.Read(Text),
+            runs.Read(Text.Replace("MORE", more.Length > 0 ? more + "," : "")),
             runs.Path("run"),
             runs.Catalog,
             new SessionOptions { Observer = observer },
             new ResumeOptions(),
-            observer.Enough
+            enough
         );
     }
 }

@@ -37,6 +37,8 @@ public sealed class ShippedModulesTests
         ["linear-evaluation"] = ("{}", "cross-entropy", ""),
         ["aug-kd"] = ("{}", "aug-kd-mix", """, "generators": { "main": { "id": "upsample-generator" } }"""),
         ["infer"] = ("""{ "teachers": [ "teacher" ], "imagesPerClass": 2 }""", "kd", ""),
+        ["sokd"] = ("{}", "kd", ""),
+        ["frskd"] = ("{}", "frskd-features", ""),
         ["sre2l"] = ("""{ "imagesPerClass": 2 }""", "kd", ""),
         ["krr-st"] = (
             """{ "target": "teacher", "images": 12, "pool": { "networks": 2 }, "freeKd": { "epochs": 1 } }""",

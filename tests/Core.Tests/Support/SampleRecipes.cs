@@ -31,6 +31,7 @@ public static class SampleRecipes
           "seeds": [1, 2, 3], // three runs
           "device": "cuda:1",
           "precision": "bf16",
+          "wrongLayers": "warn",
           "dataset": { "id": "shapes", "options": { "samples": 3e2 } },
           "validation": { "count": 50 },
           "sources": { "proxy": { "id": "folder", "split": "val", "options": { "path": "../proxy" } } },

@@ -84,6 +84,11 @@ internal static class ResumeRecipes
             , "sources": { "distilled": { "id": "distilled-set", "options": { "path": "made/outputs/distilled", "target": "soft" } } }
             """
         ),
+        ["sokd"] = Recipe("""{ "id": "sokd", "options": { "trunkNorms": "moving", "bridgeStart": "teacher" } }"""),
+        ["frskd"] = Recipe(
+            """{ "id": "frskd", "options": { "width": 1, "depth": 1, "rampEpochs": 2 } }""",
+            losses: Kd + """, { "id": "frskd-features", "options": { "form": "fit" } }"""
+        ),
         ["two-views"] = Recipe(
             """{ "id": "two-views" }""",
             losses: """{ "id": "barlow-twins", "options": { "projector": [16] } }"""

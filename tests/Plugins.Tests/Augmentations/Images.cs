@@ -38,6 +38,7 @@ internal static class Images
     /// </summary>
     public static void SamplesAreChangedAlikeInAnyCompany(IAugmentation augmentation, int channels = 2, int rows = 9)
     {
+        Assert.True(((ISampleWiseAugmentation)augmentation).IsSampleWise);
         var batch = Random(1, 16, channels, rows, 7);
         var all = augmentation.Apply(batch, At(5));
         Assert.Equal(Flat(all.Input), Flat(augmentation.Apply(batch, At(5)).Input));

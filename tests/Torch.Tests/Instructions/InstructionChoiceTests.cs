@@ -105,7 +105,7 @@ public sealed class InstructionChoiceTests : IDisposable
     }
 
     [Theory]
-    [InlineData("\"Trials\"", "\"Found\"")]
+    [InlineData("\"Found\"", "\"Trials\"")]
     [InlineData("\"Faults\"", "\"Wrong\"")]
     [InlineData("\"Limit\"", "\"Name\"")]
     public void A_file_of_another_form_is_made_anew(string name, string other)
@@ -126,7 +126,7 @@ public sealed class InstructionChoiceTests : IDisposable
         var cache = folder.File("cache");
         Choice(cache).Make(Library);
         var whole = File.ReadAllBytes(FileIn(cache));
-        var store = new VerdictCache(cache, Machine.Describe(Library));
+        var store = new VerdictCache<IReadOnlyList<InstructionTrial>>(cache, Machine.Describe(Library));
         Assert.NotNull(store.Read());
 
         for (var i = 0; i < whole.Length; i++)

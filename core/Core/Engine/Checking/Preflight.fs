@@ -9,9 +9,12 @@ open KdPlugins.Torch
 
 /// Tries a recipe without making a run: everything is composed, one batch is traced, the teacher is scored, every stage
 /// takes some steps. Nothing is written.
-/// before: bytes that the process used before the run was composed.
+/// check: watches meanwhile; null for none. before: bytes that the process used before the run was composed. answers: what is stored
+/// of them.
 [<Sealed>]
-type internal Trial(composition: Composition, options: PreflightOptions, before: int64) =
+type internal Trial
+    (composition: Composition, options: PreflightOptions, check: LayerCheck, before: int64, answers: PreflightAnswers[])
+    =
     let run = composition.Run
     let recipe = composition.Recipe
     let clock = options.Clock
@@ -25,6 +28,9 @@ type internal Trial(composition: Composition, options: PreflightOptions, before:
         use _ = torch.NewDisposeScope()
         Evaluator.evaluate run start role source samples
 
+    // Seconds of looking at layers, which no run takes.
+    let spent () = if isNull check then 0.0 else check.Spent.TotalSeconds
+
     let since (began: int64) = clock.GetElapsedTime(began).TotalSeconds
 
     /// Seconds of a batch, samples of the first step, and steps tried, as the run takes them now.
@@ -33,6 +39,7 @@ type internal Trial(composition: Composition, options: PreflightOptions, before:
         let samples = ref 0L
         use stop = new CancellationTokenSource()
         let began = clock.GetTimestamp()
+        let spentBefore = spent ()
 
         let hooks =
             { new ILoopHooks with
@@ -44,7 +51,7 @@ type internal Trial(composition: Composition, options: PreflightOptions, before:
 
                     stamps.Add(clock.GetTimestamp())
 
-                    if since began > options.StageSeconds then
+                    if since began - (spent () - spentBefore) > options.StageSeconds then
                         stop.Cancel()
 
                 member _.OnFailure(_, _, error) = error
@@ -73,7 +80,9 @@ type internal Trial(composition: Composition, options: PreflightOptions, before:
         let seconds =
             match stamps.Count with
             | 0 -> 0.0
-            | 1 -> clock.GetElapsedTime(began, stamps[0]).TotalSeconds / float (pace.Batches 0L)
+            | 1 ->
+                let whole = clock.GetElapsedTime(began, stamps[0]).TotalSeconds
+                (whole - (spent () - spentBefore)) / float (pace.Batches 0L)
             | n ->
                 let tried = Seq.init (n - 1) (fun i -> pace.Batches(int64 i + 1L)) |> Seq.sum
                 clock.GetElapsedTime(stamps[0], stamps[n - 1]).TotalSeconds / float tried
@@ -98,6 +107,10 @@ type internal Trial(composition: Composition, options: PreflightOptions, before:
 
     let tryStage (phase: Phase) (once: bool) (stage: Stage) : PreflightStage =
         composition.Enter phase
+
+        if not (isNull check) then
+            check.Refresh()
+
         let name = phase.StageName stage
         let pace = StagePace(run, stage)
         let steps = pace.Steps
@@ -148,11 +161,21 @@ type internal Trial(composition: Composition, options: PreflightOptions, before:
         |> Seq.distinct
         |> Seq.sumBy (fun role -> Memory.bytesOf (run.Role role).Network.Module)
 
+    // Of the steps that were tried. Several roles share what was measured of all.
+    let withSeconds (answers: PreflightAnswers[]) =
+        match run.Replay with
+        | null -> answers
+        | replay ->
+            let struct (passes, seconds, _) = replay.Counts
+            let mean = if passes > 0L then seconds / float passes else 0.0
+            answers |> Array.map (fun a -> { a with PassSeconds = mean })
+
     /// Tries everything.
     member _.Run() : PreflightReport =
         run.Warn <- Action<string> warnings.Add
         NetworkRecord.warn composition warnings.Add
         BatchSizeCheck.warn composition warnings.Add
+        ReplayCheck.warn composition warnings.Add
 
         let roles =
             run.Roles.Values
@@ -192,6 +215,7 @@ type internal Trial(composition: Composition, options: PreflightOptions, before:
                     for stage in phase.Stages -> tryStage phase (isOnce phase) stage
             |]
 
+        let answered = withSeconds answers
         let seeds = float recipe.Seeds.Count
 
         let largest =
@@ -224,7 +248,13 @@ type internal Trial(composition: Composition, options: PreflightOptions, before:
             Sources = sources
             Roles = roles
             Teacher = teacher
+            Layers =
+                if isNull check then
+                    Unchecked.defaultof<_>
+                else
+                    check.Report()
             Stages = stages
+            Answers = answered
             Seconds = stages |> Seq.sumBy (fun s -> if s.Once then s.Seconds else s.Seconds * seeds)
             PeakMemoryBytes = peak
             MemoryBytes = memory
@@ -239,12 +269,30 @@ type internal Trial(composition: Composition, options: PreflightOptions, before:
 type Preflight private () =
 
     /// Composes a recipe (with its first seed) and tries it. Raises KDP02xx to KDP05xx and KDP07xx for what would make the
-    /// run fail.
+    /// run fail; wrong layers are in the report, and raised (KDP0336) only where something failed after them, or where one would
+    /// end the process.
     static member Run(recipe: Recipe, catalog: IPluginCatalog, options: PreflightOptions) : PreflightReport =
         let before = Environment.WorkingSet
         use composition = Composer(recipe, catalog, options.Clock, null).Compose()
         ValueRanges.check composition
-        Trial(composition, options, before).Run()
+        let answers = ReplayCheck.require composition
+        Replays.tryOnly composition.Run
+
+        let check =
+            if isNull options.Layers || composition.Run.Device.``type`` <> DeviceType.CPU then
+                null
+            else
+                LayerCheck options.Layers
+
+        use _ = if isNull check then null else check.Watch composition
+
+        try
+            Trial(composition, options, check, before, answers).Run()
+        with error ->
+            if not (isNull check) then
+                check.Blame(recipe, error)
+
+            reraise ()
 
     /// Evaluates a weight file in a role of a recipe. source: null for the test set where there is one, else the
     /// validation set. samples: at most so many, chosen as IStepContext.Evaluate does, 0 for all. warn: told of what is

@@ -2,6 +2,7 @@ namespace KdPlugins.Core
 
 open System
 open System.Collections.Generic
+open KdPlugins.Torch
 
 /// How much of a recipe is tried before it runs.
 [<Sealed>]
@@ -18,6 +19,9 @@ type PreflightOptions() =
 
     /// Bytes that the process may use; 0 for what the machine and its control groups allow.
     member val MemoryLimit = 0L with get, set
+
+    /// Holds the layers of the recipe's networks against double precision, on a CPU; null where nobody is to look.
+    member val Layers: LayerJudge = null with get, set
 
     /// The time.
     member val Clock = TimeProvider.System with get, set
@@ -89,6 +93,34 @@ type PreflightStage =
         Once: bool
     }
 
+/// What is stored of a role's answers to a source's samples, see TeacherCacheSection.
+type PreflightAnswers =
+    {
+        /// The role.
+        Role: string
+
+        /// The source.
+        Source: string
+
+        /// Samples of the split that the source is a part of.
+        Samples: int64
+
+        /// Views of each.
+        Views: int64
+
+        /// Where; null where there is no place for them.
+        Folder: string
+
+        /// What all of them take on the disk.
+        Bytes: int64
+
+        /// The share that is there already, in [0, 1], from 512 rows; null where the run trains the role before.
+        Present: Nullable<float>
+
+        /// Seconds that a step asked the network for, 0 where every answer was there: what a later step saves.
+        PassSeconds: float
+    }
+
 /// What a recipe will be like, from some steps of it.
 type PreflightReport =
     {
@@ -104,8 +136,14 @@ type PreflightReport =
         /// The teacher as it is before the first phase, on the test set or else the validation set; null without teacher.
         Teacher: Evaluation
 
+        /// Whether this processor computes their layers rightly; null where nobody looked, as on other devices.
+        Layers: LayerReport
+
         /// In order.
         Stages: IReadOnlyList<PreflightStage>
+
+        /// What "teacherCache" stores; empty without it.
+        Answers: IReadOnlyList<PreflightAnswers>
 
         /// Of all seeds, extrapolated.
         Seconds: float

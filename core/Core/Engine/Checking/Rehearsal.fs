@@ -119,15 +119,22 @@ module internal Rehearsal =
 
     /// Tries every stage of a composition, which is of no use afterwards. Raises what parts say of each other; tells of what else
     /// fails, which the run may not meet.
-    let run (composition: Composition) (tell: string -> unit) (cancellation: CancellationToken) =
+    /// check: watches, and is to be blamed for what fails first; null for none.
+    let run (composition: Composition) (check: LayerCheck) (tell: string -> unit) (cancellation: CancellationToken) =
         composition.Run.Warn <- Action<string> tell
+        Replays.tryOnly composition.Run
+        use _ = if isNull check then null else check.Watch composition
+
+        let blame (error: exn) =
+            if not (isNull check) then
+                check.Blame(composition.Recipe, error)
 
         for role in composition.Run.Roles.Values |> Seq.sortBy _.Name do
             try
                 trace composition role |> ignore
             // Steps may give it other inputs.
             with error when not (holds error) ->
-                ()
+                blame error
 
         let stages =
             [
@@ -140,8 +147,12 @@ module internal Rehearsal =
         for i, (phase, stage) in List.indexed stages do
             if not failed && not cancellation.IsCancellationRequested then
                 try
+                    if not (isNull check) then
+                        check.Refresh()
+
                     step composition phase stage tell cancellation
                 with error when not (holds error) ->
+                    blame error
                     failed <- true
 
                     // The run meets the first one's failure at once.

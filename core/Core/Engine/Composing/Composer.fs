@@ -167,6 +167,9 @@ type internal Composer
             use _ = RandomScope.Use(key.Derive("plan-torch").Derive(name).Value)
             PlanCall.run watcher name strategy context
 
+        if not (isNull losses.Untaught) then
+            Untaught.Require($"The strategy of phase '{name}' trains '{losses.Untaught}'", context)
+
         losses.BindRest()
 
         for name, count in stages |> Seq.countBy _.Name do
@@ -242,6 +245,7 @@ type internal Composer
                 |]
 
             let main = phase "" recipe.Strategy.Id strategy recipe.Training recipe.Losses
+            run.Replay <- Replays.make recipe run maker sources.Origins
             composed (Array.append prepared [| main |]) exports weights data)
 
     /// Composes data, networks and augmentations alone: no phase, no loss, no generator.

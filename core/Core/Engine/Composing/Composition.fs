@@ -92,6 +92,9 @@ type internal Composition
 
     interface IDisposable with
         member _.Dispose() =
+            if not (isNull run.Replay) then
+                (run.Replay :> IDisposable).Dispose()
+
             for feed in run.Feeds.Values do
                 feed.Reset()
 

@@ -87,22 +87,29 @@ type internal PhaseLosses
         weighted.Taps <- taps
 
     // suffix: of the losses' names. namesOf: what a role is called when a loss is asked for the taps that it needs of it.
-    let bind (suffix: string) (shapes: IReadOnlyDictionary<string, NetworkShape>) (namesOf: string -> string seq) =
+    // serves: which of the losses are bound.
+    let bind
+        (suffix: string)
+        (shapes: IReadOnlyDictionary<string, NetworkShape>)
+        (namesOf: string -> string seq)
+        (serves: IDistillationLoss -> bool)
+        =
         let losses = if isNull unbound then make () else unbound
 
         unbound <- null
         let bindingFor n = LossBinding(shapes, data, n, run.Device)
 
+        let serving =
+            Array.zip3 ids (Seq.toArray choices) losses
+            |> Array.filter (fun (_, _, loss) -> serves loss)
+
         if samples >= Memory.manySamples then
-            for choice in choices do
+            for _, choice, _ in serving do
                 checkBank choice bindingFor
 
         let bound =
-            Array.map3
-                (fun id (choice: LossChoice) loss -> WeightedLoss(id + suffix, choice.Weight, loss))
-                ids
-                (Seq.toArray choices)
-                losses
+            serving
+            |> Array.map (fun (id, choice, loss) -> WeightedLoss(id + suffix, choice.Weight, loss))
 
         DrawCheck.During(
             "Binding the losses",
@@ -123,7 +130,7 @@ type internal PhaseLosses
 
     let bindSingle () =
         if isNull single then
-            single <- bind "" (shapes ()) Seq.singleton
+            single <- bind "" (shapes ()) Seq.singleton (fun _ -> true)
 
         single
 
@@ -175,6 +182,7 @@ type internal PhaseLosses
                  $".{student}.{teacher}")
             all
             namesOf
+            (fun loss -> not (isNull teacher && loss.NeedsTeacher))
 
     let text (struct (student: string, teacher: string)) =
         if isNull teacher then
@@ -203,6 +211,19 @@ type internal PhaseLosses
             (Seq.concat ofPairs)
         |> Seq.toArray
         :> _
+
+    /// The role that learns where everybody that does is taught by nobody; null where somebody teaches.
+    member _.Untaught: string =
+        let alone =
+            pairs.Keys
+            |> Seq.filter (fun (struct (_, teacher)) -> isNull teacher)
+            |> Seq.map (fun (struct (student, _)) -> student)
+            |> Seq.toArray
+
+        if not servesAll && alone.Length > 0 && alone.Length = pairs.Count then
+            alone[0]
+        else
+            null
 
     /// Binds what a plan that names no pairs learns by.
     member _.BindRest() =

@@ -130,10 +130,7 @@ type internal PlanContext
 
         member _.TrainableOf role = trainable role [ losses.For role ]
 
-        member this.TrainableOf(role, teachers) =
-            if teachers.Count = 0 then
-                Untaught.Require($"The strategy of phase '{phase}' trains '{role}'", this)
-
+        member _.TrainableOf(role, teachers) =
             for named in Seq.append [ role ] teachers do
                 run.Role named |> ignore
 

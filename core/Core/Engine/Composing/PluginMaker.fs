@@ -44,6 +44,11 @@ type internal PluginMaker(catalog: IPluginCatalog) =
     member _.Note(descriptor: PluginDescriptor) =
         used[$"{descriptor.Kind.ToString().ToLowerInvariant()}/{descriptor.Id}"] <- UsedPlugin descriptor
 
+    /// One that the run uses in a line: id, version, options and hash.
+    member _.Text(kind: PluginKind, choice: PluginChoice) =
+        let plugin = used[$"{kind.ToString().ToLowerInvariant()}/{choice.Id}"]
+        $"{plugin.Id} {plugin.Version} {choice.Options} {plugin.Sha256}\n"
+
     /// A new one with a section's options.
     member this.Make<'T>(kind: PluginKind, choice: PluginChoice) : 'T =
         let instance = RecipePlugins.Create(catalog, kind, choice)

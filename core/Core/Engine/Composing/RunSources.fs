@@ -7,6 +7,11 @@ open System.Collections.Generic
 [<Sealed>]
 type internal RunSources(recipe: Recipe, run: LiveRun, opened: OpenedData, maker: PluginMaker) =
     let mutable samples = 0L
+    let origins = Dictionary<string, struct (string * int64)>()
+
+    // In which split the samples of a source are numbered.
+    let note (name: string) (choice: PluginChoice) (data: IDataset) (split: string) (source: IDataSource) =
+        origins[name] <- struct ($"{data.Fingerprint} {split} {maker.Text(PluginKind.Dataset, choice)}", source.Count)
 
     let dataset (choice: PluginChoice) : IDataset =
         let struct (descriptor, data) = opened.Dataset choice
@@ -48,6 +53,9 @@ type internal RunSources(recipe: Recipe, run: LiveRun, opened: OpenedData, maker
     /// The samples of its training split, those that validate among them.
     member _.Samples = samples
 
+    /// By source, where samples can be trained on: what they are, and how many there are where they are numbered.
+    member _.Origins: IReadOnlyDictionary<string, struct (string * int64)> = origins
+
     /// Opens all; gives their fingerprints by name.
     member _.Open() : IReadOnlyDictionary<string, string> =
         let training = split main "train"
@@ -60,6 +68,7 @@ type internal RunSources(recipe: Recipe, run: LiveRun, opened: OpenedData, maker
             | v -> Split.carve main.Fingerprint v training
 
         addFeed SourceSection.Train main.Info train
+        note SourceSection.Train recipe.Dataset main "train" training
 
         if not (isNull validation) then
             addFeed SourceSection.Validation main.Info validation
@@ -76,7 +85,9 @@ type internal RunSources(recipe: Recipe, run: LiveRun, opened: OpenedData, maker
             if section.Name = SourceSection.Validation || section.Name = SourceSection.Test then
                 checkStandIn section.Name data.Info
 
-            addFeed section.Name data.Info (split data section.Split)
+            let source = split data section.Split
+            addFeed section.Name data.Info source
+            note section.Name section.Dataset data section.Split source
             fingerprints[section.Name] <- data.Fingerprint
 
         fingerprints

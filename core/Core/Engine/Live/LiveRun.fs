@@ -86,6 +86,12 @@ type internal LiveRun(device: torch.Device, training: TrainingPlan, key: RandomK
     /// The batches of an update: an objective is computed once for each.
     member val Accumulate = 1 with get, set
 
+    /// The stored answers of frozen roles; null where the recipe has none.
+    member val Replay: TeacherCache = null with get, set
+
+    /// Whether an evaluation is at work.
+    member _.IsEvaluating = modes.IsEvaluating
+
     /// What measures in evaluations.
     member val Meters: Meters = Unchecked.defaultof<_> with get, set
 
@@ -171,7 +177,7 @@ type internal LiveRun(device: torch.Device, training: TrainingPlan, key: RandomK
     member this.ExactScope() : IDisposable = if this.IsHalf then Autocast.Disabled() else null
 
     /// Puts every module into the mode that a stage wants.
-    member _.Enter(stage: Stage) =
+    member this.Enter(stage: Stage) =
         let changing =
             stage.Trainables
             |> Seq.collect (fun t -> t.Parameters |> Seq.map (fun struct (_, p) -> p.Handle))
@@ -192,6 +198,21 @@ type internal LiveRun(device: torch.Device, training: TrainingPlan, key: RandomK
 
         modes.Enter stage
 
+        if not (isNull this.Replay) then
+            let asked =
+                if isNull this.Strategy then
+                    [||]
+                else
+                    Seq.toArray this.Strategy.Needs
+
+            roles.Values
+            |> Seq.filter (fun role ->
+                role.MayFreeze
+                && Seq.contains role.Name this.Replay.Section.Roles
+                && Array.contains role.Name asked)
+            |> Seq.map _.Name
+            |> this.Replay.Enter
+
     /// Modes and gradients of an update, until it is disposed.
     member _.Updating(trainables: IReadOnlyList<Trainable>) = modes.Updating trainables
 
@@ -199,7 +220,10 @@ type internal LiveRun(device: torch.Device, training: TrainingPlan, key: RandomK
     member _.Evaluating() = modes.Evaluating()
 
     /// Lets go of the copies that Enter allowed, and of the stage's modes.
-    member _.Leave() =
+    member this.Leave() =
+        if not (isNull this.Replay) then
+            this.Replay.Leave()
+
         for role in roles.Values do
             role.DropFrozen()
 

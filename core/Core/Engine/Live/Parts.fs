@@ -74,6 +74,9 @@ type internal RoleState(name: string, network: INetwork, isFromRecipe: bool) =
             frozen
         | _ -> network
 
+    /// The faster form; null where there is none now.
+    member _.Frozen = frozen
+
     /// Disposes the faster form.
     member _.DropFrozen() =
         if not (isNull frozen) then

@@ -6,6 +6,7 @@ open System.IO
 open System.Text
 open System.Text.Json.Nodes
 open System.Threading
+open TorchSharp
 open KdPlugins.Torch
 
 /// Where a sitting of a run ended.
@@ -73,23 +74,44 @@ type Experiment private () =
         (options: SessionOptions)
         watcher
         rehearse
+        (check: LayerCheck)
+        (folder: RunFolder)
         (tell: string -> unit)
         cancellation
         =
         let compose () = Composer(recipe, catalog, data, options.Clock, watcher).Compose()
 
         let first = compose ()
+        let drop () = (first :> IDisposable).Dispose()
+        let look = not (isNull check) && first.Run.Device.``type`` = DeviceType.CPU
+        let conclude () = check.Conclude(recipe, folder.Path, tell)
 
-        try
-            ValueRanges.check first
-        with _ ->
-            (first :> IDisposable).Dispose()
-            reraise ()
+        let tried =
+            try
+                ValueRanges.check first
+                ReplayCheck.require first |> ignore
+                let known = look && check.Recall(recipe, folder.Path)
 
-        if rehearse && Rehearsal.isNeeded first then
-            (use tried = first
-             Rehearsal.run tried tell cancellation)
+                if known then
+                    conclude ()
 
+                let trace = look && not known
+
+                if trace || (rehearse && Rehearsal.isNeeded first) then
+                    Rehearsal.run first (if trace then check else null) tell cancellation
+
+                    if trace && not cancellation.IsCancellationRequested then
+                        conclude ()
+
+                    true
+                else
+                    false
+            with _ ->
+                drop ()
+                reraise ()
+
+        if tried then
+            drop ()
             compose ()
         else
             first
@@ -103,8 +125,15 @@ type Experiment private () =
         (resume: ResumeOptions)
         (root: string)
         rehearse
+        look
         cancellation
         =
+        let check =
+            if look && not (isNull options.Layers) then
+                LayerCheck options.Layers
+            else
+                null
+
         let warn =
             Action<string>(fun message ->
                 if not (isNull options.Observer) then
@@ -124,7 +153,7 @@ type Experiment private () =
         let doubts = List<string>()
 
         use composition =
-            composed recipe catalog data options watcher rehearse doubts.Add cancellation
+            composed recipe catalog data options watcher rehearse check folder doubts.Add cancellation
 
         let finite = FiniteState composition
 
@@ -142,9 +171,13 @@ type Experiment private () =
             if doubted.Add message then
                 journal.Warn message
 
-        ProcessorCheck.warn composition journal.Warn
+        // Its own layers say more.
+        if isNull check then
+            ProcessorCheck.warn composition journal.Warn
+
         NetworkRecord.warn composition journal.Warn
         BatchSizeCheck.warn composition doubt
+        ReplayCheck.warn composition doubt
         Seq.iter doubt doubts
         composition.Run.Warn <- Action<string> doubt
         Provenance.write composition folder.Path
@@ -163,7 +196,8 @@ type Experiment private () =
             | same when obj.ReferenceEquals(same, error) -> reraise ()
             | other -> raise other
 
-    // root: what a resume is told, the folder itself or the one of all seeds.
+    // root: what a resume is told, the folder itself or the one of all seeds. look: whether to look at layers, where the options
+    // say so.
     static let one
         (recipe: Recipe)
         (path: string)
@@ -173,6 +207,7 @@ type Experiment private () =
         resume
         (root: string)
         rehearse
+        look
         cancellation
         =
         let isNew = not (RunFolder.Exists path)
@@ -187,7 +222,7 @@ type Experiment private () =
             options.Observer.RunStarted(recipe.Seeds[0], folder.Path)
 
         try
-            carryOut recipe folder catalog data options resume root (isNew && rehearse) cancellation
+            carryOut recipe folder catalog data options resume root (isNew && rehearse) look cancellation
         with error ->
             failed folder options error
             reraise ()
@@ -233,6 +268,7 @@ type Experiment private () =
         try
             let reports = List<JsonObject>()
             let mutable isStopped = false
+            let mutable look = true
 
             for seed in recipe.Seeds do
                 if not isStopped then
@@ -245,7 +281,12 @@ type Experiment private () =
 
                         let single = forSeed recipe path seed
 
-                        match one single sub catalog data options resume path rehearse cancellation with
+                        let ended =
+                            one single sub catalog data options resume path rehearse look cancellation
+
+                        look <- false
+
+                        match ended with
                         | ended when ended.State = SessionEnd.Done -> reports.Add ended.Report
                         | _ -> isStopped <- true
                     | report ->
@@ -301,6 +342,6 @@ type Experiment private () =
             use data = new OpenedData(catalog, recipe.Folder)
 
             if recipe.Seeds.Count = 1 then
-                one recipe path catalog data options resume path options.Rehearse cancellation
+                one recipe path catalog data options resume path options.Rehearse true cancellation
             else
                 several recipe path catalog data options resume cancellation

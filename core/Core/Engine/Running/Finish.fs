@@ -192,6 +192,10 @@ type internal Finish
             else
                 0.0
 
+        match LayerRecord.ofRun folder.Path with
+        | null -> ()
+        | layers -> report["layers"] <- layers
+
         report["steps"] <- JsonValue.Create cursor.RunStep
         report["samples"] <- JsonValue.Create cursor.Samples
         report["seconds"] <- JsonValue.Create(Math.Round(cursor.Seconds, 3))

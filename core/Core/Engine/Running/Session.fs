@@ -19,6 +19,10 @@ type SessionOptions() =
     /// later stage would refuse is known before the first one is trained.
     member val Rehearse = false with get, set
 
+    /// Holds the layers of a run's networks against double precision before its first step, on a CPU: one step of each stage is
+    /// taken in a composition that is thrown away, unless the run's folder says what computes. Null where nobody is to look.
+    member val Layers: LayerJudge = null with get, set
+
     /// Steps between two readings of the means.
     member val LogEvery = 10L with get, set
 

@@ -84,7 +84,13 @@ type internal NetworkPasses(run: LiveRun, progress: Progress) =
         else
             match this.Answers.Find(role, weights, batch, taps) with
             | null ->
-                let output = compute ()
+                // Evaluations may compute otherwise than the steps that answers are stored of.
+                let output =
+                    if isNull run.Replay || run.IsEvaluating then
+                        compute ()
+                    else
+                        run.Replay.Answer(role.Name, role.Network, weights, batch, taps, compute)
+
                 this.Answers.Keep(role, weights, batch, taps, output)
                 output
             | output -> output
@@ -103,6 +109,25 @@ type internal NetworkPasses(run: LiveRun, progress: Progress) =
         use _ = run.PrecisionScope()
         let wanted = if isNull asked then noTaps else asked
         forward network network batch wanted |> widen
+
+    /// What a role answers to another network's answer. Raises KDP0306 where its network does not go on from one.
+    member _.From(role: RoleState, basis: ModelOutput, asked: IReadOnlyCollection<string>) =
+        match role.Network with
+        | :? IDerivedNetwork as network ->
+            use _ = run.PrecisionScope()
+            use _ = if role.IsTrained then null else torch.no_grad ()
+
+            if not role.IsTrained then
+                weightsOf role |> ignore
+
+            PluginCall.at network place (fun () ->
+                network.ForwardFrom(basis, tapsOf role.Name asked)
+                |> PluginCall.something network place "ForwardFrom")
+            |> widen
+        | _ ->
+            Fail.error
+                CoreErrors.WrongCombination
+                $"ForwardFrom of the role '{role.Name}' was called at {progress}, and its network does not go on from another one (IDerivedNetwork)."
 
     /// What is computed without graph, as networks are.
     member _.WithoutGraph(compute: Func<Tensor>) =

@@ -157,11 +157,24 @@ type internal StepContext
     member private this.Context(purpose: string, name: string) : IPartContext =
         DerivedContext(this, (stream ()).Derive(purpose).Derive(name).Derive(nth $"{purpose}/{name}"))
 
-    // suffix: of the names that the losses are reported under.
+    // Augmented by streams of its own where it is to be the same in every run, by the step's where origin is null.
+    member private this.Replayable
+        (origin: Lineage, augmentations, context: unit -> IPartContext, batch: Batch)
+        : Batch =
+        if isNull origin then
+            Pipeline.apply augmentations (context ()) batch
+        else
+            let stream = DerivedContext(this, run.Replay.Stream origin)
+            (Pipeline.apply augmentations stream batch).From origin
+
+    // suffix: of the names that the losses are reported under. own, guided: weights of those that need no teacher, and of
+    // those that need one; what has none is left out.
     member private this.Sum
         (
             losses: WeightedLoss seq,
             suffix: string,
+            own: double,
+            guided: double,
             outputs: IReadOnlyDictionary<string, ModelOutput>,
             student,
             teacher,
@@ -169,7 +182,9 @@ type internal StepContext
         ) =
         let mutable total: Tensor = null
 
-        for weighted in losses do
+        let factor (weighted: WeightedLoss) = if weighted.Loss.NeedsTeacher then guided else own
+
+        for weighted in losses |> Seq.filter (fun loss -> factor loss <> 0.0) do
             let id = weighted.Id + suffix
 
             let report =
@@ -180,11 +195,13 @@ type internal StepContext
             let value = sums.Compute(weighted, id, context)
             (this :> IStepContext).Report(id, value)
 
+            let weight = weighted.Weight * factor weighted
+
             let part =
-                if weighted.Weight = 1.0 then
+                if weight = 1.0 then
                     value
                 else
-                    value.mul (weighted.Weight.ToScalar())
+                    value.mul (weight.ToScalar())
 
             total <- if isNull total then part else total + part
 
@@ -214,7 +231,14 @@ type internal StepContext
             run.Cursors[source] <- n + 1L
             let batch = feed.Take(n, drawn.Scope) |> BatchTensors.toDevice run.Device
             drawn.Add(source, batch)
-            Pipeline.apply run.Shared (this.Context("shared", source)) batch
+
+            let origin =
+                if isNull run.Replay || feed.Changes then
+                    null
+                else
+                    run.Replay.Begin(source, n / feed.PerEpoch)
+
+            this.Replayable(origin, run.Shared, (fun () -> this.Context("shared", source)), batch)
 
         member _.Read(source, indices) =
             require "Read"
@@ -238,7 +262,14 @@ type internal StepContext
 
             match (run.Role role).Augmentations with
             | none when none.Count = 0 -> batch
-            | augmentations -> Pipeline.apply augmentations (this.Context("view", role)) batch
+            | augmentations ->
+                let origin =
+                    if isNull run.Replay then
+                        null
+                    else
+                        run.Replay.View(role, batch.Lineage)
+
+                this.Replayable(origin, augmentations, (fun () -> this.Context("view", role)), batch)
 
         member _.Forward(role: string, batch: Batch, taps: IReadOnlyCollection<string>) =
             require "Forward"
@@ -247,6 +278,10 @@ type internal StepContext
         member _.Forward(network: INetwork, batch: Batch, taps: IReadOnlyCollection<string>) =
             require "Forward"
             passes.Of(network, batch, taps)
+
+        member _.ForwardFrom(role, basis, taps) =
+            require "ForwardFrom"
+            passes.From(run.Role role, basis, taps)
 
         member _.WithoutGraph compute =
             require "WithoutGraph"
@@ -264,19 +299,20 @@ type internal StepContext
             let losses =
                 run.LossesOf.Invoke(Roles.Student, (if isNull teacher then null else Roles.Teacher))
 
-            this.Sum(losses, "", this.Outputs(student, teacher), Roles.Student, Roles.Teacher, batch)
+            this.Sum(losses, "", 1.0, 1.0, this.Outputs(student, teacher), Roles.Student, Roles.Teacher, batch)
 
         member this.Objective
             (outputs: IReadOnlyDictionary<string, ModelOutput>, studentRole, teacherRole, batch: Batch)
             =
-            this.Sum(run.LossesOf.Invoke(studentRole, teacherRole), "", outputs, studentRole, teacherRole, batch)
+            (this :> IStepContext).Objective(outputs, studentRole, teacherRole, batch, 1.0, 1.0)
+
+        member this.Objective(outputs, studentRole, teacherRole, batch, own, guided) =
+            let losses = run.LossesOf.Invoke(studentRole, teacherRole)
+            this.Sum(losses, "", own, guided, outputs, studentRole, teacherRole, batch)
 
         member this.Guidance(student, teacher, batch) =
-            let guiding =
-                run.LossesOf.Invoke(Roles.Student, Roles.Teacher)
-                |> Seq.filter _.Loss.NeedsTeacher
-
-            this.Sum(guiding, ".guided", this.Outputs(student, teacher), Roles.Student, Roles.Teacher, batch)
+            let losses = run.LossesOf.Invoke(Roles.Student, Roles.Teacher)
+            this.Sum(losses, ".guided", 0.0, 1.0, this.Outputs(student, teacher), Roles.Student, Roles.Teacher, batch)
 
         member this.Update(trainables, objective) =
             require "Update"

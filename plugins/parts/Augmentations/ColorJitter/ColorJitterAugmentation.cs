@@ -22,6 +22,9 @@ public sealed class ColorJitterAugmentation : Augmentation<ColorJitterOptions>
     public override ValueRange OutputRange(ValueRange inputRange) => ImageBatch.RequireUnit(inputRange, Asker);
 
     /// <inheritdoc/>
+    public override bool IsSampleWise => true;
+
+    /// <inheritdoc/>
     public override Batch Apply(Batch batch, IPartContext context)
     {
         var (count, _, _, _) = ImageBatch.ColourSizes(batch, Asker);

@@ -27,6 +27,9 @@ public abstract class ChanceAugmentation<TOptions> : Augmentation<TOptions>
     public override ValueRange OutputRange(ValueRange inputRange) => ImageBatch.RequireUnit(inputRange, Asker);
 
     /// <inheritdoc/>
+    public override bool IsSampleWise => true;
+
+    /// <inheritdoc/>
     /// <exception cref="KdException"><c>KDP0303</c>: no images of one or three channels.</exception>
     public override Batch Apply(Batch batch, IPartContext context)
     {

@@ -31,6 +31,9 @@ public abstract class GeometryAugmentation<TOptions> : Augmentation<TOptions>
     public override ValueRange OutputRange(ValueRange inputRange) => inputRange;
 
     /// <inheritdoc/>
+    public override bool IsSampleWise => true;
+
+    /// <inheritdoc/>
     /// <exception cref="KdException"><c>KDP0303</c>: the input is not a batch of images.</exception>
     public override Batch Apply(Batch batch, IPartContext context)
     {

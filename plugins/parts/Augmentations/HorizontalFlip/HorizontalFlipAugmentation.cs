@@ -13,6 +13,9 @@ public sealed class HorizontalFlipAugmentation : Augmentation<HorizontalFlipOpti
     public override ValueRange OutputRange(ValueRange inputRange) => inputRange;
 
     /// <inheritdoc/>
+    public override bool IsSampleWise => true;
+
+    /// <inheritdoc/>
     public override Batch Apply(Batch batch, IPartContext context)
     {
         var (count, _, _, width) = Asker.RequireImages(batch);

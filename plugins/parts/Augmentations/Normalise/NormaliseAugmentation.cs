@@ -57,6 +57,9 @@ public sealed class NormaliseAugmentation : Augmentation<NormaliseOptions>
     }
 
     /// <inheritdoc/>
+    public override bool IsSampleWise => true;
+
+    /// <inheritdoc/>
     public override Batch Apply(Batch batch, IPartContext context)
     {
         var (_, channels, _, _) = Asker.RequireImages(batch);

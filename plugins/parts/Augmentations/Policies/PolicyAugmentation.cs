@@ -28,6 +28,9 @@ public abstract class PolicyAugmentation<TOptions> : Augmentation<TOptions>
     public override ValueRange OutputRange(ValueRange inputRange) => ImageBatch.RequireUnit(inputRange, Asker);
 
     /// <inheritdoc/>
+    public override bool IsSampleWise => true;
+
+    /// <inheritdoc/>
     public override Batch Apply(Batch batch, IPartContext context)
     {
         var (count, _, height, width) = ImageBatch.ColourSizes(batch, Asker);

@@ -27,6 +27,9 @@ public sealed class RandomCropAugmentation : Augmentation<RandomCropOptions>
     public override ValueRange OutputRange(ValueRange inputRange) => inputRange;
 
     /// <inheritdoc/>
+    public override bool IsSampleWise => true;
+
+    /// <inheritdoc/>
     public override Batch Apply(Batch batch, IPartContext context)
     {
         var (count, _, height, width) = Asker.RequireImages(batch);

@@ -1,3 +1,4 @@
+using KdPlugins.Core;
 using KdPlugins.Sdk;
 using static TorchSharp.torch;
 
@@ -22,12 +23,9 @@ public sealed class AtLoss : FeatureLoss<AtOptions>
     private Tensor Distance(Tensor student, Tensor teacher)
     {
         var (own, other) = FeatureMaps.Aligned(student, teacher);
-        var difference = Attention(own).sub(Attention(other));
+        var difference = FeatureMath.Attention(own).sub(FeatureMath.Attention(other));
         return Options.Distance == AttentionDistance.Norm
             ? difference.norm(1, keepdim: false, p: 2f).mean()
             : difference.square().mean();
     }
-
-    // [B, C, h, w] to [B, hw]
-    private static Tensor Attention(Tensor map) => FeatureMaps.Normalised(map.square().mean([1]).flatten(1), 1);
 }

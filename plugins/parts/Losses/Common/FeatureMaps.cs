@@ -14,14 +14,6 @@ internal static class FeatureMaps
             : (first, second);
     }
 
-    /// <summary>Vectors of length 1 along a dimension; vectors of length 0 stay.</summary>
-    public static Tensor Normalised(Tensor values, int dimension)
-    {
-        var lengths = values.norm(dimension, keepdim: true, p: 2f);
-        // Not a lower bound: that would make gradients of 1e12 beside a vector of length 0.
-        return values.div(lengths.masked_fill(lengths.eq(0), 1));
-    }
-
     private static Tensor Pooled(Tensor large, Tensor small) =>
         nn.functional.adaptive_avg_pool2d(large, [small.shape[2], small.shape[3]]);
 }

@@ -1,3 +1,4 @@
+using KdPlugins.Core;
 using KdPlugins.Sdk;
 using KdPlugins.Torch;
 using static TorchSharp.torch;
@@ -29,7 +30,7 @@ public sealed class NstLoss : FeatureLoss<NstOptions>
     }
 
     // [B, C, h, w] to [B, C, hw]
-    private static Tensor Channels(Tensor map) => FeatureMaps.Normalised(map.flatten(2), 2);
+    private static Tensor Channels(Tensor map) => FeatureMath.Unit(map.flatten(2), 2);
 
     // The mean over samples and pairs of channels.
     private static Tensor Kernel(Tensor first, Tensor second) =>

@@ -52,7 +52,7 @@ public sealed class RkdLoss : EmbeddingLoss<RkdOptions>
     // [B, B, B]: the cosine at i between the ways to j and to k.
     private static Tensor Angles(Tensor differences)
     {
-        var ways = FeatureMaps.Normalised(differences, 2);
+        var ways = FeatureMath.Unit(differences, 2);
         return TorchOps.matmul(ways, ways.transpose(1, 2));
     }
 

@@ -1,3 +1,4 @@
+using KdPlugins.Core;
 using KdPlugins.Sdk;
 using KdPlugins.Torch;
 using static TorchSharp.torch;
@@ -28,6 +29,6 @@ public sealed class SpLoss : FeatureLoss<SpOptions>
     private static Tensor Similarities(Tensor values)
     {
         var rows = values.flatten(1);
-        return FeatureMaps.Normalised(TorchOps.matmul(rows, rows.t()), 1);
+        return FeatureMath.Unit(TorchOps.matmul(rows, rows.t()), 1);
     }
 }

@@ -62,7 +62,7 @@ internal abstract class ConvUnit
 /// <param name="norm">Null for none.</param>
 /// <remarks>
 /// On a CPU, 1x1 convolutions of channels_last images are computed as matrix products, past the module's own forward (and
-/// its hooks). libtorch 2.10 computes some of them wrongly with AVX-512 (off by 14 % at 256 to 512 channels of 8x8 pixels),
+/// its hooks, which <see cref="LayerTrace.Linear"/> makes up for). libtorch 2.10 computes some of them wrongly with AVX-512 (off by 14 % at 256 to 512 channels of 8x8 pixels),
 /// and ends the process in the backward pass of others.
 /// </remarks>
 internal sealed class TrainableUnit(Conv2d conv, nn.Module<Tensor, Tensor>? norm) : ConvUnit
@@ -104,9 +104,12 @@ internal sealed class TrainableUnit(Conv2d conv, nn.Module<Tensor, Tensor>? norm
         var weight = conv.weight.reshape(conv.weight.shape[0], -1);
         var products =
             _groups == 1
-                ? nn.functional.linear(rows, weight, conv.bias)
+                ? LayerTrace.Linear(conv, rows, weight, conv.bias)
                 : cat(
-                    [.. rows.chunk(_groups, -1).Zip(weight.chunk(_groups, 0), (r, w) => nn.functional.linear(r, w))],
+                    [
+                        .. rows.chunk(_groups, -1)
+                            .Zip(weight.chunk(_groups, 0), (r, w) => LayerTrace.Linear(conv, r, w, null)),
+                    ],
                     -1
                 );
         return products.permute(0, 3, 1, 2).MoveToOuterDisposeScope();

@@ -11,25 +11,38 @@ internal static class WideResNet
 {
     internal static StagedNet Build(WideResNetOptions options, ImageShape image, FrozenLayers? frozen)
     {
-        var net = new StagedNet($"wrn_{options.Depth}_{options.Width}", frozen);
+        var k = options.Width;
+        var name = $"wrn_{options.Depth}_{k}";
+        return Build(name, [16, 16 * k, 32 * k, 64 * k], (options.Depth - 4) / 6, options.Dropout, image, frozen);
+    }
+
+    /// <summary>A network of any channels: those of the stem and of the three stages.</summary>
+    internal static StagedNet Build(
+        string name,
+        IReadOnlyList<int> widths,
+        int blocks,
+        double dropout,
+        ImageShape image,
+        FrozenLayers? frozen
+    )
+    {
+        var net = new StagedNet(name, frozen);
         net.Append(
             "stem",
             tree =>
             {
-                var conv = ConvUnit.Add(tree, "conv1", null, image.Channels, 16, 3);
+                var conv = ConvUnit.Add(tree, "conv1", null, image.Channels, widths[0], 3);
                 return (x, _) => conv.Run(x);
             }
         );
         net.EndsSigned("stem");
-        var channels = 16;
         for (var stage = 1; stage <= 3; stage++)
         {
-            var (number, inputs, outputs) = (stage, channels, (8 << stage) * options.Width);
-            net.Append($"layer{stage}", tree => Stage(tree, options, number, inputs, outputs));
+            var (number, inputs, outputs) = (stage, widths[stage - 1], widths[stage]);
+            net.Append($"layer{stage}", tree => Stage(tree, blocks, dropout, number, inputs, outputs));
             net.EndsSigned($"layer{stage}");
-            channels = outputs;
         }
-        net.End(tree => Embed(tree, channels), "fc", channels, image.Classes);
+        net.End(tree => Embed(tree, widths[3]), "fc", widths[3], image.Classes);
         return net.NormalByFanOut().ZeroClassifierBias();
     }
 
@@ -46,14 +59,14 @@ internal static class WideResNet
         };
     }
 
-    private static Stretch Stage(ModuleTree tree, WideResNetOptions options, int stage, int inputs, int outputs)
+    private static Stretch Stage(ModuleTree tree, int count, double dropout, int stage, int inputs, int outputs)
     {
         var blocks = new List<Stretch>();
-        for (var i = 0; i < (options.Depth - 4) / 6; i++)
+        for (var i = 0; i < count; i++)
         {
             var normed = i == 0 && stage > 1 ? $"layer{stage - 1}.preact" : null;
             var stride = i == 0 && stage > 1 ? 2 : 1;
-            blocks.Add(Block(tree, $"block{stage}.layer.{i}", options.Dropout, inputs, outputs, stride, normed));
+            blocks.Add(Block(tree, $"block{stage}.layer.{i}", dropout, inputs, outputs, stride, normed));
             inputs = outputs;
         }
         return (input, taps) =>

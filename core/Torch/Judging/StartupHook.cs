@@ -1,4 +1,5 @@
 using KdPlugins.Torch.Instructions;
+using KdPlugins.Torch.Judging;
 
 /// <summary>
 /// What .NET calls before <c>Main</c> where <c>DOTNET_STARTUP_HOOKS</c> names this assembly: any program that uses it can so be
@@ -8,10 +9,13 @@ internal static class StartupHook
 {
     public static void Initialize()
     {
-        if (!Trial.IsHere)
+        if (!Trial.IsHere && !LayerChild.IsHere)
             return;
         using var tell = new StreamWriter(Console.OpenStandardOutput());
-        Trial.Run(tell);
+        if (LayerChild.IsHere)
+            LayerChild.Run(new StreamReader(Console.OpenStandardInput()), tell);
+        else
+            Trial.Run(tell);
         tell.Flush();
         // No handler of the program's, and none of libtorch's destructors: the child has said everything.
         Environment.Exit(0);
