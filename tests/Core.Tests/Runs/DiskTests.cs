@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using KdPlugins.Torch;
 using Xunit;
 
@@ -11,16 +10,13 @@ public sealed class DiskTests : IDisposable
 
     private readonly TemporaryFolder _folder = new();
     private readonly string _volume;
-    private bool _mounted;
+    private SmallVolume? _mounted;
 
     public DiskTests() => _volume = _folder["volume"];
 
     public void Dispose()
     {
-        if (_mounted)
-        {
-            Call("umount", _volume);
-        }
+        _mounted?.Dispose();
         _folder.Dispose();
     }
 
@@ -43,7 +39,6 @@ public sealed class DiskTests : IDisposable
     {
         Mount();
         using RunFolder run = RunFolder.Open(CreateWithOne(), new Optimist(), TimeProvider.System);
-        string ballast = Path.Combine(_volume, "ballast");
         KdException failure = Samples.Fails(
             RunErrors.DiskFull,
             () =>
@@ -58,7 +53,7 @@ public sealed class DiskTests : IDisposable
                 )
         );
         Assert.Contains(run.CheckpointsPath, failure.Message);
-        AssertGoesOnAfter(() => File.Delete(ballast), run);
+        AssertGoesOnAfter(() => { }, run);
     }
 
     [SkippableFact]
@@ -68,11 +63,10 @@ public sealed class DiskTests : IDisposable
         using RunFolder run = RunFolder.Open(CreateWithOne());
         using EventLog log = EventLog.Open(run);
         log.Note("note", "before");
-        string ballast = Path.Combine(_volume, "ballast");
-        Fill(ballast);
+        _mounted!.Fill();
         string filler = new('x', 100_000);
         Samples.Fails(RunErrors.DiskFull, () => log.Note("note", filler));
-        File.Delete(ballast);
+        _mounted.Empty();
         log.Note("note", "after");
         EventHistory history = EventLog.Read(run.Path);
         Assert.Equal(["before", "after"], history.Events.Select(e => e.Text));
@@ -84,14 +78,14 @@ public sealed class DiskTests : IDisposable
     {
         Mount();
         string path = CreateWithOne();
-        Remount("ro");
+        _mounted!.Remount("ro");
         KdException failure = Samples.Fails(RunErrors.NotWritable, () => RunFolder.Open(path));
         Assert.Contains(path, failure.Message);
         Samples.Fails(RunErrors.NotWritable, () => RunFolder.Create(path + "2", Samples.Recipe));
         Assert.False(RunFolder.IsHeld(path));
         Assert.Equal(RunState.Running, RunFolder.ReadStatus(path).State);
         Checkpoint.Open(Assert.Single(Checkpoint.List(path)).Path).Dispose();
-        Remount("rw");
+        _mounted.Remount("rw");
         using RunFolder again = RunFolder.Open(path);
         AssertGoesOnAfter(() => { }, again);
     }
@@ -116,48 +110,7 @@ public sealed class DiskTests : IDisposable
         Samples.AssertIsOf(2, next);
     }
 
-    private static void Fill(string path)
-    {
-        using var file = new FileStream(path, FileMode.Create, FileAccess.Write, FileShare.None, bufferSize: 0);
-        byte[] page = new byte[4096];
-        try
-        {
-            while (true)
-            {
-                file.Write(page);
-            }
-        }
-        catch (IOException)
-        {
-            // full
-        }
-    }
-
-    private void Mount()
-    {
-        Skip.IfNot(OperatingSystem.IsLinux(), "mounts a volume in memory as Linux does");
-        Directory.CreateDirectory(_volume);
-        _mounted = Call("mount", "-t", "tmpfs", "-o", $"size={VolumeMiB}m", "none", _volume);
-        Skip.IfNot(_mounted, "this user cannot mount a volume");
-    }
-
-    private void Remount(string mode) => Assert.True(Call("mount", "-o", $"remount,{mode}", _volume));
-
-    private static bool Call(string program, params string[] arguments)
-    {
-        try
-        {
-            using Process process = Process.Start(
-                new ProcessStartInfo(program, arguments) { RedirectStandardError = true, RedirectStandardOutput = true }
-            )!;
-            process.WaitForExit();
-            return process.ExitCode == 0;
-        }
-        catch (System.ComponentModel.Win32Exception)
-        {
-            return false;
-        }
-    }
+    private void Mount() => _mounted = SmallVolume.Mount(_volume, VolumeMiB);
 
     /// <summary>The disk, with more room than it has.</summary>
     private sealed class Optimist : IRunFiles

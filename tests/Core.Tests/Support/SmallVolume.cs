@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Xunit;
 
 namespace KdPlugins.Core.Tests;
 
@@ -39,6 +40,9 @@ internal sealed class SmallVolume : IDisposable
 
     /// <summary>Gives it back.</summary>
     internal void Empty() => File.Delete(Ballast);
+
+    /// <summary>Mounts it once more, ro or rw.</summary>
+    internal void Remount(string mode) => Assert.True(Call("mount", "-o", $"remount,{mode}", _path));
 
     public void Dispose() => Call("umount", _path);
 
