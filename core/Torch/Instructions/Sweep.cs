@@ -31,8 +31,8 @@ internal sealed record Manner(ScalarType Type, bool ChannelsLast, int Threads);
 internal static class Sweep
 {
     // What bf16 holds exactly goes in, so that one exact answer serves both types. Of the largest value.
-    internal const double AllowedFloat32 = 1e-4;
-    internal const double AllowedBFloat16 = 0.05;
+    private const double AllowedFloat32 = 1e-4;
+    private const double AllowedBFloat16 = 0.05;
     private const long Batch = 4;
 
     // Numbers: what is larger comes fresh from the system each time, all zeros.
@@ -103,7 +103,7 @@ internal static class Sweep
                 set_num_threads(manner.Threads);
             Poison(given);
             var actual = Compute(Cast(given, shape, manner), shape, compute ?? Plain);
-            var allowed = manner.Type == ScalarType.BFloat16 ? AllowedBFloat16 : AllowedFloat32;
+            var allowed = Allowed(manner.Type);
             for (var i = 0; i < answers.Length; i++)
                 if (Difference(spoil?.Invoke(actual[i]) ?? actual[i], exact[i]) is var error && !(error <= allowed))
                     found.Add(Sentence(shape, manner, answers[i], error));
@@ -177,6 +177,9 @@ internal static class Sweep
         return einsum("gok,ngkl->ngol", w.reshape(s.Groups, s.Outputs / s.Groups, -1), grouped)
             .reshape(Batch, s.Outputs, side, side);
     }
+
+    /// <summary>How far off a right kernel may be, as a share of the largest value.</summary>
+    internal static double Allowed(ScalarType type) => type == ScalarType.BFloat16 ? AllowedBFloat16 : AllowedFloat32;
 
     /// <summary>How far off the furthest value is, of the largest one; infinity where it is not finite.</summary>
     internal static double Difference(Tensor actual, Tensor exact)

@@ -17,7 +17,7 @@ internal static class LayerComparison
     // spoil: changes what libtorch answered, for tests of the comparison itself.
     internal static IReadOnlyList<LayerFault> Faults(LayerShape shape, Func<string, Tensor, Tensor>? spoil = null)
     {
-        var allowed = shape.Type == ScalarType.BFloat16 ? Sweep.AllowedBFloat16 : Sweep.AllowedFloat32;
+        var allowed = Sweep.Allowed(shape.Type);
         var faults = Answers.Zip(Errors(shape, spoil), (a, off) => new LayerFault(a, off));
         return [.. faults.Where(f => !(f.Off <= allowed))];
     }

@@ -88,14 +88,15 @@ type internal TeacherCache
     let mayMake (part: AnswerPart) (form: RowForm) (rows: int64) =
         let most = section.MaxGigabytes * 1073741824.0
         let wanted = RowFile.Size(form, rows)
+        let taken = if part.Form.IsSome then 0L else folderBytes ()
 
-        if part.Form.IsSome || float (folderBytes () + wanted) <= most then
+        if part.Form.IsSome || float (taken + wanted) <= most then
             true
         else
             writes <- false
 
             warn
-                $"The answers in '{folder}' take {Room.text (float (folderBytes ()))}, and {Room.text (float wanted)} more would be above teacherCache.maxGigabytes, {section.MaxGigabytes}. The run goes on, and asks the network itself. Delete answers that nobody needs, or raise the limit."
+                $"The answers in '{folder}' take {Room.text (float taken)}, and {Room.text (float wanted)} more would be above teacherCache.maxGigabytes, {section.MaxGigabytes}. The run goes on, and asks the network itself. Delete answers that nobody needs, or raise the limit."
 
             false
 
