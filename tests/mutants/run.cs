@@ -32,7 +32,7 @@ internal enum Fate
     DoesNotBuild,
 }
 
-internal sealed record Settings(string Only, int Shard, int Shards, bool List, string Tree)
+internal sealed record Settings(string Only, int Shard, int Shards, bool List, string Tree, int Jobs)
 {
     public static Settings Parse(string[] args)
     {
@@ -47,7 +47,14 @@ internal sealed record Settings(string Only, int Shard, int Shards, bool List, s
             .Select(n => int.Parse(n, CultureInfo.InvariantCulture))
             .ToArray();
         var tree = Path.Combine(Path.GetTempPath(), "kd-mutants");
-        return new Settings(Value("--only", ""), shard[0], shard[1], args.Contains("--list"), Value("--tree", tree));
+        return new Settings(
+            Value("--only", ""),
+            shard[0],
+            shard[1],
+            args.Contains("--list"),
+            Value("--tree", tree),
+            int.Parse(Value("--jobs", "1"), CultureInfo.InvariantCulture)
+        );
     }
 }
 
@@ -89,11 +96,19 @@ internal sealed class Mutants(Settings settings)
         void Tell(Fault fault, Func<Fate> find)
         {
             var clock = Stopwatch.StartNew();
-            var fate = Known(fault) ?? Remember(fault, find());
-            fates.Add((fault, fate));
-            Console.WriteLine(
-                $"{fates.Count}/{mine.Count} {fate, -12} {clock.Elapsed.TotalSeconds, 5:F0} s  {fault.Text}"
-            );
+            Fate? known;
+            lock (fates)
+                known = Known(fault);
+            var fate = known ?? find();
+            lock (fates)
+            {
+                if (known is null)
+                    Write(fault, fate.ToString());
+                fates.Add((fault, fate));
+                Console.WriteLine(
+                    $"{fates.Count}/{mine.Count} {fate, -12} {clock.Elapsed.TotalSeconds, 5:F0} s  {fault.Text}"
+                );
+            }
         }
 
         foreach (var fault in mine.Where(f => Known(f) is not null))
@@ -110,8 +125,11 @@ internal sealed class Mutants(Settings settings)
             var together = planted.Build(arguments => Dotnet(arguments));
             foreach (var project in together.GroupBy(p => p.Fault.Tests))
                 if (ReachOf(project.Key, [.. project.Select(p => p.Fault.Filter).Distinct()]) is { } reach)
-                    foreach (var (fault, number) in project)
-                        Tell(fault, () => FateOf(fault, number, reach));
+                    Parallel.ForEach(
+                        project,
+                        new ParallelOptions { MaxDegreeOfParallelism = settings.Jobs },
+                        p => Tell(p.Fault, () => FateOf(p.Fault, p.Number, reach))
+                    );
         }
         finally
         {
@@ -176,7 +194,7 @@ internal sealed class Mutants(Settings settings)
 
         try
         {
-            if (!Dotnet($"build -c Release -v q tests/{fault.Tests}").Ok)
+            if (!Dotnet($"build -c Release --no-restore -v q tests/{fault.Tests}").Ok)
                 return Fate.DoesNotBuild;
 
             return Test(fault).Ok ? Fate.Survived : Fate.Seen;
@@ -214,8 +232,10 @@ internal sealed class Mutants(Settings settings)
         return found;
     }
 
+    // The assembly itself: the project would be evaluated again each time.
     private static string TestsOf(string project, string filter) =>
-        $"test -c Release --no-build tests/{project}" + (filter.Length == 0 ? "" : $" --filter \"{filter}\"");
+        $"test tests/{project}/bin/Release/net10.0/KdPlugins.{project}.dll --settings tests/tests.runsettings"
+        + (filter.Length == 0 ? "" : $" --filter \"{filter}\"");
 
     private bool IsGreen(Fault fault)
     {
@@ -302,12 +322,6 @@ internal sealed class Mutants(Settings settings)
 
     private Fate? Known(Fault fault) =>
         Found(fault).LastOrDefault(l => l[1] != Alone) is { } found ? Enum.Parse<Fate>(found[1]) : null;
-
-    private Fate Remember(Fault fault, Fate fate)
-    {
-        Write(fault, fate.ToString());
-        return fate;
-    }
 
     private void KeepApart(Fault fault) => Write(fault, Alone);
 
