@@ -99,7 +99,7 @@ type CoreErrors private () =
         entry
             "KDP0336"
             "this processor computes a network's layers wrongly"
-            "'kd doctor --again' tries the processor's instructions anew; ONEDNN_MAX_CPU_ISA=SSE41 is slow and seldom wrong; another libtorch is taken from KD_LIBTORCH; \"wrongLayers\": \"warn\" in the recipe (--set wrongLayers=warn) goes on all the same, unless a layer ends the process."
+            "\"wrongLayers\": \"route\" in the recipe computes them as products of matrices where those are right; 'kd doctor --again' tries the processor's instructions anew; ONEDNN_MAX_CPU_ISA=SSE41 is slow and seldom wrong; another libtorch is taken from KD_LIBTORCH; \"wrongLayers\": \"warn\" in the recipe (--set wrongLayers=warn) goes on all the same, unless a layer ends the process."
 
     /// No meter takes the targets of a source that is evaluated.
     static member val NoMeter =

@@ -190,7 +190,7 @@ type internal RecipeDraft =
         Precision: string
 
         /// What happens where this processor computes a layer of the networks wrongly: refuse, or warn and go on.
-        [<AllowedValues(WrongLayersRule.Refuse, WrongLayersRule.Warn)>]
+        [<AllowedValues(WrongLayersRule.Route, WrongLayersRule.Refuse, WrongLayersRule.Warn)>]
         WrongLayers: string
 
         /// The main data set; its splits are train and, where it has one, test.
@@ -251,7 +251,7 @@ type internal RecipeDraft =
             Seeds = null
             Device = "auto"
             Precision = "float32"
-            WrongLayers = WrongLayersRule.Refuse
+            WrongLayers = WrongLayersRule.Route
             Dataset = Unchecked.defaultof<_>
             Validation = Unchecked.defaultof<_>
             Sources = Dictionary<string, SourceDraft>()

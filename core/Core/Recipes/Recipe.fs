@@ -22,7 +22,7 @@ type Recipe =
         /// float32 or bf16.
         Precision: string
 
-        /// refuse or warn, where this processor computes a layer of the networks wrongly.
+        /// route, refuse or warn, where this processor computes a layer of the networks wrongly.
         WrongLayers: string
 
         /// The main data set.

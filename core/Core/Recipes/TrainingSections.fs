@@ -164,6 +164,9 @@ type TrainingSection =
 module internal WrongLayersRule =
 
     [<Literal>]
+    let Route = "route"
+
+    [<Literal>]
     let Refuse = "refuse"
 
     [<Literal>]

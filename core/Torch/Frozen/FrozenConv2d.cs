@@ -95,8 +95,7 @@ public sealed class FrozenConv2d : nn.Module<Tensor, Tensor>, IFrozenLayer
     public Tensor Forward(Tensor input, bool activate = true)
     {
         using var x = PrepareInput(input);
-        Tell(x, _relu && activate, residual: false);
-        return Convolve(x, _relu && activate);
+        return Detoured(x, null, _relu && activate) ?? Convolve(x, _relu && activate);
     }
 
     /// <summary>relu?(norm(convolution(x)) + residual)</summary>
@@ -113,7 +112,8 @@ public sealed class FrozenConv2d : nn.Module<Tensor, Tensor>, IFrozenLayer
         var relu = _relu && activate;
         var overwrite = overwriteResidual && !ReferenceEquals(input, residual);
         CheckResidual(x, other);
-        Tell(x, relu, residual: true);
+        if (Detoured(x, other, relu) is { } product)
+            return product;
         if (CanFuseSum(x) && CanFuse(other))
             return FusedConvolution.RunAdd(x, other, Packed(x), bias, _geometry, relu, overwrite);
         var sum = Convolve(x, relu: false);
@@ -158,8 +158,19 @@ public sealed class FrozenConv2d : nn.Module<Tensor, Tensor>, IFrozenLayer
         return Prepare(input);
     }
 
-    private void Tell(Tensor x, bool relu, bool residual) =>
-        LayerTrace.Tell(this, () => LayerShapes.OfFrozen(x, weight, _geometry, relu, residual));
+    // Null where libtorch's kernel is to compute.
+    private Tensor? Detoured(Tensor x, Tensor? residual, bool relu)
+    {
+        LayerShape? Shape() => LayerShapes.OfFrozen(x, weight, _geometry, relu, residual is not null);
+        if (!LayerTrace.Tell(this, Shape) && !LayerDetours.Take(this))
+            return null;
+        using var scope = NewDisposeScope();
+        return Shape() is { } shape
+            ? ProductLayer
+                .InPlaceOf(new(x, weight, bias, residual), shape with { Input = x.shape, HasRelu = relu })
+                .MoveToOuterDisposeScope()
+            : null;
+    }
 
     private void CheckResidual(Tensor x, Tensor residual)
     {

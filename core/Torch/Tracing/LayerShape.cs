@@ -80,6 +80,12 @@ public sealed record LayerShape
     /// <summary>Whether the gradients of weight and bias are needed.</summary>
     public bool NeedsWeight { get; init; }
 
+    /// <summary>Whether it is computed as a product of matrices in place of libtorch's kernel for it.</summary>
+    public bool AsProduct { get; init; }
+
+    /// <summary>The same, computed as a product of matrices.</summary>
+    public LayerShape ByProduct() => this with { AsProduct = true };
+
     /// <summary>One line of JSON that says all of it.</summary>
     public string ToJson() => JsonSerializer.Serialize(this, Form);
 

@@ -97,7 +97,7 @@ internal static class LayerShapes
         : input.dtype;
 
     // What is padded before the kernel, in all; and what the kernel pads, on each side.
-    private static (long[] Outside, long[] Inside) PaddingOf(Convolution layer, int dimensions)
+    internal static (long[] Outside, long[] Inside) PaddingOf(Convolution layer, int dimensions)
     {
         var none = new long[dimensions];
         if (layer.padding_type == TorchSharp.Padding.Valid)

@@ -33,14 +33,15 @@ public sealed class LayerTrace : IDisposable
     private static LayerTrace? _current;
 
     private readonly Func<IEnumerable<(string Name, nn.Module Root)>> _roots;
-    private readonly Action<TracedLayer> _seen;
+    private readonly Func<TracedLayer, bool> _seen;
     private readonly LayerTrace? _outer;
     private readonly Dictionary<nn.Module, Place> _places = new(ReferenceEqualityComparer.Instance);
     private readonly HashSet<(nn.Module, string)> _known = [];
     private readonly HashSet<nn.Module> _computed = new(ReferenceEqualityComparer.Instance);
-    private readonly List<Action> _hooks = [];
+    private readonly HashSet<nn.Module> _replaced = new(ReferenceEqualityComparer.Instance);
+    private readonly List<Detour> _detours = [];
 
-    private LayerTrace(Func<IEnumerable<(string, nn.Module)>> roots, Action<TracedLayer> seen)
+    private LayerTrace(Func<IEnumerable<(string, nn.Module)>> roots, Func<TracedLayer, bool> seen)
     {
         (_roots, _seen, _outer) = (roots, seen, _current);
         _current = this;
@@ -49,9 +50,14 @@ public sealed class LayerTrace : IDisposable
 
     /// <summary>Begins.</summary>
     /// <param name="roots">Networks by name; asked again for what is not known yet.</param>
-    /// <param name="seen">Told of a layer before it computes; what it throws comes out of the layer.</param>
-    public static LayerTrace Begin(Func<IEnumerable<(string Name, nn.Module Root)>> roots, Action<TracedLayer> seen) =>
-        new(roots, seen);
+    /// <param name="seen">
+    /// Told of a layer before it computes; what it throws comes out of the layer. Where it says true, the layer computes a product of
+    /// matrices in place of libtorch's kernel from then on, as <see cref="LayerDetours"/> have it.
+    /// </param>
+    public static LayerTrace Begin(
+        Func<IEnumerable<(string Name, nn.Module Root)>> roots,
+        Func<TracedLayer, bool> seen
+    ) => new(roots, seen);
 
     /// <summary>
     /// <c>nn.functional.linear</c> for modules that compute a layer as a matrix product, past its own <c>call</c>: the trace takes
@@ -99,49 +105,36 @@ public sealed class LayerTrace : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
-        foreach (var remove in _hooks)
-            remove();
-        _hooks.Clear();
+        foreach (var detour in _detours)
+            detour.Dispose();
+        _detours.Clear();
         _current = _outer;
     }
 
-    /// <summary>A frozen layer is about to compute.</summary>
-    internal static void Tell<T>(T layer, Func<LayerShape?> shape)
-        where T : nn.Module, IFrozenLayer => _current?.Note(layer, shape);
+    /// <summary>A frozen layer is about to compute: whether it is to compute a product.</summary>
+    internal static bool Tell<T>(T layer, Func<LayerShape?> shape)
+        where T : nn.Module, IFrozenLayer => _current?.Note(layer, shape) ?? false;
 
     private void Watch(nn.Module module)
     {
-        if (module is Convolution convolution)
-        {
-            var hook = convolution.register_forward_pre_hook(
-                (_, x) => Seen(convolution, () => LayerShapes.OfConvolution(convolution, x))
-            );
-            _hooks.Add(hook.remove);
-        }
-        else if (module is Linear linear)
-        {
-            var hook = linear.register_forward_pre_hook(
-                (_, x) => Seen(linear, () => LayerShapes.OfProduct(x, linear.weight, linear.bias))
-            );
-            _hooks.Add(hook.remove);
-        }
+        if (Detour.Of(module, shape => Note(module, () => shape)) is { } detour)
+            _detours.Add(detour);
     }
 
-    private Tensor Seen(nn.Module layer, Func<LayerShape?> shape)
-    {
-        Note(layer, shape);
-        return null!;
-    }
-
-    private void Note(nn.Module layer, Func<LayerShape?> shape)
+    private bool Note(nn.Module layer, Func<LayerShape?> shape)
     {
         if (!_places.ContainsKey(layer))
             Refresh();
         if (!_places.TryGetValue(layer, out var place))
-            return;
+            return false;
         _computed.Add(layer);
-        if (shape() is { } found && _known.Add((layer, found.ToJson())))
-            _seen(new(place.Root, place.Name, layer.GetType().Name, found));
+        if (
+            shape() is { } found
+            && _known.Add((layer, found.ToJson()))
+            && _seen(new(place.Root, place.Name, layer.GetType().Name, found))
+        )
+            _replaced.Add(layer);
+        return _replaced.Contains(layer);
     }
 
     // Read off a module when it is met: a frozen one may be gone at the end.

@@ -8,7 +8,7 @@ namespace KdPlugins.Host.Commands.Check;
 /// <summary>kd check RECIPE.</summary>
 internal static class CheckCommand
 {
-    private const string Refuse = "refuse";
+    private const string Warn = "warn";
 
     internal static Command Make(Screen screen)
     {
@@ -39,7 +39,7 @@ internal static class CheckCommand
             var report = Preflight.Run(read, host.Made, new() { Layers = screen.Judge() });
             var free = FreeBytes(Path.GetFullPath(parsed.GetValue(output) ?? "runs"));
             screen.Tell(() => CheckReport.Json(read, report, free), () => CheckReport.Text(read, report, free));
-            if (report.Layers is { Wrong.Count: > 0 } layers && read.WrongLayers == Refuse)
+            if (report.Layers is { Left.Count: > 0 } layers && read.WrongLayers != Warn)
                 throw new KdException(CoreErrors.WrongLayers, $"{layers}.");
             if (report.MemoryLimitBytes < report.MemoryBytes)
                 throw new KdException(

@@ -65,7 +65,7 @@ internal static class CheckReport
                     ["values"] = JsonDisplay.Values(teacher.Values),
                 }
                 : null,
-            ["layers"] = report.Layers is { } layers ? Json(layers) : null,
+            ["layers"] = report.Layers?.ToJson(),
             ["stages"] = new JsonArray([.. report.Stages.Select(Json)]),
             ["answers"] = new JsonArray([.. report.Answers.Select(Json)]),
             ["seconds"] = Math.Round(report.Seconds, 1),
@@ -127,33 +127,6 @@ internal static class CheckReport
             );
         return table.ToString();
     }
-
-    private static JsonObject Json(LayerReport layers) =>
-        new()
-        {
-            ["layers"] = layers.Layers,
-            ["shapes"] = layers.Shapes,
-            ["wrong"] = new JsonArray([.. layers.Wrong.Select(Json)]),
-            ["unseen"] = new JsonArray([.. layers.Unseen.Select(u => JsonValue.Create(u))]),
-        };
-
-    private static JsonNode Json(WrongLayers wrong) =>
-        new JsonObject
-        {
-            ["shape"] = wrong.Shape,
-            ["ended"] = wrong.Ended,
-            ["faults"] = new JsonArray([
-                .. wrong.Faults.Select(f => new JsonObject { ["answer"] = f.Answer, ["off"] = Screen.Number(f.Off) }),
-            ]),
-            ["layers"] = new JsonArray([
-                .. wrong.Layers.Select(l => new JsonObject
-                {
-                    ["role"] = l.Role,
-                    ["name"] = l.Name,
-                    ["kind"] = l.Kind,
-                }),
-            ]),
-        };
 
     private static JsonNode Json(PreflightSource source) =>
         new JsonObject

@@ -15,7 +15,7 @@ public sealed class LayerCheckTests : IDisposable
 
     private static readonly LayerVerdict Right = new([]);
 
-    private readonly TestCatalog _catalog = EngineRun.Catalog.With(typeof(OwnModel));
+    private readonly TestCatalog _catalog = EngineRun.Catalog.With(typeof(OwnModel), typeof(RegisteringStrategy));
     private readonly RecipeRun _runs;
 
     public LayerCheckTests() => _runs = new(_catalog);
@@ -30,6 +30,7 @@ public sealed class LayerCheckTests : IDisposable
               "training": { "epochs": 1, "batchSize": 16 } }
             """;
 
+    private const string Refuse = "\"wrongLayers\": \"refuse\",";
     private const string Warn = "\"wrongLayers\": \"warn\",";
 
     // The tiny student's convolution has four filters, the teacher's eight.
@@ -215,6 +216,66 @@ public sealed class LayerCheckTests : IDisposable
         Assert.True(asked > 0);
     }
 
+    // Wrong as libtorch computes it, right as a product.
+    private static LayerJudge Routing(LayerVerdict? verdict = null) =>
+        Judge(s => IsOfStudent(s) && !s.AsProduct, verdict);
+
+    [Theory]
+    [InlineData(null)]
+    [InlineData("hangs")]
+    public void A_wrong_layer_whose_product_is_right_computes_that_and_the_run_goes_on_with_a_warning(string? ended)
+    {
+        var verdict = new LayerVerdict([new("output", 0.2)], ended);
+        var (heard, end, failure) = Run(Routing(verdict), Recipe());
+        Assert.Null(failure);
+        var warning = Assert.Single(heard.Warnings, w => w.Contains("double precision"));
+        Assert.Contains("student conv", warning);
+        Assert.Contains("computed as a product of matrices", warning);
+        Assert.True((bool)Assert.Single(end!.Report["layers"]!["wrong"]!.AsArray())!["routed"]!);
+
+        Assert.Null(Run(Judge(_ => false), Recipe(), "plain").Failure);
+        // Sums in another order round otherwise.
+        const string file = "student-last.safetensors";
+        Assert.NotEqual(_runs.Sha256("plain", file), _runs.Sha256("run", file));
+        Assert.Equal(Refused, Run(Routing(verdict), Recipe(Refuse), "refused").Failure!.Code.Id);
+    }
+
+    [Fact]
+    public void What_a_strategy_registers_in_its_plan_computes_products_too()
+    {
+        RegisteringStrategy.Batches.Clear();
+        var judge = Judge(s => s.Weight is [5, 3, 1, 1] && !s.AsProduct);
+        var recipe = Recipe().Replace("offline", "registering", StringComparison.Ordinal);
+        var (heard, _, failure) = Run(judge, recipe);
+        Assert.Null(failure);
+        Assert.Contains("state/own", Assert.Single(heard.Warnings, w => w.Contains("double precision")));
+        // Of the step that was tried, and of the run's.
+        Assert.Equal([0, 0, 0], RegisteringStrategy.Batches);
+    }
+
+    [Fact]
+    public void A_run_that_goes_on_computes_the_same_products()
+    {
+        var recipe = Recipe("\"seeds\": [3, 4],");
+        Assert.Null(Run(Routing(), recipe, "whole").Failure);
+        Assert.Null(Run(Judge(_ => false), recipe, "plain").Failure);
+        using var stop = new CancellationTokenSource();
+        var halted = new SessionOptions
+        {
+            Layers = Routing(),
+            Observer = new Listener { Stepped = stop.Cancel },
+        };
+        var first = Experiment.Run(_runs.Read(recipe), _runs.Path("run"), _catalog, halted, new(), stop.Token);
+        Assert.Equal(SessionEnd.Stopped, first.State);
+        Assert.Null(Run(Routing(), recipe).Failure);
+        foreach (var seed in (int[])[3, 4])
+        {
+            var file = $"seed-{seed}/student-last.safetensors";
+            Assert.Equal(_runs.Sha256("whole", file), _runs.Sha256("run", file));
+            Assert.NotEqual(_runs.Sha256("plain", file), _runs.Sha256("run", file));
+        }
+    }
+
     [Fact]
     public void A_check_reports_what_is_wrong_the_worst_first_and_layers_of_a_shape_together()
     {
@@ -266,7 +327,10 @@ public sealed class LayerCheckTests : IDisposable
     public void Of_many_wrong_shapes_ten_are_listed_and_of_many_layers_four()
     {
         var layers = Enumerable.Range(0, 6).Select(i => new CheckedLayer("net", $"l{i}", "Linear")).ToArray();
-        var wrong = Enumerable.Range(0, 12).Select(i => new WrongLayers($"shape {i}", [], "hangs", layers)).ToArray();
+        var wrong = Enumerable
+            .Range(0, 12)
+            .Select(i => new WrongLayers($"shape {i}", [], "hangs", layers, false))
+            .ToArray();
         var text = new LayerReport(80, 12, wrong, []).ToString();
         Assert.Equal(12, text.Split('\n').Length);
         Assert.StartsWith("6 of 80 layers", text);
@@ -287,6 +351,34 @@ public sealed class LayerCheckTests : IDisposable
         finally
         {
             OwnModel.Passed = () => { };
+        }
+    }
+
+    /// <summary>Registers a convolution and says what libtorch is given of it.</summary>
+    [KdStrategy("registering")]
+    public sealed class RegisteringStrategy : DistillationStrategy<NoOptions>
+    {
+        internal static List<long> Batches { get; } = [];
+
+        public override IReadOnlyList<Stage> Plan(IPlanContext context)
+        {
+            var own = nn.Conv2d(3, 5, 1);
+            context.State.Register("own", own);
+            void Step(IStepContext step)
+            {
+                // Behind what the engine has put there.
+                var hook = own.register_forward_pre_hook(
+                    (_, x) =>
+                    {
+                        Batches.Add(x.shape[0]);
+                        return x;
+                    }
+                );
+                own.call(zeros(2, 3, 4, 4));
+                hook.remove();
+            }
+
+            return [new("only", StageLength.Steps(2), Step)];
         }
     }
 

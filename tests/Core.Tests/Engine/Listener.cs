@@ -13,7 +13,10 @@ internal sealed class Listener : IRunObserver
 
     public void RunStarted(long seed, string path) { }
 
-    public void StepDone(Progress progress, IReadOnlyDictionary<string, double>? values, double imagesPerSecond) { }
+    internal Action Stepped { get; init; } = () => { };
+
+    public void StepDone(Progress progress, IReadOnlyDictionary<string, double>? values, double imagesPerSecond) =>
+        Stepped();
 
     public void Evaluated(Progress progress, Evaluation evaluation) { }
 

@@ -110,7 +110,11 @@ public sealed class RehearsalTests : IDisposable
         using var stop = new CancellationTokenSource();
         LateStrategy.Late = _ => { };
         var recipe = _runs.Read(Recipe("late"));
-        var first = new SessionOptions { Observer = new StopAt(stop), Rehearse = true };
+        var first = new SessionOptions
+        {
+            Observer = new Listener { Stepped = stop.Cancel },
+            Rehearse = true,
+        };
         Experiment.Run(recipe, _runs.Path("run"), _catalog, first, new(), stop.Token);
         var steps = 0;
         LateStrategy.Late = _ => steps++;
@@ -119,23 +123,6 @@ public sealed class RehearsalTests : IDisposable
         Experiment.Run(recipe, _runs.Path("run"), _catalog, second, new(), CancellationToken.None);
         Assert.Equal(["teacher/train", "fill", "use"], heard.Stages);
         Assert.Equal(3, steps);
-    }
-
-    /// <summary>Stops a run after its first step.</summary>
-    private sealed class StopAt(CancellationTokenSource stop) : IRunObserver
-    {
-        public void StepDone(Progress progress, IReadOnlyDictionary<string, double>? values, double imagesPerSecond) =>
-            stop.Cancel();
-
-        public void RunStarted(long seed, string path) { }
-
-        public void StageStarted(Progress progress) { }
-
-        public void Evaluated(Progress progress, Evaluation evaluation) { }
-
-        public void CheckpointWritten(Progress progress, string path) { }
-
-        public void Warned(string message) { }
     }
 
     /// <summary>Fills a pool in one stage, and in the next does what a test wants with the number of its rows.</summary>

@@ -56,8 +56,8 @@ public sealed class LayerComparisonTests
         using var scope = NewDisposeScope();
         using var generator = new Generator(3, CPU);
         var given = Operands.Draw(shape, generator).To(ScalarType.Float64);
-        var exact = ExactLayer.Of(given, shape);
-        Assert.Equal(ExactLayer.OutputOf(shape), exact.shape);
+        var exact = ProductLayer.Of(given, shape);
+        Assert.Equal(ProductLayer.OutputOf(shape), exact.shape);
         Assert.Equal(PlainLoops.Of(given, shape), exact.contiguous().data<double>().ToArray(), Close);
     }
 

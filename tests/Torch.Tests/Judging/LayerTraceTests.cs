@@ -10,7 +10,14 @@ public sealed class LayerTraceTests
     private static (List<TracedLayer> Seen, IReadOnlyList<string> Unseen) During(nn.Module root, Action pass)
     {
         var seen = new List<TracedLayer>();
-        using var trace = LayerTrace.Begin(() => [("net", root)], seen.Add);
+        using var trace = LayerTrace.Begin(
+            () => [("net", root)],
+            layer =>
+            {
+                seen.Add(layer);
+                return false;
+            }
+        );
         pass();
         return (seen, trace.Unseen());
     }
@@ -185,7 +192,7 @@ public sealed class LayerTraceTests
         using var one = nn.Sequential(("a", nn.Linear(3, 3)));
         using var like = nn.Sequential(("a", nn.Linear(3, 3)));
         using var wider = nn.Sequential(("a", nn.Linear(3, 4)));
-        using var trace = LayerTrace.Begin(() => [("one", one), ("like", like), ("wider", wider)], _ => { });
+        using var trace = LayerTrace.Begin(() => [("one", one), ("like", like), ("wider", wider)], _ => false);
         one.call(randn(2, 3));
         Assert.Equal(["wider: a (Linear)"], trace.Unseen());
     }

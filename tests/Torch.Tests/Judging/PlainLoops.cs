@@ -10,7 +10,7 @@ internal static class PlainLoops
         double[] Numbers(TorchSharp.torch.Tensor t) => [.. t.contiguous().data<double>()];
         var (x, w) = (Numbers(o.Input), Numbers(o.Weight));
         var b = o.Bias is null ? null : Numbers(o.Bias);
-        var shape = ExactLayer.OutputOf(s);
+        var shape = ProductLayer.OutputOf(s);
         var y = new double[shape.Aggregate(1L, (a, n) => a * n)];
         if (s.Kind == LayerKind.Linear)
         {

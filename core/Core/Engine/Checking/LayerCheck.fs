@@ -8,9 +8,11 @@ open KdPlugins.Torch
 
 /// Holds every convolution and linear layer that computes while it watches against double precision, each before it computes
 /// for the first time.
+/// rule: what becomes of wrong ones, as recipes say it.
 [<Sealed; AllowNullLiteral>]
-type internal LayerCheck(judge: LayerJudge) =
+type internal LayerCheck(judge: LayerJudge, rule: string) =
     let seen = List<struct (TracedLayer * LayerVerdict)>()
+    let routed = HashSet<struct (string * string)>()
     let clock = Stopwatch()
     let mutable unseen: IReadOnlyList<string> = [||]
     let mutable trace: LayerTrace = null
@@ -38,6 +40,8 @@ type internal LayerCheck(judge: LayerJudge) =
             Kind = layer.Type
         }
 
+    let isRouted (layer: TracedLayer) = routed.Contains(struct (layer.Root, layer.Name))
+
     let wrong (shape: string) (found: (struct (TracedLayer * LayerVerdict)) seq) : WrongLayers =
         let verdicts = found |> Seq.map (fun struct (_, v) -> v) |> Seq.toArray
 
@@ -57,6 +61,7 @@ type internal LayerCheck(judge: LayerJudge) =
                 |> Seq.tryFind (isNull >> not)
                 |> Option.defaultValue null
             Layers = found |> Seq.map (fun struct (l, _) -> layerOf l) |> Seq.distinct |> Seq.toArray
+            IsRouted = found |> Seq.forall (fun struct (l, _) -> isRouted l)
         }
 
     let report () : LayerReport =
@@ -86,9 +91,17 @@ type internal LayerCheck(judge: LayerJudge) =
 
     let refuse (cause: exn) : 'a = raise (KdException(CoreErrors.WrongLayers, $"{report ()}.", null, cause))
 
+    // A product is held against double precision too.
     let find (layer: TracedLayer) =
         clock.Start()
         let verdict = judge.Find layer.Shape
+
+        if not verdict.IsRight && rule = WrongLayersRule.Route then
+            let product = judge.Find(layer.Shape.ByProduct())
+
+            if product.IsRight then
+                routed.Add(struct (layer.Root, layer.Name)) |> ignore
+
         clock.Stop()
         seen.Add(struct (layer, verdict))
         verdict
@@ -97,10 +110,14 @@ type internal LayerCheck(judge: LayerJudge) =
     /// Raises KDP0336 out of a layer that would end the process.
     member _.Watch(composition: Composition) : IDisposable =
         let look (layer: TracedLayer) =
-            if not (isNull (find layer).Ended) then
+            let verdict = find layer
+
+            if not (isNull verdict.Ended || isRouted layer) then
                 refuse null
 
-        let watching = LayerTrace.Begin(Func<_>(roots composition.Run), Action<_> look)
+            isRouted layer
+
+        let watching = LayerTrace.Begin(Func<_>(roots composition.Run), Func<_, _> look)
         trace <- watching
 
         { new IDisposable with
@@ -115,6 +132,12 @@ type internal LayerCheck(judge: LayerJudge) =
     member _.Refresh() =
         if not (isNull trace) then
             trace.Refresh()
+
+    /// Has the wrong layers of a run's networks compute products until it is disposed.
+    member _.Route(composition: Composition) : LayerDetours = LayerDetours.Begin(Func<_>(roots composition.Run), routed)
+
+    /// Whether layers have been looked at.
+    member _.HasLooked = seen.Count > 0
 
     /// Looks at what a run's folder says that computes; false where it says nothing.
     member _.Recall(recipe: Recipe, folder: string) : bool =
@@ -135,12 +158,12 @@ type internal LayerCheck(judge: LayerJudge) =
     member _.Spent = clock.Elapsed
 
     /// Whether something failed for what the layers are to blame for: raises KDP0336 then, as the recipe says.
-    member this.Blame(recipe: Recipe, error: exn) =
+    member _.Blame(error: exn) =
         match error with
         | :? OperationCanceledException -> ()
         | :? KdException as e when e.Code = CoreErrors.WrongLayers -> ()
         | _ ->
-            if recipe.WrongLayers = WrongLayersRule.Refuse && report().Wrong.Count > 0 then
+            if rule <> WrongLayersRule.Warn && report().Left.Count > 0 then
                 refuse error
 
     /// Keeps what was found in the run's folder; then raises KDP0336, or tells of it, as the recipe says. Layers that end the
@@ -149,15 +172,17 @@ type internal LayerCheck(judge: LayerJudge) =
         let found = report ()
         LayerRecord.write recipe folder found (seen |> Seq.map (fun struct (l, _) -> l))
 
-        if found.Wrong.Count > 0 then
+        if found.Left.Count > 0 then
             if
-                recipe.WrongLayers = WrongLayersRule.Refuse
-                || found.Wrong |> Seq.exists (fun w -> not (isNull w.Ended))
+                rule <> WrongLayersRule.Warn
+                || found.Left |> Seq.exists (fun w -> not (isNull w.Ended))
             then
                 refuse null
             else
                 tell
                     $"{found}. The run goes on, since the recipe says \"wrongLayers\": \"{WrongLayersRule.Warn}\"; its results cannot be trusted."
+        elif found.Wrong.Count > 0 then
+            tell $"{found}. Those products agree with double precision; they are slower and take more memory."
 
         if found.Unseen.Count > 0 then
             let names = found.Unseen |> Seq.truncate 5 |> String.concat ", "

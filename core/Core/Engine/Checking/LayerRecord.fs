@@ -11,48 +11,9 @@ module internal LayerRecord =
 
     let fileName = "layers.json"
 
-    let private wrong (found: WrongLayers) : JsonNode =
-        let node = JsonObject()
-        node["shape"] <- JsonValue.Create found.Shape
-        node["ended"] <- JsonValue.Create found.Ended
-
-        node["faults"] <-
-            JsonArray(
-                [|
-                    for fault in found.Faults ->
-                        let one = JsonObject()
-                        one["answer"] <- JsonValue.Create fault.Answer
-                        one["off"] <- RunJson.number fault.Off
-                        one :> JsonNode
-                |]
-            )
-
-        node["layers"] <-
-            JsonArray(
-                [|
-                    for layer in found.Layers ->
-                        let one = JsonObject()
-                        one["role"] <- JsonValue.Create layer.Role
-                        one["name"] <- JsonValue.Create layer.Name
-                        one["kind"] <- JsonValue.Create layer.Kind
-                        one :> JsonNode
-                |]
-            )
-
-        node
-
-    /// As reports have it.
-    let describe (report: LayerReport) : JsonObject =
-        let node = JsonObject()
-        node["layers"] <- JsonValue.Create report.Layers
-        node["shapes"] <- JsonValue.Create report.Shapes
-        node["wrong"] <- JsonArray(report.Wrong |> Seq.map wrong |> Seq.toArray)
-        node["unseen"] <- RunJson.texts report.Unseen
-        node
-
     /// Writes it into a run's folder.
     let write (recipe: Recipe) (folder: string) (report: LayerReport) (traced: seq<TracedLayer>) =
-        let node = describe report
+        let node = report.ToJson()
         node["recipe"] <- JsonValue.Create(recipe.Identity())
 
         node["traced"] <-

@@ -3,6 +3,7 @@ namespace KdPlugins.Core
 open System
 open System.Collections.Generic
 open System.Globalization
+open System.Text.Json.Nodes
 open KdPlugins.Torch
 
 /// A layer of a network.
@@ -34,6 +35,9 @@ type WrongLayers =
 
         /// The layers.
         Layers: IReadOnlyList<CheckedLayer>
+
+        /// Whether they compute products of matrices instead, which are right.
+        IsRouted: bool
     }
 
     static member private Most = 4
@@ -74,7 +78,45 @@ type WrongLayers =
             else
                 ""
 
-        $"{names}{more}: {this.Shape}: {found}"
+        let instead =
+            if this.IsRouted then
+                "; computed as a product of matrices"
+            else
+                ""
+
+        $"{names}{more}: {this.Shape}: {found}{instead}"
+
+    /// As reports have it.
+    member this.ToJson() : JsonObject =
+        let node = JsonObject()
+        node["shape"] <- JsonValue.Create this.Shape
+        node["ended"] <- JsonValue.Create this.Ended
+        node["routed"] <- JsonValue.Create this.IsRouted
+
+        node["faults"] <-
+            JsonArray(
+                [|
+                    for fault in this.Faults ->
+                        let one = JsonObject()
+                        one["answer"] <- JsonValue.Create fault.Answer
+                        one["off"] <- RunJson.number fault.Off
+                        one :> JsonNode
+                |]
+            )
+
+        node["layers"] <-
+            JsonArray(
+                [|
+                    for layer in this.Layers ->
+                        let one = JsonObject()
+                        one["role"] <- JsonValue.Create layer.Role
+                        one["name"] <- JsonValue.Create layer.Name
+                        one["kind"] <- JsonValue.Create layer.Kind
+                        one :> JsonNode
+                |]
+            )
+
+        node
 
 /// Whether this processor computes the layers of a run's networks as double precision does.
 type LayerReport =
@@ -93,6 +135,21 @@ type LayerReport =
     }
 
     static member private Most = 10
+
+    /// Those of Wrong that nothing takes the place of.
+    member this.Left: IReadOnlyList<WrongLayers> =
+        this.Wrong |> Seq.filter (fun w -> not w.IsRouted) |> Seq.toArray :> _
+
+    /// As reports have it.
+    member this.ToJson() : JsonObject =
+        let node = JsonObject()
+        node["layers"] <- JsonValue.Create this.Layers
+        node["shapes"] <- JsonValue.Create this.Shapes
+
+        node["wrong"] <- JsonArray(this.Wrong |> Seq.map (fun w -> w.ToJson() :> JsonNode) |> Seq.toArray)
+
+        node["unseen"] <- RunJson.texts this.Unseen
+        node
 
     /// A sentence, and a line for each wrong computation, of many the worst.
     override this.ToString() =

@@ -282,7 +282,7 @@ type Preflight private () =
             if isNull options.Layers || composition.Run.Device.``type`` <> DeviceType.CPU then
                 null
             else
-                LayerCheck options.Layers
+                LayerCheck(options.Layers, recipe.WrongLayers)
 
         use _ = if isNull check then null else check.Watch composition
 
@@ -290,7 +290,7 @@ type Preflight private () =
             Trial(composition, options, check, before, answers).Run()
         with error ->
             if not (isNull check) then
-                check.Blame(recipe, error)
+                check.Blame error
 
             reraise ()
 

@@ -127,7 +127,7 @@ module internal Rehearsal =
 
         let blame (error: exn) =
             if not (isNull check) then
-                check.Blame(composition.Recipe, error)
+                check.Blame error
 
         for role in composition.Run.Roles.Values |> Seq.sortBy _.Name do
             try

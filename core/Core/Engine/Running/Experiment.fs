@@ -83,7 +83,11 @@ type Experiment private () =
 
         let first = compose ()
         let drop () = (first :> IDisposable).Dispose()
-        let look = not (isNull check) && first.Run.Device.``type`` = DeviceType.CPU
+
+        let look =
+            not (isNull check || check.HasLooked)
+            && first.Run.Device.``type`` = DeviceType.CPU
+
         let conclude () = check.Conclude(recipe, folder.Path, tell)
 
         let tried =
@@ -125,15 +129,9 @@ type Experiment private () =
         (resume: ResumeOptions)
         (root: string)
         rehearse
-        look
+        (check: LayerCheck)
         cancellation
         =
-        let check =
-            if look && not (isNull options.Layers) then
-                LayerCheck options.Layers
-            else
-                null
-
         let warn =
             Action<string>(fun message ->
                 if not (isNull options.Observer) then
@@ -155,6 +153,8 @@ type Experiment private () =
         use composition =
             composed recipe catalog data options watcher rehearse check folder doubts.Add cancellation
 
+        use detours = if isNull check then null else check.Route composition
+        composition.Run.Detours <- detours
         let finite = FiniteState composition
 
         use saved =
@@ -196,8 +196,13 @@ type Experiment private () =
             | same when obj.ReferenceEquals(same, error) -> reraise ()
             | other -> raise other
 
-    // root: what a resume is told, the folder itself or the one of all seeds. look: whether to look at layers, where the options
-    // say so.
+    static let checkOf (recipe: Recipe) (options: SessionOptions) =
+        if isNull options.Layers then
+            null
+        else
+            LayerCheck(options.Layers, recipe.WrongLayers)
+
+    // root: what a resume is told, the folder itself or the one of all seeds. check: null where nobody is to look at layers.
     static let one
         (recipe: Recipe)
         (path: string)
@@ -207,7 +212,7 @@ type Experiment private () =
         resume
         (root: string)
         rehearse
-        look
+        check
         cancellation
         =
         let isNew = not (RunFolder.Exists path)
@@ -222,7 +227,7 @@ type Experiment private () =
             options.Observer.RunStarted(recipe.Seeds[0], folder.Path)
 
         try
-            carryOut recipe folder catalog data options resume root (isNew && rehearse) look cancellation
+            carryOut recipe folder catalog data options resume root (isNew && rehearse) check cancellation
         with error ->
             failed folder options error
             reraise ()
@@ -268,7 +273,8 @@ type Experiment private () =
         try
             let reports = List<JsonObject>()
             let mutable isStopped = false
-            let mutable look = true
+            // What one seed has shown of layers holds for all.
+            let check = checkOf recipe options
 
             for seed in recipe.Seeds do
                 if not isStopped then
@@ -282,9 +288,7 @@ type Experiment private () =
                         let single = forSeed recipe path seed
 
                         let ended =
-                            one single sub catalog data options resume path rehearse look cancellation
-
-                        look <- false
+                            one single sub catalog data options resume path rehearse check cancellation
 
                         match ended with
                         | ended when ended.State = SessionEnd.Done -> reports.Add ended.Report
@@ -342,6 +346,6 @@ type Experiment private () =
             use data = new OpenedData(catalog, recipe.Folder)
 
             if recipe.Seeds.Count = 1 then
-                one recipe path catalog data options resume path options.Rehearse true cancellation
+                one recipe path catalog data options resume path options.Rehearse (checkOf recipe options) cancellation
             else
                 several recipe path catalog data options resume cancellation

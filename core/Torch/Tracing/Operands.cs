@@ -1,16 +1,22 @@
 using static TorchSharp.torch;
 
-namespace KdPlugins.Torch.Judging;
+namespace KdPlugins.Torch;
 
 /// <summary>
 /// What a layer's computation is given: normal numbers that bfloat16 holds exactly, so that one exact answer serves both types.
 /// </summary>
-internal sealed record Operands(Tensor Input, Tensor Weight, Tensor? Bias, Tensor? Residual, Tensor Gradient)
+internal sealed record Operands(
+    Tensor Input,
+    Tensor Weight,
+    Tensor? Bias,
+    Tensor? Residual = null,
+    Tensor? Gradient = null
+)
 {
     internal static Operands Draw(LayerShape s, Generator generator)
     {
         Tensor Normal(IEnumerable<long> shape) => randn([.. shape], generator: generator).to(ScalarType.BFloat16);
-        var output = ExactLayer.OutputOf(s);
+        var output = ProductLayer.OutputOf(s);
         return new(
             Normal(s.Input),
             Normal(s.Weight),
@@ -23,7 +29,7 @@ internal sealed record Operands(Tensor Input, Tensor Weight, Tensor? Bias, Tenso
     internal IEnumerable<Tensor> All() => new[] { Input, Weight, Bias, Residual, Gradient }.OfType<Tensor>();
 
     internal Operands To(ScalarType type) =>
-        new(Input.to(type), Weight.to(type), Bias?.to(type), Residual?.to(type), Gradient.to(type));
+        new(Input.to(type), Weight.to(type), Bias?.to(type), Residual?.to(type), Gradient?.to(type));
 
     /// <summary>In the layouts of the shape.</summary>
     internal Operands In(LayerShape s) =>
@@ -36,7 +42,7 @@ internal sealed record Operands(Tensor Input, Tensor Weight, Tensor? Bias, Tenso
 
     /// <summary>The gradient that comes from above.</summary>
     internal Tensor Above(long[] shape) =>
-        shape.AsSpan().SequenceEqual(Gradient.shape)
+        shape.AsSpan().SequenceEqual(Gradient!.shape)
             ? Gradient
             : throw new InvalidOperationException($"{TensorText.Shape(shape)} is not {TensorText.Describe(Gradient)}.");
 }

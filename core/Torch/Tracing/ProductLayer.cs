@@ -1,14 +1,22 @@
 using TorchSharp;
 using static TorchSharp.torch;
 
-namespace KdPlugins.Torch.Judging;
+namespace KdPlugins.Torch;
 
 /// <summary>
-/// Layers as matrix products, with autograd: oneDNN, whose kernels are doubted, has no part
-/// in it, since it knows no double precision.
+/// Layers as matrix products, with autograd. In double precision oneDNN, whose kernels are doubted, has no part in it; in float32 they
+/// stand in for a kernel that is wrong.
 /// </summary>
-internal static class ExactLayer
+internal static class ProductLayer
 {
+    /// <summary>As the layer itself gives it, computed in float32 at least: bfloat16 has kernels of its own.</summary>
+    internal static Tensor InPlaceOf(Operands o, LayerShape s)
+    {
+        using var wide = Autocast.IsEnabled(o.Input.device) ? Autocast.Disabled() : null;
+        var y = Of(o.To(ScalarType.Float32), s).to(s.Type);
+        return s.ChannelsLast && y.dim() == 4 ? y.ToChannelsLast() : y;
+    }
+
     internal static long[] OutputOf(LayerShape s)
     {
         if (s.Kind == LayerKind.Linear)
