@@ -25,22 +25,12 @@ public sealed class LayerDetours : IDisposable
     }
 
     /// <summary>Begins.</summary>
-    /// <param name="roots">Networks by name, as a <see cref="LayerTrace"/> was given them.</param>
+    /// <param name="roots">Networks by name, as a <see cref="LayerTrace"/> was given them; asked again for a frozen layer that is new.</param>
     /// <param name="layers">The layers: name of the network, path in it.</param>
     public static LayerDetours Begin(
         Func<IEnumerable<(string Name, nn.Module Root)>> roots,
         IReadOnlySet<(string Root, string Name)> layers
     ) => new(roots, layers);
-
-    /// <summary>Takes in what the networks have got since.</summary>
-    public void Refresh()
-    {
-        foreach (var (root, module) in _roots())
-        foreach (var (name, part) in module.named_modules().Prepend(("", module)))
-            if (_known.TryAdd(part, _layers.Contains((root, name))) && _known[part])
-                if (Detour.Of(part, _ => true) is { } detour)
-                    _detours.Add(detour);
-    }
 
     /// <inheritdoc/>
     public void Dispose()
@@ -49,6 +39,15 @@ public sealed class LayerDetours : IDisposable
             detour.Dispose();
         _detours.Clear();
         _current = _outer;
+    }
+
+    private void Refresh()
+    {
+        foreach (var (root, module) in _roots())
+        foreach (var (name, part) in module.named_modules().Prepend(("", module)))
+            if (_known.TryAdd(part, _layers.Contains((root, name))) && _known[part])
+                if (Detour.Of(part, _ => true) is { } detour)
+                    _detours.Add(detour);
     }
 
     /// <summary>Whether a frozen layer, which asks before it computes, is one of them.</summary>

@@ -96,23 +96,21 @@ public sealed class DetourTests
     {
         using var scope = NewDisposeScope();
         using var first = nn.Sequential(("a", nn.Linear(3, 3)), ("b", nn.Linear(3, 3)));
-        using var late = nn.Sequential(("a", nn.Linear(3, 3)));
+        using var other = nn.Sequential(("a", nn.Linear(3, 3)));
         var batches = new List<string>();
-        var roots = new List<(string, nn.Module)> { ("first", first) };
-        var layers = new HashSet<(string, string)> { ("first", "a"), ("late", "a"), ("late", "none") };
-        using (var detours = LayerDetours.Begin(() => roots, layers))
+        var roots = new List<(string, nn.Module)> { ("first", first), ("other", other) };
+        var layers = new HashSet<(string, string)> { ("first", "a"), ("other", "a"), ("other", "none") };
+        using (LayerDetours.Begin(() => roots, layers))
         {
-            roots.Add(("late", late));
-            detours.Refresh();
             using var one = Watch((nn.Module<Tensor, Tensor>)first[0], n => batches.Add($"a {n}"));
             using var two = Watch((nn.Module<Tensor, Tensor>)first[1], n => batches.Add($"b {n}"));
-            using var three = Watch((nn.Module<Tensor, Tensor>)late[0], n => batches.Add($"late {n}"));
+            using var three = Watch((nn.Module<Tensor, Tensor>)other[0], n => batches.Add($"other {n}"));
             first.call(randn(2, 3));
-            late.call(randn(2, 3));
+            other.call(randn(2, 3));
             // Nothing of double precision is in doubt.
-            late.to(ScalarType.Float64).call(randn(2, 3, ScalarType.Float64));
+            other.to(ScalarType.Float64).call(randn(2, 3, ScalarType.Float64));
         }
-        Assert.Equal(["a 0", "b 2", "late 0", "late 2"], batches);
+        Assert.Equal(["a 0", "b 2", "other 0", "other 2"], batches);
         using var after = Watch((nn.Module<Tensor, Tensor>)first[0], n => batches.Add($"a {n}"));
         first.call(randn(2, 3));
         Assert.Equal("a 2", batches[^1]);

@@ -89,9 +89,6 @@ type internal LiveRun(device: torch.Device, training: TrainingPlan, key: RandomK
     /// The stored answers of frozen roles; null where the recipe has none.
     member val Replay: TeacherCache = null with get, set
 
-    /// Layers that compute otherwise than libtorch would; null for none.
-    member val Detours: LayerDetours = null with get, set
-
     /// Whether an evaluation is at work.
     member _.IsEvaluating = modes.IsEvaluating
 
@@ -200,9 +197,6 @@ type internal LiveRun(device: torch.Device, training: TrainingPlan, key: RandomK
                 )
 
         modes.Enter stage
-
-        if not (isNull this.Detours) then
-            this.Detours.Refresh()
 
         if not (isNull this.Replay) then
             let asked =

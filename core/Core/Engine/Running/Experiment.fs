@@ -153,8 +153,7 @@ type Experiment private () =
         use composition =
             composed recipe catalog data options watcher rehearse check folder doubts.Add cancellation
 
-        use detours = if isNull check then null else check.Route composition
-        composition.Run.Detours <- detours
+        use _ = if isNull check then null else check.Route composition
         let finite = FiniteState composition
 
         use saved =
