@@ -82,8 +82,8 @@ public sealed class AnchorNet : nn.Module
     private static Tensor Convolve(Conv1d convolution, Tensor v)
     {
         var (batch, channels, length) = (v.shape[0], v.shape[1], v.shape[2]);
-        var windows = nn.functional.pad(v, [1, 1]).unfold(2, 3, 1); // [batch, channels, length, 3]
-        var rows = windows.permute(0, 2, 1, 3).reshape(batch * length, channels * 3);
+        // From [batch, channels, length, 3].
+        var rows = nn.functional.pad(v, [1, 1]).unfold(2, 3, 1).permute(0, 2, 1, 3).reshape(-1, channels * 3);
         var weight = convolution.weight.view(-1, channels * 3);
         return LayerTrace.Linear(convolution, rows, weight, convolution.bias).view(batch, length, -1).transpose(1, 2);
     }
