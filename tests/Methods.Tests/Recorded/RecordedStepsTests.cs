@@ -29,7 +29,7 @@ namespace KdPlugins.Methods.Tests.Recorded;
 /// </remarks>
 public sealed class RecordedStepsTests : IDisposable
 {
-    private const int StepsPerStage = 3;
+    private const int StepsPerStage = 4;
     private const double Share = 5e-3;
 
     private static readonly TestCatalog Catalog = TestCatalog.Of(
@@ -91,7 +91,7 @@ public sealed class RecordedStepsTests : IDisposable
             $$""" "one": {{Net}}, "two": {{Net}}, "student": {{Net}} """,
             """ "shared": [ { "id": "normalise" } ], "student": [ { "id": "random-crop" }, { "id": "mixup" } ] """,
             Soft,
-            """ "infer", "options": { "teachers": [ "one", "two" ], "imagesPerClass": 3, "iterations": 3, "jitter": 2 } """
+            """ "infer", "options": { "teachers": [ "one", "two" ], "imagesPerClass": 3, "iterations": 2, "jitter": 2 } """
         ),
         ["krr-st"] = Recipe(
             $$""" "student": {{Net}}, "target": {{Net}}, "teacher": {{Net}} """,
@@ -107,7 +107,7 @@ public sealed class RecordedStepsTests : IDisposable
             Pair,
             """ "shared": [ { "id": "normalise" } ], "student": [ { "id": "random-crop" }, { "id": "mixup" } ] """,
             Soft,
-            """ "sre2l", "options": { "imagesPerClass": 3, "iterations": 3, "batchSize": 8, "jitter": 2 } """
+            """ "sre2l", "options": { "imagesPerClass": 3, "iterations": 2, "batchSize": 8, "jitter": 2 } """
         ),
         ["two-views"] = Recipe(
             $"\"student\": {Net}",
