@@ -199,8 +199,15 @@ type internal Modes
         settings[""] <- make ofStage ofStage
         apply settings[""]
 
-    /// The stage is over: an evaluation from here on leaves everything in evaluation mode.
-    member _.Leave() = current <- ValueNone
+    /// The stage is over: an evaluation from here on leaves everything in evaluation mode. Gradients are as they were made:
+    /// libtorch computes norms otherwise where a parameter wants none, in the last digits.
+    member _.Leave() =
+        for p in Seq.append (modules.Values |> Seq.collect _.parameters()) trained.Values do
+            match asMade.TryGetValue p.Handle with
+            | true, made when p.requires_grad <> made -> p.requires_grad <- made
+            | _ -> ()
+
+        current <- ValueNone
 
     /// For an update, until it is disposed.
     member _.Updating(trainables: IReadOnlyList<Trainable>) : IDisposable =
