@@ -65,7 +65,14 @@ let source (json: Utf8JsonWriter) (section: SourceSection) =
 let model (json: Utf8JsonWriter) (section: ModelSection) =
     json.WriteStartObject section.Role
     choice json section.Model
-    json.WriteString("weights", section.Weights)
+    json.WritePropertyName "weights"
+
+    // As the format has always had it where the path says all: such recipes keep their identity.
+    match section.Weights with
+    | _ when not section.HasWeights -> json.WriteNullValue()
+    | plain when plain.IsPlain -> json.WriteStringValue plain.Path
+    | weights -> OptionWriter.write json typeof<WeightsSection> weights
+
     json.WriteEndObject()
 
 let augmentations (json: Utf8JsonWriter) (section: AugmentationSection) =
