@@ -24,6 +24,9 @@ public sealed class ShippedPluginTests
         "Dataset/cifar",
         "Dataset/mnist",
         "Dataset/image-folder",
+        "Dataset/image-list",
+        "Dataset/image-parquet",
+        "Dataset/image-tar",
         "Dataset/distilled-set",
         "Dataset/compensated-set",
     ];

@@ -24,6 +24,26 @@ internal static class DataFile
     /// <exception cref="KdException"><c>KDP0401</c>: missing; <c>KDP0411</c>: not readable.</exception>
     public static string Text(string path, int most) => Read(path, () => PlainFile.ReadText(path, most));
 
+    /// <summary>The files of a folder whose names fit a pattern; deep: those of its folders too, links among them not followed.</summary>
+    /// <exception cref="KdException"><c>KDP0411</c>: not readable.</exception>
+    public static string[] Files(string folder, string pattern, bool deep) =>
+        Read(
+            folder,
+            () =>
+                Directory.GetFiles(
+                    folder,
+                    pattern,
+                    new EnumerationOptions
+                    {
+                        RecurseSubdirectories = deep,
+                        MaxRecursionDepth = 8,
+                        AttributesToSkip = FileAttributes.Hidden,
+                        IgnoreInaccessible = false,
+                        MatchType = MatchType.Simple,
+                    }
+                )
+        );
+
     private static T Read<T>(string path, Func<T> read)
     {
         try
