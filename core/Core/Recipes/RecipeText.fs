@@ -54,6 +54,10 @@ let validation (json: Utf8JsonWriter) (section: ValidationSection) =
         else
             json.WriteString("split", section.Split)
 
+        // Only where it says something: other recipes have the identity that they always had.
+        if section.Stratified then
+            json.WriteBoolean("stratified", true)
+
         json.WriteEndObject()
 
 let source (json: Utf8JsonWriter) (section: SourceSection) =

@@ -25,6 +25,7 @@ public sealed class ShippedPluginTests
         "Dataset/mnist",
         "Dataset/image-folder",
         "Dataset/image-list",
+        "Dataset/npz",
         "Dataset/image-parquet",
         "Dataset/image-tar",
         "Dataset/distilled-set",

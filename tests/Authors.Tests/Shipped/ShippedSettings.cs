@@ -32,6 +32,7 @@ internal static class ShippedSettings
         ["Dataset/mnist"] = Path,
         ["Dataset/image-folder"] = Path,
         ["Dataset/image-list"] = Path,
+        ["Dataset/npz"] = Path,
         ["Dataset/image-parquet"] = Path,
         ["Dataset/image-tar"] = Path,
         ["Dataset/distilled-set"] = Path,

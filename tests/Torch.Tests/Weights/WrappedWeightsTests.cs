@@ -255,6 +255,7 @@ public sealed class WrappedWeightsTests : IDisposable
         Assert.Equal("blocks.3.attention.weight", map.Apply("layers.3.attn.weight"));
         Assert.Equal("blocks.3.attention", map.Apply("layers.3.attn"));
         Assert.Equal("blocks.3.other.attn2.weight", map.Apply("layers.3.attn2.weight"));
+        Assert.Equal("blocks.3.other.inner.attn.weight", map.Apply("layers.3.inner.attn.weight"));
         Assert.Equal("steps.12.norm.bias", map.Apply("stage12.bn.bias"));
         Assert.Equal("stage12.bn2", map.Apply("stage12.bn2"));
         Assert.Equal("fc.weight", map.Apply("encoder.fc.weight"));
