@@ -90,6 +90,19 @@ public sealed class ImageParquetTests : IDisposable
         Assert.NotEqual(data.Fingerprint, Open(new() { Grey = true }).Fingerprint);
     }
 
+    /// <summary>
+    /// Fixtures/hub.parquet was written by Arrow's own C++ writer (ParquetSharp 25.0.1.2) with the schema, compression (snappy),
+    /// dictionaries and metadata that pyarrow gives a data set of the hub: nine images in two groups, no paths.
+    /// </summary>
+    [Fact]
+    public void A_file_of_another_writer_is_read_to_the_last_pixel()
+    {
+        File.Copy(Path.Combine(AppContext.BaseDirectory, "Datasets", "Fixtures", "hub.parquet"), _folder["train.parquet"]);
+        var data = Open();
+        Assert.Equal(["angular_leaf_spot", "bean_rust", "healthy"], data.Info.ClassNames);
+        Assert.Equal(Enumerable.Range(0, 9).Select(i => (10 * i, (long)(i % 3))), Samples(data));
+    }
+
     [Fact]
     public void Without_metadata_the_only_image_and_the_usual_label_are_taken()
     {
