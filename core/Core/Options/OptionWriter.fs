@@ -74,7 +74,7 @@ and private writeObject json t (value: obj) =
         json.WriteEndObject()
 
 /// One of many is written alone: what a list takes besides is no change of what a recipe says.
-and private writeMember json (m: OptionMember) (value: obj) =
+and writeMember (json: Utf8JsonWriter) (m: OptionMember) (value: obj) : unit =
     match ValueKinds.of' m.Type, value with
     | ValueKind.Sequence(element, _), (:? IEnumerable as items) when m.IsOneOrMany ->
         match Seq.cast<obj> items |> Seq.truncate 2 |> Seq.toList with

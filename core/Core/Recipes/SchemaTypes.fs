@@ -84,7 +84,7 @@ type internal SchemaTypes(texts: SchemaTexts, special: Func<OptionMember, JsonOb
             schema
 
     let defaultOf (m: OptionMember) (value: obj) : JsonNode =
-        JsonNode.Parse(OptionWriter.text false (fun json -> OptionWriter.write json m.Type value))
+        JsonNode.Parse(OptionWriter.text false (fun json -> OptionWriter.writeMember json m value))
 
     let isEmpty (value: obj) =
         match value with

@@ -53,6 +53,18 @@ public sealed class WeightsSectionTests
     }
 
     [Theory]
+    [InlineData("""{"path":"t.pth","prefix":"a"}""")]
+    [InlineData("""{"path":"t.pth","rename":{"a":"b"}}""")]
+    [InlineData("""{"path":"t.pth","strict":false}""")]
+    [InlineData("""{"path":"t.pth","head":"replace"}""")]
+    public void What_a_section_says_beside_its_path_is_not_lost(string section)
+    {
+        var recipe = SampleRecipes.Read(SampleRecipes.Smallest, $"models.teacher.weights={section}");
+        Assert.Equal(recipe, SampleRecipes.Read(recipe.ToResolvedJson()));
+        Assert.NotEqual(WeightsSection.Of("t.pth"), recipe.Model("teacher").Weights);
+    }
+
+    [Theory]
     [InlineData("""{"prefix":"a"}""", "KDP0207", "models.teacher.weights.path")]
     [InlineData("""{"path":""}""", "KDP0206", "models.teacher.weights.path")]
     [InlineData("""{"path":"a\u0000b"}""", "KDP0206", "models.teacher.weights.path")]

@@ -97,7 +97,10 @@ public sealed class ImageParquetTests : IDisposable
     [Fact]
     public void A_file_of_another_writer_is_read_to_the_last_pixel()
     {
-        File.Copy(Path.Combine(AppContext.BaseDirectory, "Datasets", "Fixtures", "hub.parquet"), _folder["train.parquet"]);
+        File.Copy(
+            Path.Combine(AppContext.BaseDirectory, "Datasets", "Fixtures", "hub.parquet"),
+            _folder["train.parquet"]
+        );
         var data = Open();
         Assert.Equal(["angular_leaf_spot", "bean_rust", "healthy"], data.Info.ClassNames);
         Assert.Equal(Enumerable.Range(0, 9).Select(i => (10 * i, (long)(i % 3))), Samples(data));

@@ -189,6 +189,10 @@ public sealed class ImageTarTests : IDisposable
         Assert.Equal([(1, 0), (4, 0)], Samples(Open(null, "x/train-0.tar", "y")));
         Assert.Equal([(4, 0)], Samples(Open(new() { Test = ["y/other.tar"] }, "x"), "test"));
         DataAssert.Fails(DataErrors.NotFound, () => Open(null, "x/train-0.tar", "x"), "twice");
+        // Links to files count, as caches have them; one to a folder above would give everything again.
+        File.CreateSymbolicLink(_folder["y", "zz.tar"], _folder["x", "test-0.tar"]);
+        Directory.CreateSymbolicLink(_folder["y", "loop"], _folder.Path);
+        Assert.Equal([(4, 0), (3, 0)], Samples(Open(null, "y")));
         Assert.NotEqual(Open(null, "x/train-*.tar").Fingerprint, Open(null, "x/train-0.tar").Fingerprint);
     }
 }

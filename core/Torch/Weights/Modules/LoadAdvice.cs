@@ -7,6 +7,7 @@ internal static class LoadAdvice
 {
     // Names are looked at a few times for each; a hostile file has a million, each with a beginning of its own.
     private const int MostBeginnings = 20;
+    private const int LongestPart = 60;
 
     /// <summary>One sentence.</summary>
     public static string For(LoadReport report, Dictionary<string, Tensor> targets, IWeightSource source)
@@ -101,11 +102,11 @@ internal static class LoadAdvice
         foreach (string name in names)
         {
             int dot = name.IndexOf('.');
-            if (dot >= 0 && found.Count < MostBeginnings)
+            if (dot is >= 0 and < LongestPart && found.Count < MostBeginnings)
             {
                 found.Add(name[..(dot + 1)]);
                 int second = name.IndexOf('.', dot + 1);
-                if (second >= 0)
+                if (second >= 0 && second - dot < LongestPart)
                 {
                     found.Add(name[..(second + 1)]);
                 }
