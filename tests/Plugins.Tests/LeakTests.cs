@@ -13,7 +13,7 @@ public class LeakTests
     [Fact]
     public void Reading_augmenting_and_losing_in_a_scope_leaves_no_tensor_behind()
     {
-        var data = Make.Plugin<ShapesPlugin>(new ShapesOptions { Size = 8, Train = 64 }).Open("");
+        var data = Make.Plugin<ShapesPlugin>(new ShapesOptions { Size = [8], Train = 64 }).Open("");
         IAugmentation[] augmentations =
         [
             Make.Plugin<RandomCropAugmentation>(new RandomCropOptions()),

@@ -14,7 +14,7 @@ type InputKind =
 /// kind: what inputs are. inputShape: without the batch dimension, [-1] for sequences. target: what targets are.
 /// classes: the number of classes, 0 where there are none. classNames: as many names, or none.
 /// mean, std: per channel, of values in [0, 1]; empty where unknown. vocabulary: token texts by id; empty for images.
-/// An object initialiser adds Resize.
+/// An object initialiser adds Resize and Doubts.
 [<Sealed; AllowNullLiteral>]
 type DataInfo
     (
@@ -54,6 +54,10 @@ type DataInfo
 
     /// How images of other sizes are brought to this one, in the data set's own words; empty where they are not.
     member val Resize = "" with get, set
+
+    /// What is doubtful about the data, in whole sentences, such as images that stand in two splits: runs, checks, evaluations and
+    /// tools warn of it.
+    member val Doubts: IReadOnlyList<string> = [||] with get, set
 
 /// Samples by number. Reading is a pure function of the numbers: any thread, any order, the same bytes.
 [<AllowNullLiteral>]

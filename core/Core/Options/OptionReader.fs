@@ -136,7 +136,16 @@ type internal OptionReader(failures: FailureSink, keepsBroken: bool) =
 
     /// An object. fallback: an instance whose values hold for the keys left out; null for the type's own defaults.
     member this.Object(path: JsonPath, t: Type, fallback: obj, node: JsonTree) : obj voption =
-        if node.Kind <> JsonKind.Object then
+        let short =
+            if node.Kind = JsonKind.Object then
+                null
+            else
+                OptionsShapes.shortForm t
+
+        if not (isNull short) then
+            let whole = JsonTrees.object [| JsonMember(short, node.Place, node) |] node.Place
+            this.Object(path, t, fallback, whole)
+        elif node.Kind <> JsonKind.Object then
             wrong path node "an object"
         elif path.Length > deepest then
             this.Unusable(path, t, "it holds itself")
@@ -179,10 +188,17 @@ type internal OptionReader(failures: FailureSink, keepsBroken: bool) =
                 shape.Members
                 values
 
+        // What may stand for the whole is named as the whole, however it is written.
+        let short = OptionsShapes.shortForm shape.Type
+
         Array.iter2
             (fun (m: OptionMember) (value: obj) ->
                 if m.IsPath then
-                    this.Paths(Key m.Key :: path, value))
+                    let place = if m.Key = short then path else Key m.Key :: path
+
+                    match value with
+                    | :? IList as one when m.IsOneOrMany && one.Count = 1 -> this.Paths(place, one[0])
+                    | _ -> this.Paths(place, value))
             shape.Members
             filled
 
@@ -249,6 +265,8 @@ type internal OptionReader(failures: FailureSink, keepsBroken: bool) =
                 ValueSome null
             else
                 wrong path given "a value"
+        | one when m.IsOneOrMany && one.Kind <> JsonKind.Array ->
+            this.Value(path, m.Type, held, JsonTrees.array [| one |] one.Place)
         | given -> this.Value(path, m.Type, held, given)
 
     /// Nothing given and nothing to fall back on: the type's own default where it has one, else null.

@@ -69,9 +69,18 @@ and private writeObject json t (value: obj) =
 
         for m in shape.Members do
             json.WritePropertyName m.Key
-            write json m.Type (m.Property.GetValue value)
+            writeMember json m (m.Property.GetValue value)
 
         json.WriteEndObject()
+
+/// One of many is written alone: what a list takes besides is no change of what a recipe says.
+and writeMember (json: Utf8JsonWriter) (m: OptionMember) (value: obj) : unit =
+    match ValueKinds.of' m.Type, value with
+    | ValueKind.Sequence(element, _), (:? IEnumerable as items) when m.IsOneOrMany ->
+        match Seq.cast<obj> items |> Seq.truncate 2 |> Seq.toList with
+        | [ one ] -> write json element one
+        | _ -> write json m.Type value
+    | _ -> write json m.Type value
 
 /// The text that writing makes.
 let text (indented: bool) (go: Utf8JsonWriter -> unit) : string =

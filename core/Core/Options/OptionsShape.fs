@@ -14,6 +14,41 @@ open System.Text.Json.Serialization
 type RecipePathAttribute() =
     inherit Attribute()
 
+/// Put on a list of which one element may be written without the brackets: "size": 32 beside "size": [32, 48].
+[<Sealed; AllowNullLiteral; AttributeUsage(AttributeTargets.Property ||| AttributeTargets.Parameter)>]
+type OneOrManyAttribute() =
+    inherit Attribute()
+
+/// Put on a size of images, beside OneOrMany: one number for squares, or height and width, each within the bounds; 0, where
+/// it is allowed, only alone.
+[<Sealed; AllowNullLiteral; AttributeUsage(AttributeTargets.Property ||| AttributeTargets.Parameter)>]
+type ImageSizeAttribute(least: int, most: int) =
+    inherit ValidationAttribute()
+
+    /// The smallest side.
+    member _.Least = least
+
+    /// The largest side.
+    member _.Most = most
+
+    override _.IsValid(value: obj) : bool =
+        match value with
+        | :? IReadOnlyList<int> as size when size.Count = 1 -> size[0] >= least && size[0] <= most
+        | :? IReadOnlyList<int> as size when size.Count = 2 ->
+            size |> Seq.forall (fun side -> side >= max 1 least && side <= most)
+        | _ -> false
+
+    override _.FormatErrorMessage _ = $"a whole number from {least} to {most}, or two of them as [height, width]"
+
+/// Put on a type of options that may be written as the value of one of its keys alone, where that says all: "weights": "t.pth"
+/// beside "weights": { "path": "t.pth", "strict": false }.
+[<Sealed; AllowNullLiteral; AttributeUsage(AttributeTargets.Class ||| AttributeTargets.Struct)>]
+type ShortFormAttribute(key: string) =
+    inherit Attribute()
+
+    /// The key.
+    member _.Key = key
+
 /// How a value of a type is written in JSON.
 [<RequireQualifiedAccess>]
 type internal ValueKind =
@@ -134,6 +169,9 @@ type internal OptionMember =
 
         /// Whether the value names files or folders.
         IsPath: bool
+
+        /// Whether one element may be written without the brackets.
+        IsOneOrMany: bool
     }
 
     member this.Type = this.Property.PropertyType
@@ -174,6 +212,10 @@ module internal OptionsShapes =
         |> Array.map (fun (_, same) -> same |> Array.maxBy (fun p -> depth p.DeclaringType))
         |> Array.sortBy (fun p -> struct (depth p.DeclaringType, p.MetadataToken))
 
+    let private has<'A when 'A :> Attribute and 'A: null> (p: PropertyInfo) (parameter: ParameterInfo) =
+        not (isNull (p.GetCustomAttribute<'A>()))
+        || not (isNull parameter) && not (isNull (parameter.GetCustomAttribute<'A>()))
+
     let private memberOf (parameter: ParameterInfo) (p: PropertyInfo) =
         let ofParameter =
             if isNull parameter then
@@ -188,10 +230,8 @@ module internal OptionsShapes =
             Checks =
                 Seq.append (p.GetCustomAttributes<ValidationAttribute>()) ofParameter
                 |> Seq.toArray
-            IsPath =
-                not (isNull (p.GetCustomAttribute<RecipePathAttribute>()))
-                || not (isNull parameter)
-                   && not (isNull (parameter.GetCustomAttribute<RecipePathAttribute>()))
+            IsPath = has<RecipePathAttribute> p parameter
+            IsOneOrMany = has<OneOrManyAttribute> p parameter
         }
 
     let private isSettable t (p: PropertyInfo) =
@@ -248,6 +288,12 @@ module internal OptionsShapes =
             build t
         else
             lasting.GetOrAdd(t, build)
+
+    /// The key whose value may stand for the whole; null where there is none.
+    let shortForm (t: Type) : string =
+        match t.GetCustomAttribute<ShortFormAttribute>() with
+        | null -> null
+        | found -> found.Key
 
     /// The values that hold where JSON gives none: a new instance, or for types without a parameterless constructor
     /// their static property Default; null where there is neither.

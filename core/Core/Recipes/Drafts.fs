@@ -92,10 +92,18 @@ type internal ModelDraft =
         /// The architecture's options.
         Options: JsonTree
 
-        /// A weight file (safetensors or .pth), relative to the recipe's folder.
-        [<MinLength(1); RegularExpression(@"[^\0]*"); RecipePath>]
-        Weights: string
+        /// A weight file (safetensors or .pth), relative to the recipe's folder, or a section that says how it is read; new weights
+        /// where it is left out.
+        Weights: WeightsSection
     }
+
+    static member Default =
+        {
+            ModelDraft.Id = null
+            Like = null
+            Options = null
+            Weights = Unchecked.defaultof<_>
+        }
 
 /// A phase before the main one.
 type internal PhaseDraft =

@@ -3,6 +3,8 @@ module internal KdPlugins.Core.RecipeBinding
 
 open System
 open System.Collections.Generic
+open KdPlugins.Torch
+open KdPlugins.Torch.Weights
 
 let private ordered (map: IReadOnlyDictionary<string, 'T>) =
     map |> Seq.sortWith (fun a b -> String.CompareOrdinal(a.Key, b.Key))
@@ -55,6 +57,30 @@ let private modelForm (scope: BindingScope) (role: string) (draft: ModelDraft) =
         )
     | _ -> ()
 
+let private weights (scope: BindingScope) (role: string) (section: WeightsSection) : WeightsSection =
+    if isNull (box section) then
+        WeightsSection.None
+    else
+        // A map is equal to another one with the same rules. What could not be read is null, and said already.
+        let rules =
+            section.Rename
+            |> Seq.filter (fun rule -> not (isNull rule.Value))
+            |> Seq.map (|KeyValue|)
+            |> Map.ofSeq
+
+        try
+            NameMap.Identity.RenameParts rules |> ignore
+        with :? KdException as e ->
+            scope.Failures.Add(
+                RecipeErrors.OutOfBounds,
+                [ Key "rename"; Key "weights"; Key role; Key "models" ],
+                e.Detail.TrimEnd '.',
+                "",
+                ""
+            )
+
+        { section with Rename = rules }
+
 let private models (scope: BindingScope) : ModelSection[] =
     let own = Dictionary<string, PluginChoice>()
 
@@ -84,7 +110,7 @@ let private models (scope: BindingScope) : ModelSection[] =
             {
                 Role = entry.Key
                 Model = choice entry.Key entry.Value
-                Weights = entry.Value.Weights
+                Weights = weights scope entry.Key entry.Value.Weights
             }
     |]
 
@@ -98,7 +124,7 @@ let private withBaseline (isWanted: bool) (result: string) (sections: ModelSecti
                 {
                     Role = Recipe.BaselineRole
                     Model = student.Model
-                    Weights = null
+                    Weights = WeightsSection.None
                 }
             |]
         |> Array.sortWith (fun a b -> String.CompareOrdinal(a.Role, b.Role))

@@ -100,8 +100,20 @@ let private validation (failures: FailureSink) (draft: RecipeDraft) : Validation
             ]
             |> List.filter id
 
+        if draft.Validation.Stratified && not (isNull draft.Validation.Split) then
+            failures.Add(
+                RecipeErrors.Contradiction,
+                Key "stratified" :: path,
+                "a split of its own is not drawn",
+                "fraction or count, or no stratified",
+                ""
+            )
+
         match given.Length with
-        | 0 -> ValidationSection.Tenth
+        | 0 ->
+            { ValidationSection.Tenth with
+                Stratified = draft.Validation.Stratified
+            }
         | 1 -> draft.Validation
         | _ ->
             failures.Add(

@@ -54,6 +54,10 @@ let validation (json: Utf8JsonWriter) (section: ValidationSection) =
         else
             json.WriteString("split", section.Split)
 
+        // Only where it says something: other recipes have the identity that they always had.
+        if section.Stratified then
+            json.WriteBoolean("stratified", true)
+
         json.WriteEndObject()
 
 let source (json: Utf8JsonWriter) (section: SourceSection) =
@@ -65,7 +69,14 @@ let source (json: Utf8JsonWriter) (section: SourceSection) =
 let model (json: Utf8JsonWriter) (section: ModelSection) =
     json.WriteStartObject section.Role
     choice json section.Model
-    json.WriteString("weights", section.Weights)
+    json.WritePropertyName "weights"
+
+    // As the format has always had it where the path says all: such recipes keep their identity.
+    match section.Weights with
+    | _ when not section.HasWeights -> json.WriteNullValue()
+    | plain when plain.IsPlain -> json.WriteStringValue plain.Path
+    | weights -> OptionWriter.write json typeof<WeightsSection> weights
+
     json.WriteEndObject()
 
 let augmentations (json: Utf8JsonWriter) (section: AugmentationSection) =

@@ -60,6 +60,11 @@ type internal SchemaTypes(texts: SchemaTexts, special: Func<OptionMember, JsonOb
         | :? LengthAttribute as l -> length schema isText l.MinimumLength l.MaximumLength
         | :? StringLengthAttribute as l -> length schema isText l.MinimumLength l.MaximumLength
         | :? RegularExpressionAttribute as r -> schema["pattern"] <- JsonValue.Create $"^(?:{r.Pattern})$"
+        | :? ImageSizeAttribute as size ->
+            let side = schema["items"]
+            side["minimum"] <- JsonValue.Create size.Least
+            side["maximum"] <- JsonValue.Create size.Most
+            length schema false 1 2
         | :? AllowedValuesAttribute as a -> schema["enum"] <- JsonArray(a.Values |> Array.map literal)
         | _ -> ()
 
@@ -79,7 +84,7 @@ type internal SchemaTypes(texts: SchemaTexts, special: Func<OptionMember, JsonOb
             schema
 
     let defaultOf (m: OptionMember) (value: obj) : JsonNode =
-        JsonNode.Parse(OptionWriter.text false (fun json -> OptionWriter.write json m.Type value))
+        JsonNode.Parse(OptionWriter.text false (fun json -> OptionWriter.writeMember json m value))
 
     let isEmpty (value: obj) =
         match value with
@@ -114,7 +119,15 @@ type internal SchemaTypes(texts: SchemaTexts, special: Func<OptionMember, JsonOb
             let schema = typed "object"
             schema["additionalProperties"] <- this.Of(element, null, depth + 1)
             schema
-        | ValueKind.Nested when depth < deepest -> this.Object(t, value, depth)
+        | ValueKind.Nested when depth < deepest ->
+            match OptionsShapes.shortForm t with
+            | null -> this.Object(t, value, depth)
+            | key ->
+                let whole = this.Object(t, value, depth)
+                let alone = (whole["properties"][key]).DeepClone()
+                let either = JsonObject()
+                either["anyOf"] <- JsonArray(alone, whole)
+                either
         | _ -> typed "object"
 
     member private this.Member(m: OptionMember, held: obj, hasDefault: bool, depth: int) : JsonObject =
@@ -130,7 +143,14 @@ type internal SchemaTypes(texts: SchemaTexts, special: Func<OptionMember, JsonOb
                     |> Option.defaultValue m.Type
 
                 m.Checks |> Array.iter (check plain t)
-                plain
+
+                if m.IsOneOrMany then
+                    let either = JsonObject()
+                    let one = plain["items"].DeepClone()
+                    either["anyOf"] <- JsonArray(one, plain)
+                    either
+                else
+                    plain
             | given -> given
 
         let isRequired = m.Checks |> Array.exists (fun c -> c :? RequiredAttribute)

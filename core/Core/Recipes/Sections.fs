@@ -46,6 +46,62 @@ type SourceSection =
     /// The source that results are reported on. A section of this name stands in for the main data set's split.
     static member Test = "test"
 
+/// Where the weights of a network come from, and how the names of the file become those of the network.
+[<ShortForm("path")>]
+type WeightsSection =
+    {
+        /// A weight file (safetensors or .pth), relative to the recipe's folder.
+        [<Required; MinLength(1); RegularExpression(@"[^\0]*"); RecipePath>]
+        Path: string
+
+        /// What the names that are meant begin with, such as "student."; the rest of the file is not looked at. What all names
+        /// begin with, such as "module.", is found without.
+        Prefix: string
+
+        /// Beginnings of names in the file by those in the network, after the prefix; * stands for any text between two dots, ** for
+        /// any parts: "layers.*.attn": "blocks.*.attention".
+        Rename: IReadOnlyDictionary<string, string>
+
+        /// Whether file and network must have the same tensors; false: what fits is loaded, and the run tells of the rest.
+        Strict: bool
+
+        /// keep, or replace where the file has another number of classes, or no head: that layer is drawn as without weights.
+        [<AllowedValues("keep", "replace")>]
+        Head: string
+    }
+
+    /// Whether the path says all.
+    member this.IsPlain =
+        String.IsNullOrEmpty this.Prefix
+        && this.Rename.Count = 0
+        && this.Strict
+        && this.Head = WeightsSection.Keep
+
+    /// The head is the file's.
+    static member Keep = "keep"
+
+    /// The head may be new.
+    static member Replace = "replace"
+
+    /// Everything, as it is, from nowhere.
+    static member Default =
+        {
+            Path = null
+            Prefix = null
+            Rename = Map.empty<string, string>
+            Strict = true
+            Head = WeightsSection.Keep
+        }
+
+    /// A whole file of the network.
+    static member Of(path: string) : WeightsSection =
+        { WeightsSection.Default with
+            Path = path
+        }
+
+    /// What a role without weights has.
+    static member None = WeightsSection.Default
+
 /// The network of a role.
 type ModelSection =
     {
@@ -55,9 +111,13 @@ type ModelSection =
         /// The architecture and its options; the other role's where the recipe said "like".
         Model: PluginChoice
 
-        /// The weight file as the recipe writes it (Recipe.PathOf gives its place); null for new weights.
-        Weights: string
+        /// The weight file as the recipe writes it (Recipe.PathOf gives its place) and how it is read; WeightsSection.None for new
+        /// weights.
+        Weights: WeightsSection
     }
+
+    /// Whether a file gives its weights.
+    member this.HasWeights = not (String.IsNullOrEmpty this.Weights.Path)
 
 /// What happens to a role's batches.
 type AugmentationSection =

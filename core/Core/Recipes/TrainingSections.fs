@@ -187,23 +187,29 @@ type ValidationSection =
         /// A split of its own; null where another is given.
         [<MinLength(1)>]
         Split: string
+
+        /// Whether every class of the training split gives its share, as near as whole samples allow, and keeps one at least; of a
+        /// data set that knows its samples' classes. Not beside split.
+        Stratified: bool
     }
 
-    /// A tenth of the training split: what holds where a recipe says nothing.
-    static member Tenth =
-        {
-            Fraction = Nullable 0.1
-            Count = Nullable()
-            Split = null
-        }
-
-    /// Nothing is kept apart: the recipe has a source for it.
-    static member OfSource =
+    /// None of the ways.
+    static member Default =
         {
             Fraction = Nullable()
             Count = Nullable()
             Split = null
+            Stratified = false
         }
+
+    /// A tenth of the training split: what holds where a recipe says nothing.
+    static member Tenth =
+        { ValidationSection.Default with
+            Fraction = Nullable 0.1
+        }
+
+    /// Nothing is kept apart: the recipe has a source for it.
+    static member OfSource = ValidationSection.Default
 
     /// Whether the recipe has a source for it.
     member this.IsOfSource =

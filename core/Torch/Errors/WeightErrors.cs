@@ -8,8 +8,18 @@ public static class WeightErrors
 {
     private const string Damaged = "The file is damaged or was made to do harm: fetch or write it again.";
 
+    private const string Save = "\n  torch.save(model.state_dict(), \"weights.pth\")\nThen name weights.pth here.";
+
+    // Two lines that run what the file says: not without a word about trust.
     private const string Convert =
-        "Save only tensors where the file was made: torch.save(model.state_dict(), path), or convert it to safetensors.";
+        "Save the weights alone where the file was made. If you trust it (Python runs what is in it), of a checkpoint with its model's part:"
+        + "\n  model = torch.load(\"FILE\", map_location=\"cpu\", weights_only=False)"
+        + Save;
+
+    /// <summary>What to do with a TorchScript program.</summary>
+    internal const string ConvertScript =
+        "Save the weights alone, if you trust the file:\n  model = torch.jit.load(\"FILE\", map_location=\"cpu\")"
+        + Save;
 
     /// <summary>A weight file cannot be opened.</summary>
     public static readonly ErrorCode FileUnreadable = new(
@@ -193,7 +203,7 @@ public static class WeightErrors
     public static readonly ErrorCode LoadMismatch = new(
         "KDP0550",
         "a weight file does not fit a module",
-        "Give the file of this architecture, map the names, or load with strict off to take what fits."
+        "Give the file of this architecture, or say how it is to be read: \"weights\": { \"path\": ..., \"prefix\", \"rename\", \"strict\": false, \"head\": \"replace\" }."
     );
 
     /// <summary>TorchSharp has no such dtype.</summary>

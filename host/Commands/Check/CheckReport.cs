@@ -96,7 +96,7 @@ internal static class CheckReport
     private static string Shape(PreflightValue value) => TensorText.Shape([.. value.Shape]);
 
     private static string Untrained(Recipe recipe) =>
-        recipe.Model(Roles.Teacher) is { Weights: null or "" } ? " (no weights given, so it is still untrained)" : "";
+        recipe.Model(Roles.Teacher) is { HasWeights: false } ? " (no weights given, so it is still untrained)" : "";
 
     private static string Layers(LayerReport layers)
     {

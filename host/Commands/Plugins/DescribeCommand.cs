@@ -136,7 +136,7 @@ internal static class DescribeCommand
         if (schema["enum"] is JsonArray values)
             return $"one of {string.Join(", ", values.Where(v => v is not null).Select(v => v!.ToJsonString()))}";
         if (schema["anyOf"] is JsonArray { Count: > 0 } either)
-            return TypeOf(either[0]!.AsObject());
+            return string.Join(" or ", either.Select(e => TypeOf(e!.AsObject())).Where(t => t != "null").Distinct());
         var type = schema["type"] is JsonArray several
             ? several[0]!.GetValue<string>()
             : schema["type"]?.GetValue<string>();
@@ -145,6 +145,9 @@ internal static class DescribeCommand
 
     private static string Bounds(JsonObject schema)
     {
+        // Those of the shorter form: the other one repeats them.
+        if (schema["anyOf"] is JsonArray { Count: > 0 } either)
+            return Bounds(either[0]!.AsObject());
         var text = new StringBuilder();
         foreach (
             var (key, words) in ((string, string)[])

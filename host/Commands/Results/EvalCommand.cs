@@ -33,6 +33,15 @@ internal static class EvalCommand
         {
             Description = "At most so many samples, spread evenly over the source and its classes; 0 for all.",
         };
+        var prefix = new Option<string?>("--prefix")
+        {
+            Description = "What the names in a weight file begin with that are meant, or the part of a checkpoint.",
+        };
+        var rename = new Option<string[]>("--rename")
+        {
+            Description = "FROM=TO: another beginning of names; * stands for text between dots, ** for any parts.",
+            HelpName = "FROM=TO",
+        };
         var (set, plugins, threads) = (CommonOptions.Set(), CommonOptions.Plugins(), CommonOptions.Threads());
         var command = new Command("eval", "Evaluates a network of a run, or a weight file.")
         {
@@ -41,6 +50,8 @@ internal static class EvalCommand
             role,
             source,
             samples,
+            prefix,
+            rename,
             set,
             plugins,
             threads,
@@ -57,7 +68,13 @@ internal static class EvalCommand
                     read,
                     host.Made,
                     parsed.GetValue(role)!,
-                    weights,
+                    EvalPlace.Section(
+                        read,
+                        parsed.GetValue(role)!,
+                        weights,
+                        parsed.GetValue(prefix),
+                        parsed.GetValue(rename) ?? []
+                    ),
                     parsed.GetValue(source),
                     Math.Max(0, parsed.GetValue(samples)),
                     screen.Warn

@@ -65,6 +65,37 @@ internal sealed class EvalPlace
         throw error;
     }
 
+    /// <summary>How a file is read: as asked here, or else as the recipe says of the very same file, or else as it is.</summary>
+    /// <exception cref="KdException"><c>KDP0801</c>: a renaming that is none.</exception>
+    internal static WeightsSection Section(
+        Recipe recipe,
+        string role,
+        string path,
+        string? prefix,
+        IReadOnlyList<string> renames
+    )
+    {
+        var plain = WeightsSection.Of(path);
+        if (prefix is not null || renames.Count > 0)
+            return new(path, prefix, Renaming(renames), plain.Strict, plain.Head);
+        return recipe.Model(role) is { HasWeights: true } own && recipe.PathOf(own.Weights.Path) == path
+            ? own.Weights
+            : plain;
+    }
+
+    private static Dictionary<string, string> Renaming(IReadOnlyList<string> renames)
+    {
+        var rules = new Dictionary<string, string>(StringComparer.Ordinal);
+        foreach (var rename in renames)
+            if (rename.Split('=') is not [{ Length: > 0 } from, var to] || !rules.TryAdd(from, to))
+                throw new KdException(
+                    CommandErrors.Usage,
+                    $"'{rename}' is no renaming.",
+                    "Write FROM=TO, each FROM once."
+                );
+        return rules;
+    }
+
     // A seed's folder is a part of the run above it, which has the origin.
     private static string? RunOf(string folder)
     {

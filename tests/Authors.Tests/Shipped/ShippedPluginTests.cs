@@ -24,6 +24,10 @@ public sealed class ShippedPluginTests
         "Dataset/cifar",
         "Dataset/mnist",
         "Dataset/image-folder",
+        "Dataset/image-list",
+        "Dataset/npz",
+        "Dataset/image-parquet",
+        "Dataset/image-tar",
         "Dataset/distilled-set",
         "Dataset/compensated-set",
     ];

@@ -202,9 +202,9 @@ public sealed class NetworkRecordTests : IDisposable
         var recipe = _runs.Read(Recipe(teacher, $$""", "weights": "{{file}}" """));
         var checkedFor = Preflight.Run(recipe, _runs.Catalog, new() { Samples = 8, Steps = 1 }).Warnings.ToList();
         var told = new List<string>();
-        Preflight.Evaluate(recipe, _runs.Catalog, "teacher", _runs.Path(file), null, 8, told.Add);
+        Preflight.Evaluate(recipe, _runs.Catalog, "teacher", WeightsSection.Of(_runs.Path(file)), null, 8, told.Add);
         Assert.Equal(checkedFor, told);
-        Preflight.Evaluate(recipe, _runs.Catalog, "teacher", _runs.Path(file), null, 8, null);
+        Preflight.Evaluate(recipe, _runs.Catalog, "teacher", WeightsSection.Of(_runs.Path(file)), null, 8, null);
         return told;
     }
 

@@ -12,9 +12,9 @@ public sealed class SplitTests : IDisposable
 
     public void Dispose() => _runs.Dispose();
 
-    private static ValidationSection Fraction(double fraction) => new(fraction, null, null);
+    private static ValidationSection Fraction(double fraction) => new(fraction, null, null, false);
 
-    private static ValidationSection Count(long count) => new(null, count, null);
+    private static ValidationSection Count(long count) => new(null, count, null, false);
 
     private static long[] Numbers(IDataSource source)
     {
@@ -70,6 +70,75 @@ public sealed class SplitTests : IDisposable
         var error = Refused(Recipe(Shapes(20), validation));
         Assert.Contains(held, error);
         Assert.Contains(count, error);
+    }
+
+    // Classes in turns of 50, 30, 19 and 1 samples.
+    private static int ClassOf(long index) =>
+        index < 50 ? 0
+        : index < 80 ? 1
+        : index < 99 ? 2
+        : 3;
+
+    private static int[] Classes(IDataSource source) =>
+        [.. Enumerable.Range(0, 4).Select(c => Numbers(source).Count(i => ClassOf(i) == c))];
+
+    [Theory]
+    [InlineData(10, new[] { 5, 3, 2, 0 })]
+    [InlineData(1, new[] { 1, 0, 0, 0 })]
+    [InlineData(50, new[] { 25, 15, 10, 0 })]
+    [InlineData(96, new[] { 49, 29, 18, 0 })]
+    public void Stratified_every_class_gives_its_share_and_keeps_a_sample(int count, int[] each)
+    {
+        var section = new ValidationSection(null, count, null, true);
+        var (training, validation) = Split.carve("data", section, new Labelled());
+        Assert.Equal(each, Classes(validation));
+        Assert.Equal(100 - count, training.Count);
+        Assert.Empty(Numbers(training).Intersect(Numbers(validation)));
+        Assert.Equal(Numbers(validation), Numbers(Split.carve("data", section, new Labelled()).Item2));
+        Assert.NotEqual(Numbers(validation), Numbers(Split.carve("other", section, new Labelled()).Item2));
+        // Those of a class that are taken are not its first.
+        Assert.NotEqual(Enumerable.Range(0, each[0]).Select(i => (long)i), Numbers(validation).Take(each[0]));
+    }
+
+    [Fact]
+    public void Stratified_what_cannot_be_is_refused()
+    {
+        static ErrorCode Code(long count, IDataSource source) =>
+            Assert
+                .Throws<KdException>(() => Split.carve("data", new ValidationSection(null, count, null, true), source))
+                .Code;
+        Assert.Equal(CoreErrors.NoSamples, Code(98, new Labelled()));
+        Assert.Equal(CoreErrors.WrongCombination, Code(10, new Numbered(100)));
+        var beside = Assert.Throws<RecipeException>(() =>
+            _runs.Read(Recipe(Shapes(20), """{ "split": "test", "stratified": true }"""))
+        );
+        Assert.Equal("validation.stratified", Assert.Single(beside.Failures).Path);
+    }
+
+    [Fact]
+    public void Stratified_is_a_part_of_the_recipe_where_it_is_asked_for()
+    {
+        Recipe Of(string validation) => _runs.Read(Recipe(Shapes(20), validation));
+        Assert.Contains("\"stratified\": true", Of("""{ "stratified": true }""").ToResolvedJson());
+        Assert.Equal(0.1, Of("""{ "stratified": true }""").Validation.Fraction);
+        Assert.Equal(Of("{}").Identity(), Of("""{ "fraction": 0.1, "stratified": false }""").Identity());
+        Assert.NotEqual(Of("{}").Identity(), Of("""{ "stratified": true }""").Identity());
+        var plain = Of("""{ "stratified": true }""").ToResolvedJson();
+        Assert.Equal(plain, _runs.Read(plain).ToResolvedJson());
+        // Shapes come in turns of their classes: two of the twelve have a second sample among twenty.
+        _runs.Whole(Recipe(Shapes(24), """{ "count": 12, "stratified": true }"""), "run");
+        Assert.Equal(12, SplitWitness.Validated.Select(i => i % 12).Distinct().Count());
+    }
+
+    private sealed class Labelled : ILabelledSource
+    {
+        private readonly Numbered _inner = new(100);
+
+        public long Count => 100;
+
+        public long ClassOf(long index) => SplitTests.ClassOf(index);
+
+        public Batch Read(ReadOnlyMemory<long> indices) => _inner.Read(indices);
     }
 
     [Fact]

@@ -61,9 +61,8 @@ public sealed class ShippedOptionsTests
 
     private static IEnumerable<PropertyInfo> Properties(Type type, int depth) =>
         type.GetProperties()
-            .SelectMany(p =>
-                p.PropertyType == typeof(string) || depth == 5
-                    ? [p]
-                    : Properties(p.PropertyType, depth + 1).Where(q => q.PropertyType == typeof(string))
-            );
+            .SelectMany(p => IsText(p) || depth == 5 ? [p] : Properties(p.PropertyType, depth + 1).Where(IsText));
+
+    private static bool IsText(PropertyInfo property) =>
+        property.PropertyType == typeof(string) || typeof(IEnumerable<string>).IsAssignableFrom(property.PropertyType);
 }

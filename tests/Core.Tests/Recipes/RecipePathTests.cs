@@ -76,6 +76,13 @@ public sealed class RecipePathTests
                 .Paths.Select(p => $"{p.Key}={p.Text}"),
         ];
 
+    [Theory]
+    [InlineData("\"w.pth\"")]
+    [InlineData("""{ "path": "w.pth" }""")]
+    [InlineData("""{ "path": "w.pth", "prefix": "module.", "head": "replace" }""")]
+    public void Weights_are_the_same_path_however_they_are_written(string weights) =>
+        Assert.Contains("models.student.weights=w.pth", Paths(Recipe, $"models.student.weights={weights}"));
+
     private const string Recipe = """
         {
           "name": "paths",

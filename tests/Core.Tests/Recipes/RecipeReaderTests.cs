@@ -80,8 +80,8 @@ public sealed class RecipeReaderTests
         var recipe = SampleRecipes.Read(SampleRecipes.Full);
 
         Assert.Equal(recipe.Model("student").Model, recipe.Model("other").Model);
-        Assert.Equal("o.safetensors", recipe.Model("other").Weights);
-        Assert.Null(recipe.Model("student").Weights);
+        Assert.Equal("o.safetensors", recipe.Model("other").Weights.Path);
+        Assert.False(recipe.Model("student").HasWeights);
         Assert.Null(recipe.Model("nobody"));
     }
 
@@ -219,7 +219,7 @@ public sealed class RecipeReaderTests
             Assert.Equal(folder.FullName, recipe.Folder);
             Assert.Equal(
                 Path.Combine(folder.FullName, "weights", "t.pth"),
-                recipe.PathOf(recipe.Model("teacher").Weights)
+                recipe.PathOf(recipe.Model("teacher").Weights.Path)
             );
             Assert.Equal("/abs/t.pth", recipe.PathOf("/abs/t.pth"));
         }

@@ -44,6 +44,16 @@ public sealed class RecipeSchemaTests
     [InlineData("losses", "[{\"id\":\"kd\",\"options\":{\"temprature\":1}}]", "$.losses[0].options: anyOf")]
     [InlineData("losses", "[{\"id\":\"kd\",\"options\":{\"temperature\":0}}]", "$.losses[0].options: anyOf")]
     [InlineData("losses", "[{\"id\":\"cross-entropy\",\"options\":{\"temperature\":1}}]", "$.losses[0].options: anyOf")]
+    [InlineData(
+        "models",
+        "{\"student\":{\"id\":\"cifar-resnet\",\"weights\":{\"prefix\":\"a\"}}}",
+        "$.models.student.weights: anyOf"
+    )]
+    [InlineData(
+        "models",
+        "{\"student\":{\"id\":\"cifar-resnet\",\"weights\":\"\"}}",
+        "$.models.student.weights: anyOf"
+    )]
     [InlineData("models", "{\"My_Role\":{\"id\":\"cifar-resnet\"}}", "$.models.My_Role: pattern")]
     public void What_is_wrong_is_refused_where_it_is(string key, string value, string error)
     {

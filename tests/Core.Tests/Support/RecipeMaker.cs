@@ -112,7 +112,7 @@ public static class RecipeMaker
                 },
         };
         if (Maybe())
-            recipe["models"]!["third"] = new JsonObject { ["like"] = "teacher", ["weights"] = "w.pth" };
+            recipe["models"]!["third"] = new JsonObject { ["like"] = "teacher", ["weights"] = Weights(random) };
         if (Maybe())
             recipe["losses"] = Losses();
         if (Maybe())
@@ -268,4 +268,19 @@ public static class RecipeMaker
         };
 
     private static T Pick<T>(Random random, params T[] values) => values[random.Next(values.Length)];
+
+    private static JsonNode Weights(Random random) =>
+        random.Next(3) switch
+        {
+            0 => "w.pth",
+            1 => new JsonObject { ["path"] = "w.pth" },
+            _ => new JsonObject
+            {
+                ["path"] = "w.pth",
+                ["prefix"] = "student.",
+                ["rename"] = new JsonObject { ["b.*"] = "a.*", ["a"] = "c" },
+                ["strict"] = random.Next(2) == 0,
+                ["head"] = "replace",
+            },
+        };
 }

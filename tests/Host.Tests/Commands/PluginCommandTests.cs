@@ -106,7 +106,7 @@ public sealed class PluginCommandTests : IDisposable
     {
         var text = Kd.Call("describe", "shapes", "--plugins", Kd.Plugins).Output;
         Assert.Contains("dataset 'shapes'", text);
-        Assert.Contains("size: integer, at least 8, at most 256, default 16", text);
+        Assert.Contains("size: integer or array of integer, at least 8, at most 256, default 16", text);
         Assert.Contains("""target: one of "class", "mask", "boxes", default "class" """.TrimEnd(), text);
         var line = Assert.Single(Kd.Call("describe", "shapes", "--plugins", Kd.Plugins, "--json").Lines);
         Assert.Equal(16, line["options"]!["properties"]!["size"]!["default"]!.GetValue<int>());

@@ -119,6 +119,50 @@ public sealed class RunTests(RunTests.TinyRun tiny) : IClassFixture<RunTests.Tin
     }
 
     [Fact]
+    public void Eval_reads_weights_of_others_as_it_is_told()
+    {
+        var report = JsonNode.Parse(File.ReadAllText(Path.Combine(tiny.Folder, "report.json")))!;
+        var accuracy = (double)report["teacher"]!["test_accuracy"]!["last"]!;
+        string Wrapped(string name, Func<string, string> rename)
+        {
+            using var scope = TorchSharp.torch.NewDisposeScope();
+            var tensors = ProbeFiles.Read(Path.Combine(tiny.Folder, "teacher-last.safetensors"));
+            Torch.Weights.WeightTensors.Save(tensors.ToDictionary(t => rename(t.Key), t => t.Value), _kd.At(name));
+            return _kd.At(name);
+        }
+        KdResult Eval(string file, params string[] more) =>
+            Kd.Call([
+                "eval",
+                file,
+                "--role",
+                "teacher",
+                "--plugins",
+                Kd.Plugins,
+                "--recipe",
+                _kd.TinyRecipe(),
+                .. more,
+            ]);
+        double Accuracy(string file, params string[] more) =>
+            (double)Assert.Single(Eval(file, [.. more, "--json"]).Lines)["values"]!["accuracy"]!;
+
+        var wrapped = Wrapped("wrapped.safetensors", n => $"model.module.{n}");
+        var told = Eval(wrapped);
+        Assert.Equal(0, told.ExitCode);
+        Assert.Contains("without the beginning 'model.module.'", told.Output + told.Error);
+        var renamed = Wrapped("renamed.safetensors", n => $"ema.{n.Replace("fc.", "head.")}");
+        var refused = Eval(renamed);
+        Assert.Equal(ExitCodes.Damaged, refused.ExitCode);
+        Assert.StartsWith("KDP0550 ", refused.Error);
+        Assert.InRange(refused.Error.Trim().Split('\n').Length, 2, 10);
+        Assert.Equal(accuracy, Accuracy(renamed, "--prefix", "ema", "--rename", "head=fc"));
+        Assert.StartsWith("KDP0801 ", Eval(renamed, "--rename", "head").Error);
+        Assert.StartsWith("KDP0553 ", Eval(renamed, "--rename", "head.*=fc").Error);
+        // The recipe's own words for the very file that it names.
+        var section = $$"""models.teacher.weights={"path":"{{renamed}}","prefix":"ema.","rename":{"head":"fc"} }""";
+        Assert.Equal(accuracy, Accuracy(renamed, "--set", section));
+    }
+
+    [Fact]
     public void Eval_says_what_is_not_there()
     {
         Assert.Contains("nobody.safetensors", Kd.Call("eval", tiny.Folder, "--role", "nobody").Error);

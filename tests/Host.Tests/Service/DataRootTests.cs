@@ -21,7 +21,7 @@ public sealed class DataRootTests : IDisposable
     public void Dispose() => _kd.Dispose();
 
     // Paths in every place that has one: data set, source, weights, also where a setting puts them.
-    public static TheoryData<string> Places => new() { "dataset", "sources", "weights" };
+    public static TheoryData<string> Places => new() { "dataset", "sources", "several", "weights", "section" };
 
     private static JsonObject With(string place, string path)
     {
@@ -35,6 +35,14 @@ public sealed class DataRootTests : IDisposable
             recipe["dataset"] = set;
         else if (place == "sources")
             recipe["sources"] = new JsonObject { ["more"] = set };
+        else if (place == "several")
+            recipe["dataset"] = new JsonObject
+            {
+                ["id"] = "image-folder",
+                ["options"] = new JsonObject { ["path"] = new JsonArray(path, path) },
+            };
+        else if (place == "section")
+            recipe["models"]!["teacher"]!["weights"] = new JsonObject { ["path"] = path, ["prefix"] = "module." };
         else
             recipe["models"]!["teacher"]!["weights"] = path;
         return recipe;
@@ -45,6 +53,7 @@ public sealed class DataRootTests : IDisposable
         {
             "dataset" => "dataset.options.path",
             "sources" => "sources.more.options.path",
+            "several" => "dataset.options.path[0]",
             _ => "models.teacher.weights",
         };
 

@@ -132,7 +132,7 @@ public sealed class RunTests : IDisposable
             .Plugin<ShapesPlugin>(
                 new ShapesOptions
                 {
-                    Size = 8,
+                    Size = [8],
                     Classes = 4,
                     Train = 80,
                     Test = 24,

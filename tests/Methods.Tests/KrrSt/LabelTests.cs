@@ -61,7 +61,7 @@ public sealed class LabelTests : KrrRunTests
         plugin.Configure(
             new ShapesOptions
             {
-                Size = 8,
+                Size = [8],
                 Train = 90,
                 Test = 24,
             }

@@ -147,7 +147,7 @@ public class RandomCropTests
     public void A_size_of_its_own_is_published_and_evaluations_see_the_middle()
     {
         using var scope = NewDisposeScope();
-        var crop = Make(new() { Padding = 1, Size = 4 });
+        var crop = Make(new() { Padding = 1, Size = [4] });
         Assert.True(crop.InEvaluation);
         Assert.False(Make(new()).InEvaluation);
         Assert.Equal([3, 4, 4], crop.OutputShape([3, 8, 6]));
@@ -160,8 +160,22 @@ public class RandomCropTests
     [Fact]
     public void A_piece_larger_than_the_padded_image_is_refused()
     {
-        var failure = Assert.Throws<KdException>(() => Make(new() { Size = 32 }).OutputShape([3, 16, 64]));
+        var failure = Assert.Throws<KdException>(() => Make(new() { Size = [32] }).OutputShape([3, 16, 64]));
         Assert.Equal(CoreErrors.ShapesDiffer, failure.Code);
+        failure = Assert.Throws<KdException>(() => Make(new() { Size = [8, 80] }).OutputShape([3, 16, 64]));
+        Assert.Contains("8x80", failure.Message);
+    }
+
+    [Fact]
+    public void A_piece_may_be_a_rectangle()
+    {
+        using var scope = NewDisposeScope();
+        var crop = Make(new() { Padding = 1, Size = [4, 6] });
+        Assert.Equal([3, 4, 6], crop.OutputShape([3, 8, 6]));
+        var batch = Images.Random(1, 2, 3, 8, 6);
+        var middle = crop.Apply(batch, new PartContextStub { IsEvaluation = true }).Input;
+        Assert.Equal(Images.Flat(batch.Input[.., .., 2..6, ..]), Images.Flat(middle));
+        Assert.Equal([2, 3, 4, 6], crop.Apply(batch, new PartContextStub()).Input.shape);
     }
 
     [Fact]

@@ -30,11 +30,15 @@ public class RandomResizedCropTests
     {
         using var scope = NewDisposeScope();
         var (height, width) = (1 + shape % 9, 1 + shape / 16);
-        var options = new RandomResizedCropOptions { Size = size % 12, Ratio = 1 + size / 64 };
+        var options = new RandomResizedCropOptions
+        {
+            Size = [size % 12, .. (size % 12 > 0 ? (int[])[1 + size / 16] : [])],
+            Ratio = 1 + size / 64,
+        };
         var batch = Images.Random(seed, 3, 2, height, width);
         batch = batch.WithTarget(Images.MapOf(batch.Input));
         var result = Make(options).Apply(batch, Images.At((ulong)seed));
-        var (newHeight, newWidth) = options.Size > 0 ? (options.Size, options.Size) : (height, width);
+        var (newHeight, newWidth) = options.Size[0] > 0 ? (options.Size[0], options.Size[^1]) : (height, width);
         var (source, got) = (Images.Values(batch.Input), Images.Values(result.Input));
         var labels = Images.Longs(((ClassMapTarget)batch.Target).Labels);
         var gotLabels = Images.Longs(((ClassMapTarget)result.Target).Labels);
@@ -94,7 +98,7 @@ public class RandomResizedCropTests
     public void Evaluations_see_the_whole_image_in_the_size_asked_for()
     {
         using var scope = NewDisposeScope();
-        var crop = Make(new() { Size = 4 });
+        var crop = Make(new() { Size = [4] });
         Assert.True(crop.InEvaluation);
         Assert.False(Make().InEvaluation);
         Assert.Equal([3, 4, 4], crop.OutputShape([3, 8, 8]));
@@ -102,6 +106,18 @@ public class RandomResizedCropTests
         var batch = Images.Random(1, 2, 3, 8, 8);
         var seen = crop.Apply(batch, new PartContextStub { IsEvaluation = true }).Input;
         Assert.True((nn.functional.avg_pool2d(batch.Input, 2) - seen).abs().max().item<float>() < 1e-5);
+    }
+
+    [Fact]
+    public void The_size_may_be_a_rectangle()
+    {
+        using var scope = NewDisposeScope();
+        var crop = Make(new() { Size = [4, 8] });
+        Assert.Equal([3, 4, 8], crop.OutputShape([3, 8, 8]));
+        var batch = Images.Random(1, 2, 3, 8, 8);
+        var seen = crop.Apply(batch, new PartContextStub { IsEvaluation = true }).Input;
+        Assert.True((nn.functional.avg_pool2d(batch.Input, [2, 1]) - seen).abs().max().item<float>() < 1e-5);
+        Assert.Equal([2, 3, 4, 8], crop.Apply(batch, new PartContextStub()).Input.shape);
     }
 
     [Fact]
@@ -119,7 +135,7 @@ public class RandomResizedCropTests
             [.. Enumerable.Repeat(boxes, 40)],
             [.. Enumerable.Repeat(tensor(new long[] { 5, 6 }), 40)]
         );
-        var options = new RandomResizedCropOptions { Size = 16, MinArea = 0.2 };
+        var options = new RandomResizedCropOptions { Size = [16], MinArea = 0.2 };
         var result = Make(options).Apply(Images.Random(1, 40, 1, 8, 8, target), Images.At(2));
         var parts = Images.Longs(result.Parameters["random-resized-crop.parts"]).Chunk(4).ToArray();
         var dropped = 0;
@@ -153,6 +169,6 @@ public class RandomResizedCropTests
         Assert.False(Tests.Make.Passes(new RandomResizedCropOptions { MinArea = 0 }));
         Assert.False(Tests.Make.Passes(new RandomResizedCropOptions { MinArea = 0.5, MaxArea = 0.4 }));
         Assert.False(Tests.Make.Passes(new RandomResizedCropOptions { Ratio = 0.5 }));
-        Assert.False(Tests.Make.Passes(new RandomResizedCropOptions { Size = -1 }));
+        Assert.False(Tests.Make.Passes(new RandomResizedCropOptions { Size = [-1] }));
     }
 }

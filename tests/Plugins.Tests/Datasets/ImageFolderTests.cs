@@ -13,7 +13,7 @@ public sealed class ImageFolderTests : IDisposable
     public void Dispose() => _folder.Dispose();
 
     private IDataset Open(ImageFolderOptions? options = null) =>
-        Make.Plugin<ImageFolderPlugin>((options ?? new()) with { Path = _folder.Path }).Open("");
+        Make.Plugin<ImageFolderPlugin>((options ?? new()) with { Path = [_folder.Path] }).Open("");
 
     private byte[] Pixels(IDataset data, long index, string split = "train")
     {
@@ -26,17 +26,9 @@ public sealed class ImageFolderTests : IDisposable
         int height,
         Func<int, int, SKColor> colour,
         SKColorType type = SKColorType.Rgba8888
-    )
-    {
-        using var bitmap = new SKBitmap(new SKImageInfo(width, height, type, SKAlphaType.Unpremul));
-        for (var y = 0; y < height; y++)
-        for (var x = 0; x < width; x++)
-            bitmap.SetPixel(x, y, colour(x, y));
-        using var data = bitmap.Encode(SKEncodedImageFormat.Png, 100);
-        return data.ToArray();
-    }
+    ) => Pngs.Of(width, height, colour, type);
 
-    private static byte[] Plain(int width, int height, SKColor colour) => Png(width, height, (_, _) => colour);
+    private static byte[] Plain(int width, int height, SKColor colour) => Pngs.Plain(width, height, colour);
 
     private void Put(string path, byte[] bytes) => File.WriteAllBytes(_folder[path.Split('/')], bytes);
 
@@ -171,7 +163,7 @@ public sealed class ImageFolderTests : IDisposable
         PutTwoClasses();
         Put("cat/odd.png", Plain(5, 3, SKColors.Red));
         DataAssert.Fails(DataErrors.SizesDiffer, () => Open(), "odd.png", "5x3", "4x3");
-        Assert.Equal([3, 8, 8], Open(new() { Size = 8 }).Info.InputShape);
+        Assert.Equal([3, 8, 8], Open(new() { Size = [8] }).Info.InputShape);
     }
 
     [Fact]
@@ -189,10 +181,10 @@ public sealed class ImageFolderTests : IDisposable
                     : SKColors.Blue
             )
         );
-        var middle = Pixels(Open(new() { Size = 4 }), 0);
+        var middle = Pixels(Open(new() { Size = [4] }), 0);
         Assert.All(middle[..16], b => Assert.Equal(0, b));
         Assert.All(middle[16..32], b => Assert.Equal(255, b));
-        var all = Pixels(Open(new() { Size = 4, Resize = "stretch" }), 0);
+        var all = Pixels(Open(new() { Size = [4], Resize = "stretch" }), 0);
         Assert.True(all[0] > 200 && all[3] < 50, "red at the left only");
         Assert.True(all[32] < 50 && all[35] > 200, "blue at the right only");
     }
@@ -292,7 +284,7 @@ public sealed class ImageFolderTests : IDisposable
         Put("real/bird/z.png", Plain(4, 3, SKColors.White));
         File.CreateSymbolicLink(_folder["real", "bird", "link.png"], _folder["real", "cat", "a.PNG"]);
         Directory.CreateSymbolicLink(_folder["real", "bird", "more"], "../cat");
-        var options = new ImageFolderOptions { Path = _folder["real"] };
+        var options = new ImageFolderOptions { Path = [_folder["real"]] };
         IDataset Real() => Make.Plugin<ImageFolderPlugin>(options).Open("");
         Assert.Equal(3 + 4, Real().Open("train").Count);
         Directory.CreateSymbolicLink(_folder["real", "bird", "loop"], "..");
@@ -305,7 +297,7 @@ public sealed class ImageFolderTests : IDisposable
         PutTwoClasses();
         var before = Open().Fingerprint;
         Assert.Equal(before, Open().Fingerprint);
-        Assert.NotEqual(before, Open(new() { Size = 8 }).Fingerprint);
+        Assert.NotEqual(before, Open(new() { Size = [8] }).Fingerprint);
         Assert.NotEqual(before, Open(new() { Grey = true }).Fingerprint);
         Put("cat/c.png", Plain(4, 3, SKColors.Red));
         var more = Open().Fingerprint;
@@ -381,6 +373,109 @@ public sealed class ImageFolderTests : IDisposable
 
         Assert.Same(open, await Task.WhenAny(open, Task.Delay(TimeSpan.FromSeconds(30))));
         Assert.Equal("KDP0411", Assert.IsType<KdException>(await open).Code.Id);
+    }
+
+    [Fact]
+    public void Several_roots_are_one_data_set_by_the_names_of_their_classes()
+    {
+        PutTwoClasses("one/");
+        Put("two/train/cat/c.png", Plain(4, 3, SKColors.White));
+        Put("two/train/bird/d.png", Plain(4, 3, SKColors.Black));
+        Put("two/test/bird/e.png", Plain(4, 3, SKColors.Black));
+        IDataset Both(params string[] names) =>
+            Make.Plugin<ImageFolderPlugin>(
+                    new ImageFolderOptions { Path = [.. names.Select(n => Path.Combine(_folder.Path, n))] }
+                )
+                .Open("");
+        var data = Both("one", "two");
+        Assert.Equal(["Dog", "bird", "cat"], data.Info.ClassNames);
+        Assert.Equal((5, 1), (data.Open("train").Count, data.Open("test").Count));
+        var source = (ILabelledSource)data.Open("train");
+        Assert.Equal([0, 2, 2, 1, 2], Enumerable.Range(0, 5).Select(i => (int)source.ClassOf(i)));
+        DataAssert.ReadsPurely(source);
+        Assert.NotEqual(data.Fingerprint, Both("one").Fingerprint);
+        Assert.Equal(data.Fingerprint, Both("one", "two").Fingerprint);
+        DataAssert.Fails(DataErrors.NotFound, () => Both("one", "one"), "twice");
+        DataAssert.Fails(DataErrors.NotFound, () => Both("one", "nowhere"), "nowhere");
+    }
+
+    [Fact]
+    public void Rectangles_keep_proportions_by_cutting_and_lose_them_by_stretching()
+    {
+        // Four columns: red, green, blue, white; 8 wide and 8 high.
+        SKColor[] columns = [SKColors.Red, SKColors.Lime, SKColors.Blue, SKColors.White];
+        Put("a/x.png", Png(8, 8, (x, _) => columns[x / 2]));
+        var wide = Open(new() { Size = [2, 4] });
+        Assert.Equal([3, 2, 4], wide.Info.InputShape);
+        // The middle four rows of all columns: each column's red.
+        Assert.Equal([255, 0, 0, 255], Pixels(wide, 0)[..4]);
+        var high = Open(new() { Size = [8, 4] });
+        Assert.Equal([3, 8, 4], high.Info.InputShape);
+        // The middle four columns: green and blue only.
+        Assert.Equal([0, 0, 0, 0], Pixels(high, 0)[..4]);
+        Assert.Equal([255, 255, 0, 0], Pixels(high, 0)[32..36]);
+        Assert.Equal(255, Pixels(Open(new() { Size = [8, 4], Resize = "stretch" }), 0)[0]);
+        Assert.NotEqual(wide.Fingerprint, high.Fingerprint);
+    }
+
+    [Fact]
+    public void Damaged_images_are_left_out_up_to_the_stated_share_and_named()
+    {
+        for (var i = 0; i < 20; i++)
+            Put($"a/{i:00}.png", Plain(4, 3, new SKColor((byte)i, 0, 0)));
+        Put("b/good.png", Plain(4, 3, SKColors.Lime));
+        Put("a/05.png", [1, 2, 3]);
+        Put("a/09.png", Plain(4, 3, SKColors.Red)[..40]);
+        DataAssert.Fails(
+            DataErrors.ImageUnreadable,
+            () => Open().Open("train").Read(Enumerable.Range(0, 21).Select(i => (long)i).ToArray()),
+            "05.png"
+        );
+        DataAssert.Fails(
+            DataErrors.ImageUnreadable,
+            () => Open(new() { SkipCorrupt = 0.05 }),
+            "2 of the 21 images",
+            "05.png",
+            "09.png",
+            "\"skipCorrupt\" allows a share of 0.05"
+        );
+        var data = Open(new() { SkipCorrupt = 0.1 });
+        var doubt = Assert.Single(data.Info.Doubts);
+        Assert.Contains("2 of the 21 images of split 'train' cannot be decoded", doubt);
+        Assert.EndsWith("They are left out.", doubt);
+        var source = (ILabelledSource)data.Open("train");
+        Assert.Equal(19, source.Count);
+        // The sixth image is what was the seventh, and the only one of class b is still the last.
+        Assert.Equal(6, Pixels(data, 5)[0]);
+        Assert.Equal(1, source.ClassOf(18));
+        DataAssert.ReadsPurely(source);
+        Assert.Empty(Open(new() { SkipCorrupt = 0.1, Include = ["b"] }).Info.Doubts);
+    }
+
+    [Fact]
+    public void Images_that_stand_in_two_splits_are_told_of()
+    {
+        for (var i = 0; i < 12; i++)
+            Put($"train/a/{i:00}.png", Plain(4, 3, new SKColor((byte)(20 * i), 0, 0)));
+        Put("train/b/x.png", Plain(4, 3, SKColors.Lime));
+        Put("test/b/x.png", Plain(4, 3, SKColors.Lime));
+        Put("test/a/other.png", Plain(4, 3, SKColors.Azure));
+        Put("val/b/other.png", Plain(4, 3, SKColors.Bisque));
+        var told = Assert.Single(Open().Info.Doubts);
+        Assert.StartsWith("1 images of split 'test' stand in 'train' too", told);
+        Assert.Contains(
+            $"'{Path.Combine(_folder.Path, "test", "b", "x.png")}' is '{Path.Combine(_folder.Path, "train", "b", "x.png")}'",
+            told
+        );
+        for (var i = 0; i < 12; i++)
+            Put($"val/a/{i:00}.png", Plain(4, 3, new SKColor((byte)(20 * i), 0, 0)));
+        Assert.Contains(Open().Info.Doubts, d => d.StartsWith("12 images of split 'val'") && d.EndsWith("and 7 more."));
+        // As many bytes, and the last of them another.
+        var longer = new byte[9000];
+        Put("train/b/x.png", [.. Plain(4, 3, SKColors.Lime), .. longer]);
+        longer[^1] = 1;
+        Put("test/b/x.png", [.. Plain(4, 3, SKColors.Lime), .. longer]);
+        Assert.DoesNotContain(Open().Info.Doubts, d => d.Contains("'test' stand"));
     }
 
     [Fact]

@@ -11,7 +11,7 @@ public class RealCifarTests
     {
         using var scope = NewDisposeScope();
         var folder = Path.Combine(TestData.Unpacked("cifar10.tar.gz"), "cifar10");
-        using var data = Make.Plugin<ImageFolderPlugin>(new ImageFolderOptions { Path = folder }).Open("");
+        using var data = Make.Plugin<ImageFolderPlugin>(new ImageFolderOptions { Path = [folder] }).Open("");
         Assert.Equal(["test", "train"], data.Splits.Order());
         Assert.Equal([3, 32, 32], data.Info.InputShape);
         string[] classes = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"];

@@ -62,7 +62,7 @@ public class ShapesTests
         using var scope = NewDisposeScope();
         var options = new ShapesOptions
         {
-            Size = 12 + size % 40,
+            Size = [12 + size % 40],
             Seed = seed,
             Objects = 1,
             Occlusion = 0,
@@ -97,7 +97,7 @@ public class ShapesTests
             new()
             {
                 Target = "mask",
-                Size = 32,
+                Size = [32],
                 Train = 40,
             }
         );
@@ -112,7 +112,7 @@ public class ShapesTests
                     new()
                     {
                         Target = "boxes",
-                        Size = 32,
+                        Size = [32],
                         Train = 40,
                     }
                 )
@@ -165,7 +165,7 @@ public class ShapesTests
         [
             usual with
             {
-                Size = 17,
+                Size = [17],
             },
             usual with
             {
@@ -221,9 +221,54 @@ public class ShapesTests
     [Fact]
     public void Options_out_of_bounds_do_not_pass_validation()
     {
-        Assert.False(Make.Passes(new ShapesOptions { Size = 4 }));
+        Assert.False(Make.Passes(new ShapesOptions { Size = [4] }));
         Assert.False(Make.Passes(new ShapesOptions { Target = "pixels" }));
         Assert.False(Make.Passes(new ShapesOptions { Classes = 19 }));
         Assert.True(Make.Passes(new ShapesOptions()));
+    }
+
+    [Fact]
+    public void Images_may_be_rectangles_whose_masks_and_boxes_fit()
+    {
+        using var scope = NewDisposeScope();
+        var wide = Open(
+            new()
+            {
+                Size = [12, 24],
+                Target = "mask",
+                Train = 40,
+            }
+        );
+        Assert.Equal([3, 12, 24], wide.Info.InputShape);
+        var batch = wide.Open("train").Read(Enumerable.Range(0, 40).Select(i => (long)i).ToArray());
+        Assert.Equal([40, 3, 12, 24], batch.Input.shape);
+        var map = ((ClassMapTarget)batch.Target).Labels;
+        Assert.Equal([40, 12, 24], map.shape);
+        // Objects stand in all of the image: in its left and its right half.
+        Assert.True(map[.., .., ..12].ne(0).any().item<bool>() && map[.., .., 12..].ne(0).any().item<bool>());
+        var high = Open(
+            new()
+            {
+                Size = [24, 12],
+                Target = "boxes",
+                Train = 40,
+            }
+        );
+        var boxes = (BoxTarget)high.Open("train").Read(Enumerable.Range(0, 40).Select(i => (long)i).ToArray()).Target;
+        var all = cat([.. boxes.Boxes]);
+        Assert.True(all[.., 2].le(12).all().item<bool>() && all[.., 3].gt(12).any().item<bool>());
+        Assert.NotEqual(
+            wide.Fingerprint,
+            Open(
+                new()
+                {
+                    Size = [24, 12],
+                    Target = "mask",
+                    Train = 40,
+                }
+            ).Fingerprint
+        );
+        Assert.Equal(Bytes(new() { Size = [16, 16] }), Bytes(new()));
+        Assert.False(Make.Passes(new ShapesOptions { Size = [16, 4] }));
     }
 }

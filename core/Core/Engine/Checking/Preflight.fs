@@ -294,7 +294,7 @@ type Preflight private () =
 
             reraise ()
 
-    /// Evaluates a weight file in a role of a recipe. source: null for the test set where there is one, else the
+    /// Evaluates a weight file in a role of a recipe. weights: the file, and how it is read. source: null for the test set where there is one, else the
     /// validation set. samples: at most so many, chosen as IStepContext.Evaluate does, 0 for all. warn: told of what is
     /// doubtful, such as weights whose record says that they were made for other inputs; null for nobody. Raises KDP0301
     /// for a role that the recipe does not fill, KDP0305 for an unknown source, KDP05xx for the weights.
@@ -303,7 +303,7 @@ type Preflight private () =
             recipe: Recipe,
             catalog: IPluginCatalog,
             role: string,
-            weights: string,
+            weights: WeightsSection,
             source: string,
             samples: int64,
             warn: Action<string>
@@ -315,7 +315,7 @@ type Preflight private () =
         // Weights of the other roles need not be there.
         let withWeights (model: ModelSection) =
             { model with
-                Weights = if model.Role = role then weights else null
+                Weights = if model.Role = role then weights else WeightsSection.None
             }
 
         let recipe =

@@ -39,6 +39,32 @@ type internal NetworkMaker(recipe: Recipe, run: LiveRun, maker: PluginMaker, inf
         NormGuard.attach $"the network of '{section.Role}'" network.Module
         network
 
+    // A head that the file does not have keeps what was drawn, as without weights.
+    let load (section: ModelSection) (network: INetwork) (path: string) =
+        let weights = section.Weights
+
+        let options =
+            LoadOptions(
+                RefuseNonFinite = true,
+                Unwrap = true,
+                Prefix = weights.Prefix,
+                Names = NameMap.Identity.RenameParts weights.Rename,
+                Strict = weights.Strict,
+                ReplaceHead =
+                    (if weights.Head = WeightsSection.Replace then
+                         network.Shape.Classes
+                     else
+                         0L)
+            )
+
+        run.Loaded.Add
+            {
+                Role = section.Role
+                Path = path
+                Section = weights
+                Report = ModuleWeights.Load(network.Module, path, options)
+            }
+
     // The baseline starts from the same weights as the network it is compared with.
     let keyOf (role: string) (result: string) =
         run.Key.Derive("init").Derive(if role = Recipe.BaselineRole then result else role)
@@ -58,17 +84,14 @@ type internal NetworkMaker(recipe: Recipe, run: LiveRun, maker: PluginMaker, inf
         for section in recipe.Models do
             let network = make section (keyOf section.Role result) 0L
 
-            if not (String.IsNullOrEmpty section.Weights) then
-                let path = recipe.PathOf section.Weights
-
-                ModuleWeights.Load(network.Module, path, LoadOptions(RefuseNonFinite = true))
-                |> ignore
-
+            if section.HasWeights then
+                let path = recipe.PathOf section.Weights.Path
+                load section network path
                 networks[section.Role] <- FileHash.sha256 path
 
             let role = RoleState(section.Role, network, true)
 
-            if String.IsNullOrEmpty section.Weights then
+            if not section.HasWeights then
                 role.Untrained <- Nullable role.Weights
 
             role.Augmentations <- augmentationsOf section.Role

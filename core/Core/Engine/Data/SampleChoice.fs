@@ -1,22 +1,10 @@
 namespace KdPlugins.Core
 
-open System.Collections.Generic
-
 /// Which samples stand for a source of which only some are looked at.
 module internal SampleChoice =
 
     // Nothing of a run: whoever looks at so many samples of a source looks at the same ones.
     let private key = RandomKey(0UL).Derive("some samples")
-
-    /// The classes by sample number, where the source knows them without reading samples.
-    let rec private classesOf (source: IDataSource) : (int64 -> int64) option =
-        match source with
-        | :? ILabelledSource as labelled -> Some labelled.ClassOf
-        | :? CheckedSource as looked -> classesOf looked.Source
-        | :? SubsetSource as subset ->
-            classesOf subset.Source
-            |> Option.map (fun classOf i -> classOf subset.Picked[int i])
-        | _ -> None
 
     /// One place in each of count stretches of a length, as equal as they can be; drawn, since samples may come in turns
     /// that an even step would follow.
@@ -27,33 +15,10 @@ module internal SampleChoice =
             let drawn = key.Derive(stream).Derive(int64 k).Value
             first + int64 (drawn % uint64 (next - first)))
 
-    /// How many samples of each class, in proportion; what rounding leaves goes to the largest remainders.
-    let private shares (sizes: int64[]) (count: int64) : int64[] =
-        let total = Array.sum sizes
-        let shares = sizes |> Array.map (fun size -> size * count / total)
-
-        sizes
-        |> Array.mapi (fun i size -> struct (-(size * count % total), i))
-        |> Array.sort
-        |> Array.truncate (int (count - Array.sum shares))
-        |> Array.iter (fun struct (_, i) -> shares[i] <- shares[i] + 1L)
-
-        shares
-
     let private stratified (classOf: int64 -> int64) (total: int64) (count: int64) : int64[] =
-        let members = SortedDictionary<int64, List<int64>>()
+        let strata = Strata.members classOf (seq { 0L .. total - 1L })
 
-        for i in 0L .. total - 1L do
-            let label = classOf i
-
-            if not (members.ContainsKey label) then
-                members[label] <- List<int64>()
-
-            members[label].Add i
-
-        let strata = Seq.toArray members.Values
-
-        shares (strata |> Array.map (fun s -> int64 s.Count)) count
+        Strata.shares (strata |> Array.map (fun s -> int64 s.Count)) count
         |> Array.mapi (fun i share ->
             spread (int64 i) (int64 strata[i].Count) share
             |> Array.map (fun p -> strata[i][int p]))
@@ -66,6 +31,6 @@ module internal SampleChoice =
         if count >= source.Count then
             Array.init (int source.Count) int64
         else
-            match classesOf source with
+            match Strata.classesOf source with
             | Some classOf -> stratified classOf source.Count count
             | None -> spread 0L source.Count count

@@ -1,6 +1,7 @@
 namespace KdPlugins.Core
 
 open System
+open System.Collections.Generic
 
 /// Some samples of a source, under their numbers in it.
 [<Sealed>]
@@ -19,8 +20,79 @@ type internal SubsetSource(source: IDataSource, picked: int64[]) =
             let mapped = Array.init indices.Length (fun i -> picked[int (indices.Span[i])])
             source.Read(ReadOnlyMemory mapped)
 
+/// Samples by their classes.
+module internal Strata =
+
+    /// The classes by sample number, where the source knows them without reading samples.
+    let rec classesOf (source: IDataSource) : (int64 -> int64) option =
+        match source with
+        | :? ILabelledSource as labelled -> Some labelled.ClassOf
+        | :? CheckedSource as looked -> classesOf looked.Source
+        | :? SubsetSource as subset ->
+            classesOf subset.Source
+            |> Option.map (fun classOf i -> classOf subset.Picked[int i])
+        | _ -> None
+
+    /// How many samples of each class, in proportion; what rounding leaves goes to the largest remainders.
+    let shares (sizes: int64[]) (count: int64) : int64[] =
+        let total = Array.sum sizes
+        let shares = sizes |> Array.map (fun size -> size * count / total)
+
+        sizes
+        |> Array.mapi (fun i size -> struct (-(size * count % total), i))
+        |> Array.sort
+        |> Array.truncate (int (count - Array.sum shares))
+        |> Array.iter (fun struct (_, i) -> shares[i] <- shares[i] + 1L)
+
+        shares
+
+    /// Samples of each class, in the order of the classes' numbers and of the given samples.
+    let members (classOf: int64 -> int64) (samples: int64 seq) : List<int64>[] =
+        let members = SortedDictionary<int64, List<int64>>()
+
+        for i in samples do
+            let label = classOf i
+
+            if not (members.ContainsKey label) then
+                members[label] <- List<int64>()
+
+            members[label].Add i
+
+        Seq.toArray members.Values
+
 /// Carving a validation set out of the training data.
 module internal Split =
+
+    // A class without a sample to train on would not be learned.
+    let private leaveOne (sizes: int64[]) (shares: int64[]) =
+        for i in 0 .. shares.Length - 1 do
+            if shares[i] = sizes[i] then
+                let room j = sizes[j] - 1L - shares[j]
+                let roomiest = Seq.maxBy room (seq { 0 .. shares.Length - 1 })
+
+                if room roomiest < 1L then
+                    Fail.error
+                        CoreErrors.NoSamples
+                        $"The stratified validation set takes {Array.sum shares} samples, and would leave a class without one to train on."
+
+                shares[i] <- shares[i] - 1L
+                shares[roomiest] <- shares[roomiest] + 1L
+
+    /// The first of the ranked samples of each class, as many as its share.
+    let private stratified (source: IDataSource) (ranked: int64[]) (held: int64) : int64[] =
+        match Strata.classesOf source with
+        | None ->
+            Fail.error
+                CoreErrors.WrongCombination
+                $"\"stratified\" is asked of {PluginNames.find source}, which does not know its samples' classes without reading them."
+        | Some classOf ->
+            let strata = Strata.members classOf ranked
+            let sizes = strata |> Array.map (fun s -> int64 s.Count)
+            let shares = Strata.shares sizes held
+            leaveOne sizes shares
+
+            Array.map2 (fun (s: List<int64>) share -> Seq.take (int share) s |> Seq.toArray) strata shares
+            |> Array.concat
 
     /// (training, validation): which samples validate depends on the data alone, not on a run's seed, so that runs with
     /// different seeds are chosen by the same samples. Without validation (null) where the share of the samples is none.
@@ -53,6 +125,12 @@ module internal Split =
                 Array.init (int count) int64
                 |> Array.sortBy (fun i -> struct (key.Derive(i).Value, i))
 
-            let validation = Array.sub ranked 0 (int held) |> Array.sort
-            let training = Array.sub ranked (int held) (int (count - held)) |> Array.sort
+            let validation =
+                if section.Stratified then
+                    stratified source ranked held |> Array.sort
+                else
+                    Array.sub ranked 0 (int held) |> Array.sort
+
+            let taken = HashSet validation
+            let training = Array.init (int count) int64 |> Array.filter (taken.Contains >> not)
             struct (SubsetSource(source, training), SubsetSource(source, validation))

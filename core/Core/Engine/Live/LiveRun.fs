@@ -53,6 +53,9 @@ type internal LiveRun(device: torch.Device, training: TrainingPlan, key: RandomK
     /// The roles by name.
     member _.Roles = roles
 
+    /// What was loaded into the networks, in the order of the roles.
+    member val Loaded = List<LoadedWeights>() with get
+
     /// The feeds by source.
     member _.Feeds = feeds
 

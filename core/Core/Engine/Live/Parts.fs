@@ -3,6 +3,7 @@ namespace KdPlugins.Core
 open System.Collections.Generic
 open TorchSharp
 open KdPlugins.Torch
+open KdPlugins.Torch.Weights
 
 /// A role of a run: its network and how the present stage uses it.
 /// isFromRecipe: whether the recipe names it; a strategy may change the weights of a role that it added.
@@ -82,6 +83,15 @@ type internal RoleState(name: string, network: INetwork, isFromRecipe: bool) =
         if not (isNull frozen) then
             frozen.Module.Dispose()
             frozen <- null
+
+/// What came of loading a role's weights. path: the file's place.
+type internal LoadedWeights =
+    {
+        Role: string
+        Path: string
+        Section: WeightsSection
+        Report: LoadReport
+    }
 
 /// A loss of the recipe with its weight and the name it is reported under.
 [<Sealed>]

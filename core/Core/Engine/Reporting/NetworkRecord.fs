@@ -200,11 +200,19 @@ module internal NetworkRecord =
                 $"The weights '{path}' of role '{role}' have their classes in another order: class {i} is '{names[i]}' there and '{own[i]}' in this data set."
         ]
 
-    /// Tells of weights whose record says that they were made for other inputs than the recipe gives them.
+    /// Tells what is doubtful about the data, how weights were read where that was not as they are, and of weights whose record says that they were made for other
+    /// inputs than the recipe gives them.
     let warn (composition: Composition) (tell: string -> unit) =
+        composition.Run.Infos.Values
+        |> Seq.distinct
+        |> Seq.collect _.Doubts
+        |> Seq.iter tell
+
+        WeightNotes.tell composition.Run.Loaded tell
+
         for section in composition.Recipe.Models do
-            if not (String.IsNullOrEmpty section.Weights) then
-                let path = composition.Recipe.PathOf section.Weights
+            if section.HasWeights then
+                let path = composition.Recipe.PathOf section.Weights.Path
 
                 match read path with
                 | null -> ()

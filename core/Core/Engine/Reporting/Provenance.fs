@@ -113,6 +113,14 @@ module internal Provenance =
             |> Seq.toArray
         )
 
+    let private weights (composition: Composition) =
+        let node = JsonObject()
+
+        for loaded in composition.Run.Loaded do
+            node[loaded.Role] <- WeightNotes.json loaded
+
+        node
+
     let private hashes (identity: RunIdentity) =
         let node = JsonObject()
         node["recipe"] <- JsonValue.Create identity.Recipe
@@ -136,6 +144,7 @@ module internal Provenance =
         node["libtorch"] <- JsonValue.Create composition.Identity.LibTorch
         node["measures"] <- measures composition
         node["plugins"] <- plugins composition
+        node["weights"] <- weights composition
         node["hashes"] <- hashes composition.Identity
         node
 

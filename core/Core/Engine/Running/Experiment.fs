@@ -244,7 +244,8 @@ type Experiment private () =
             let weights (model: ModelSection) =
                 if shared |> Array.exists (fun phase -> phase.Role = model.Role) then
                     { model with
-                        Weights = Path.Combine(seedFolder path first, $"{model.Role}-last.safetensors")
+                        Weights =
+                            WeightsSection.Of(Path.Combine(seedFolder path first, $"{model.Role}-last.safetensors"))
                     }
                 else
                     model

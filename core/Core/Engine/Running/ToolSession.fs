@@ -78,7 +78,7 @@ type ToolSession(catalog: IPluginCatalog, read: Func<IReadOnlyList<string>, Reci
             | missing when isNull (box missing) ->
                 let known = String.Join(", ", recipe.Models |> Seq.map _.Role)
                 Fail.error CoreErrors.RoleMissing $"'{who}' asks the role '{role}'; the recipe has: {known}."
-            | model when String.IsNullOrEmpty model.Weights ->
+            | model when not model.HasWeights ->
                 raise (
                     KdPlugins.Torch.KdException(
                         CoreErrors.WrongCombination,

@@ -39,31 +39,61 @@ public sealed record LoadReport(
     IReadOnlyList<WeightConversion> Converted
 )
 {
-    /// <summary>Whether file and module have the same tensors.</summary>
+    /// <summary>The part of a PyTorch checkpoint that the names are taken from, such as <c>state_dict</c>; empty for all of it.</summary>
+    public string Part { get; init; } = "";
+
+    /// <summary>Other parts of the checkpoint that hold weights, such as <c>model_ema</c>.</summary>
+    public IReadOnlyList<string> OtherParts { get; init; } = [];
+
+    /// <summary>What was cut from the beginning of the names; empty for nothing.</summary>
+    public string Cut { get; init; } = "";
+
+    /// <summary>How many tensors of the file were not looked at: those outside a prefix that was asked for, and counters of averages.</summary>
+    public int Elsewhere { get; init; }
+
+    /// <summary>Tensors of the head that keep what they held, for another number of classes or where the file has none.</summary>
+    public IReadOnlyList<string> Replaced { get; init; } = [];
+
+    /// <summary>The classes of the file's head where it was replaced; 0 where the file has none.</summary>
+    public long FileClasses { get; init; }
+
+    /// <summary>The batch norms' counters (num_batches_tracked) that the file lacks, as those before PyTorch 0.4.1 do. They keep what
+    /// they held; nothing computed depends on them.</summary>
+    public IReadOnlyList<string> Counters { get; init; } = [];
+
+    /// <summary>Whether file and module have the same tensors, but for a replaced head and counters.</summary>
     public bool IsComplete => Missing.Count == 0 && Unexpected.Count == 0 && Mismatched.Count == 0;
 
     // A file may have a million names that nobody asked for.
-    private const int MostDescribed = 100;
+    private const int MostNames = 10;
+    private const int MostShapes = 4;
 
-    /// <summary>The differences, one per line, of each kind the first hundred; empty where there are none.</summary>
+    /// <summary>
+    /// The differences in seven lines at most: the first ten names that are missing, the first ten that are left over, and of what
+    /// does not fit the first four with both shapes. Empty where there are none.
+    /// </summary>
     public string Describe()
     {
         var text = new StringBuilder();
-        Append(text, Missing, "missing", static name => WeightFault.Quote(name));
-        Append(text, Unexpected, "unexpected", static name => WeightFault.Quote(name));
-        Append(text, Mismatched, "mismatched", Describe);
+        AppendNames(text, Missing, "missing");
+        AppendNames(text, Unexpected, "left over");
+        foreach (WeightMismatch one in Mismatched.Take(MostShapes))
+        {
+            text.Append("  does not fit: ").Append(Describe(one)).Append('\n');
+        }
+        if (Mismatched.Count > MostShapes)
+        {
+            text.Append($"  does not fit: {Mismatched.Count - MostShapes} more\n");
+        }
         return text.ToString();
     }
 
-    private static void Append<T>(StringBuilder text, IReadOnlyList<T> all, string kind, Func<T, string> describe)
+    private static void AppendNames(StringBuilder text, IReadOnlyList<string> all, string kind)
     {
-        foreach (T one in all.Take(MostDescribed))
+        if (all.Count > 0)
         {
-            text.AppendLine($"  {kind}: {describe(one)}");
-        }
-        if (all.Count > MostDescribed)
-        {
-            text.AppendLine($"  {kind}: {all.Count - MostDescribed} more");
+            string more = all.Count > MostNames ? $" and {all.Count - MostNames} more" : "";
+            text.Append($"  {kind}: {string.Join(", ", all.Take(MostNames).Select(WeightFault.Quote))}{more}\n");
         }
     }
 

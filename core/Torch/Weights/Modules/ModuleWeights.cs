@@ -14,6 +14,8 @@ public static class ModuleWeights
         ["format"] = "pt", // without it the Python libraries refuse to guess the framework
     };
 
+    private const string Counter = ".num_batches_tracked";
+
     /// <summary>Copies the tensors of a file into a module, keeping its dtypes, devices and memory layouts.</summary>
     /// <param name="module">Takes the values.</param>
     /// <param name="source">The opened file.</param>
@@ -21,26 +23,37 @@ public static class ModuleWeights
     /// <returns>What was loaded, and what was not.</returns>
     /// <remarks>All tensors are read and checked before the first is changed, so that a failure leaves the module as it was;
     /// for a moment the weights are in memory twice.</remarks>
-    /// <exception cref="KdException">Strict, and file and module differ (KDP0550, with the differences); two names of the
-    /// file become one (KDP0552); NaN or infinity where refused (KDP0554); as <see cref="WeightTensors.ToTensor"/>.</exception>
+    /// <exception cref="KdException">Strict, and file and module differ (KDP0550, the likely cure first, then the differences);
+    /// nothing begins with the prefix (KDP0546); two names of the file become one (KDP0552); NaN or infinity where refused (KDP0554); as <see cref="WeightTensors.ToTensor"/>.</exception>
     public static LoadReport Load(nn.Module module, IWeightSource source, LoadOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(module);
         ArgumentNullException.ThrowIfNull(source);
         options ??= new LoadOptions();
         Dictionary<string, Tensor> targets = State(module);
-        Dictionary<string, WeightEntry> mapped = Map(source, options.Names);
-        LoadReport report = Compare(targets, mapped, options.Conversion);
+        WeightNames names = WeightNames.Of(source, targets.ContainsKey, options);
+        LoadReport report = HeadRule.Apply(
+            Compare(targets, names.Mapped, options.Conversion) with
+            {
+                Part = (source as PyTorchFile)?.Root ?? "",
+                OtherParts = (source as PyTorchFile)?.OtherRoots ?? [],
+                Cut = names.Cut,
+                Elsewhere = names.Elsewhere,
+            },
+            targets,
+            options.ReplaceHead
+        );
         if (options.Strict && !report.IsComplete)
         {
-            throw WeightFault.Of(
+            throw new KdException(
                 WeightErrors.LoadMismatch,
-                source.Origin,
-                $"{report.Missing.Count} tensors are missing, {report.Unexpected.Count} unexpected, "
-                    + $"{report.Mismatched.Count} mismatched; nothing was loaded:\n{report.Describe()}"
+                $"{WeightFault.Quote(source.Origin)}: {LoadAdvice.For(report, targets, source)}\n"
+                    + $"  {report.Loaded.Count} tensors fit, {report.Missing.Count} are missing, {report.Unexpected.Count} left over, "
+                    + $"{report.Mismatched.Count} do not fit:\n{report.Describe()}",
+                "Nothing was loaded."
             );
         }
-        Copy(targets, mapped, source, report, options.RefuseNonFinite);
+        Copy(targets, names.Mapped, source, report, options.RefuseNonFinite);
         return report;
     }
 
@@ -52,8 +65,26 @@ public static class ModuleWeights
     /// <exception cref="KdException">As both.</exception>
     public static LoadReport Load(nn.Module module, string path, LoadOptions? options = null)
     {
-        using IWeightSource source = WeightFile.Open(path);
-        return Load(module, source, options);
+        using IWeightSource source = OpenPart(path, options?.Prefix);
+        // The part that a prefix names whole is all of what was opened.
+        bool isWhole = options?.Prefix is { } prefix && source is PyTorchFile file && file.Root == prefix.TrimEnd('.');
+        return Load(module, source, isWhole ? options! with { Prefix = null } : options);
+    }
+
+    private static IWeightSource OpenPart(string path, string? prefix)
+    {
+        if (string.IsNullOrEmpty(prefix))
+        {
+            return WeightFile.Open(path);
+        }
+        try
+        {
+            return WeightFile.Open(path, new PyTorchOptions { Root = prefix.TrimEnd('.') });
+        }
+        catch (KdException e) when (e.Code == WeightErrors.RootNotFound || e.Code == WeightErrors.NotAStateDict)
+        {
+            return WeightFile.Open(path); // then names begin with it
+        }
     }
 
     /// <summary>Writes a module as safetensors, atomically; the file may be open for reading, even by this module's own load.</summary>
@@ -93,39 +124,22 @@ public static class ModuleWeights
         }
     }
 
-    private static Dictionary<string, WeightEntry> Map(IWeightSource source, NameMap names)
-    {
-        var mapped = new Dictionary<string, WeightEntry>(StringComparer.Ordinal);
-        foreach (WeightEntry entry in source.Entries.Values)
-        {
-            string name = names.Apply(entry.Name);
-            if (!mapped.TryAdd(name, entry))
-            {
-                throw WeightFault.Of(
-                    WeightErrors.NameCollision,
-                    source.Origin,
-                    $"{WeightFault.Quote(mapped[name].Name)} and {WeightFault.Quote(entry.Name)} both become {WeightFault.Quote(name)}."
-                );
-            }
-        }
-        return mapped;
-    }
-
     private static LoadReport Compare(
         Dictionary<string, Tensor> targets,
-        Dictionary<string, WeightEntry> mapped,
+        IReadOnlyDictionary<string, WeightEntry> mapped,
         DTypeConversion conversion
     )
     {
         var loaded = new List<string>();
         var missing = new List<string>();
+        var counters = new List<string>();
         var mismatched = new List<WeightMismatch>();
         var converted = new List<WeightConversion>();
         foreach ((string name, Tensor target) in targets.OrderBy(static pair => pair.Key, StringComparer.Ordinal))
         {
             if (!mapped.TryGetValue(name, out WeightEntry? entry))
             {
-                missing.Add(name);
+                (name.EndsWith(Counter, StringComparison.Ordinal) ? counters : missing).Add(name);
                 continue;
             }
             bool same = entry.DType.ToScalarType() == target.dtype;
@@ -143,7 +157,10 @@ public static class ModuleWeights
             }
         }
         var unexpected = mapped.Where(pair => !targets.ContainsKey(pair.Key)).Select(static pair => pair.Value.Name);
-        return new(loaded, missing, [.. unexpected.Order(StringComparer.Ordinal)], mismatched, converted);
+        return new(loaded, missing, [.. unexpected.Order(StringComparer.Ordinal)], mismatched, converted)
+        {
+            Counters = counters,
+        };
     }
 
     private static bool CanConvert(WeightDType from, ScalarType to, DTypeConversion conversion) =>
@@ -157,7 +174,7 @@ public static class ModuleWeights
 
     private static void Copy(
         Dictionary<string, Tensor> targets,
-        Dictionary<string, WeightEntry> mapped,
+        IReadOnlyDictionary<string, WeightEntry> mapped,
         IWeightSource source,
         LoadReport report,
         bool refuseNonFinite

@@ -56,6 +56,31 @@ public sealed class NameMap
         }
     }
 
+    /// <summary>
+    /// Replaces the beginnings of names, part by part: a part stands between dots, <c>*</c> stands for any text within one part,
+    /// <c>**</c> for any parts, and each comes back where the other side has its star, in order. <c>layers.*.attn</c> to
+    /// <c>blocks.*.attention</c> makes <c>blocks.3.attention.weight</c> of <c>layers.3.attn.weight</c>. One rule at most changes a
+    /// name: the one with the most letters beside its stars.
+    /// </summary>
+    /// <param name="rules">From what to what; an empty text on the right cuts the beginning.</param>
+    /// <exception cref="KdException">The two sides of a rule have not the same stars (KDP0553).</exception>
+    public NameMap RenameParts(IReadOnlyDictionary<string, string> rules)
+    {
+        ArgumentNullException.ThrowIfNull(rules);
+        PartRule[] ordered =
+        [
+            .. rules
+                .Select(static rule => PartRule.Of(rule.Key, rule.Value))
+                .OrderByDescending(static rule => rule.Letters)
+                .ThenBy(static rule => rule.From, StringComparer.Ordinal),
+        ];
+        return ordered.Length == 0
+            ? this
+            : With(name =>
+                ordered.Select(rule => rule.Apply(name)).FirstOrDefault(static made => made is not null) ?? name
+            );
+    }
+
     /// <summary>The name in the module.</summary>
     /// <exception cref="KdException">A pattern takes more than a second on the name (KDP0553).</exception>
     public string Apply(string name)

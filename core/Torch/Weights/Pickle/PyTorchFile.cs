@@ -26,7 +26,7 @@ public sealed record PyTorchOptions
 /// <remarks>
 /// <para>Tensors are named by the keys that lead to them, joined with dots, below the root. The root is found by itself:
 /// the outermost dictionary that holds tensors directly; before that, the usual keys (state_dict, model_state_dict, model,
-/// student, net, network, module), or the only part that holds tensors. Where several unusual parts hold tensors, all are
+/// student, net, network, module, params, weights, and those of averages and teachers), or the only part that holds tensors. Where several unusual parts hold tensors, all are
 /// named from the top. A file that is a single tensor gives the name <c>tensor</c>.</para>
 /// <para>Views that share a storage are separate tensors here. All of a file's tensors may expand to at most eight times
 /// the file. Damage to a storage is noticed when the storage is first read.</para>
@@ -56,6 +56,7 @@ public sealed class PyTorchFile : IWeightSource
             options.Root is null ? finder.Discover(pickled.Tree)
             : options.Root.Length == 0 ? (pickled.Tree, "")
             : (finder.Descend(pickled.Tree, options.Root), options.Root);
+        OtherRoots = finder.Others;
         var tensors = new TensorCollector(walk, WeightLimits.TotalFor(bytes.Length));
         tensors.Collect(root, root is TensorRef ? BareName : "");
         _tensors = tensors.Table;
@@ -80,6 +81,12 @@ public sealed class PyTorchFile : IWeightSource
 
     /// <summary>The dotted path of the part that the names start from; empty for the whole file.</summary>
     public string Root { get; }
+
+    /// <summary>
+    /// Where the root was found by itself: other parts of the checkpoint, by their usual names, that hold tensors too, such as
+    /// <c>model_ema</c>. At most a few.
+    /// </summary>
+    public IReadOnlyList<string> OtherRoots { get; }
 
     /// <summary>
     /// The plain values of the whole file (epoch, learning rate, ...) by dotted name: null, bool, long, BigInteger,

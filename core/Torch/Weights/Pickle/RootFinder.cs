@@ -15,7 +15,21 @@ internal sealed class RootFinder(TreeWalk walk)
         "net",
         "network",
         "module",
+        "params",
+        "weights",
+        "state_dict_ema",
+        "ema_state_dict",
+        "model_ema",
+        "ema_model",
+        "ema",
+        "params_ema",
+        "teacher",
     ];
+
+    private readonly List<string> _others = [];
+
+    /// <summary>Usual parts beside those that were gone through that hold tensors, too.</summary>
+    public IReadOnlyList<string> Others => _others;
 
     /// <summary>The outermost dictionary that holds tensors directly, by the usual keys or by being the only way.</summary>
     public (object? Node, string Path) Discover(object? tree) => Discover(tree, "", 0) ?? (tree, "");
@@ -44,10 +58,22 @@ internal sealed class RootFinder(TreeWalk walk)
                 && Discover(child, walk.Join(path, usual), depth + 1) is { } found
             )
             {
+                AddOthers(dict, usual, path, depth);
                 return found;
             }
         }
         return OnlyPart(dict, path, depth);
+    }
+
+    private void AddOthers(PickleDict dict, string taken, string path, int depth)
+    {
+        foreach (string usual in UsualRoots)
+        {
+            if (usual != taken && dict.TryGetValue(usual, out object? child) && HoldsTensors(child, depth + 1))
+            {
+                _others.Add(walk.Join(path, usual));
+            }
+        }
     }
 
     /// <summary>One part with tensors is the model; of several, none is preferred.</summary>

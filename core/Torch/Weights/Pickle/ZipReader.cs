@@ -56,7 +56,11 @@ internal static class ZipReader
             || entries.Keys.Any(name => name.StartsWith(prefix + "code/", StringComparison.Ordinal))
         )
         {
-            throw Fault(WeightErrors.NotAStateDict, origin, "it is a TorchScript program, which holds code.");
+            throw new KdException(
+                WeightErrors.NotAStateDict,
+                $"{WeightFault.Quote(origin)}: it is a TorchScript program, which holds code.",
+                WeightErrors.ConvertScript
+            );
         }
         return prefix;
     }

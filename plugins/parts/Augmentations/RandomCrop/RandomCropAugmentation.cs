@@ -11,7 +11,7 @@ namespace KdPlugins.Augmentations;
 public sealed class RandomCropAugmentation : Augmentation<RandomCropOptions>
 {
     /// <inheritdoc/>
-    public override bool InEvaluation => Options.Size > 0;
+    public override bool InEvaluation => Options.Height > 0;
 
     /// <inheritdoc/>
     /// <exception cref="KdException"><c>KDP0303</c>: the piece is larger than the padded image.</exception>
@@ -64,13 +64,13 @@ public sealed class RandomCropAugmentation : Augmentation<RandomCropOptions>
 
     private (long Height, long Width) Piece(long height, long width)
     {
-        if (Options.Size == 0)
+        if (Options.Height == 0)
             return (height, width);
-        if (Options.Size > height + 2 * Options.Padding || Options.Size > width + 2 * Options.Padding)
+        if (Options.Height > height + 2 * Options.Padding || Options.Width > width + 2 * Options.Padding)
             throw Asker.WrongShape(
-                $"cannot cut {Options.Size}x{Options.Size} out of {height}x{width} pixels with {Options.Padding} around them."
+                $"cannot cut {Options.Height}x{Options.Width} out of {height}x{width} pixels with {Options.Padding} around them."
             );
-        return (Options.Size, Options.Size);
+        return (Options.Height, Options.Width);
     }
 
     // Source coordinates int64 [B, length]; beyond the edge they fold back unless a constant fills the gap.

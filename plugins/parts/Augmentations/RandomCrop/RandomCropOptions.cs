@@ -1,4 +1,5 @@
 using System.ComponentModel.DataAnnotations;
+using KdPlugins.Core;
 
 namespace KdPlugins.Augmentations;
 
@@ -10,10 +11,10 @@ public sealed record RandomCropOptions
     [Range(0, 1024)]
     public int Padding { get; init; } = 4;
 
-    /// <summary>Height and width of what is cut out; 0 for those of the input.</summary>
+    /// <summary>The size of what is cut out: one number for squares, or <c>[height, width]</c>; 0 for the input's.</summary>
     /// <value>0 to 4096; default 0. Otherwise the middle is cut out in evaluations.</value>
-    [Range(0, 4096)]
-    public int Size { get; init; }
+    [OneOrMany, ImageSize(0, 4096)]
+    public IReadOnlyList<int> Size { get; init; } = [0];
 
     /// <summary>What is added: one value, the nearest pixel, or the image mirrored at its outermost pixels.</summary>
     /// <value><c>constant</c>, <c>edge</c> or <c>reflect</c>; default <c>constant</c>.</value>
@@ -24,4 +25,8 @@ public sealed record RandomCropOptions
     /// <value>Default 0, black before normalising.</value>
     [Range(-100.0, 100.0)]
     public double FillValue { get; init; }
+
+    internal int Height => Size[0];
+
+    internal int Width => Size[^1];
 }

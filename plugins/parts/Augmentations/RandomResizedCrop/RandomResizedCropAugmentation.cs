@@ -19,11 +19,11 @@ public sealed class RandomResizedCropAugmentation : Augmentation<RandomResizedCr
     private const int Trials = 10;
 
     /// <inheritdoc/>
-    public override bool InEvaluation => Options.Size > 0;
+    public override bool InEvaluation => Options.Height > 0;
 
     /// <inheritdoc/>
     public override IReadOnlyList<long> OutputShape(IReadOnlyList<long> inputShape) =>
-        inputShape.Count == 3 && Options.Size > 0 ? [inputShape[0], Options.Size, Options.Size] : inputShape;
+        inputShape.Count == 3 && Options.Height > 0 ? [inputShape[0], Options.Height, Options.Width] : inputShape;
 
     /// <inheritdoc/>
     public override ValueRange OutputRange(ValueRange inputRange) => inputRange;
@@ -49,7 +49,7 @@ public sealed class RandomResizedCropAugmentation : Augmentation<RandomResizedCr
         Part[] parts = [.. drawn.Chunk(4).Select(n => new Part(n[0], n[1], n[2], n[3]))];
         if (parts.Any(p => p.Top + p.Height > height || p.Left + p.Width > width))
             throw GivenDraws.Unfit($"{Asker.Id}.parts", $"has a part that reaches beyond {height}x{width} pixels.");
-        var (newHeight, newWidth) = Options.Size > 0 ? (Options.Size, Options.Size) : (height, width);
+        var (newHeight, newWidth) = Options.Height > 0 ? (Options.Height, Options.Width) : (height, width);
         return batch
             .WithInput(GeometryOps.Resized(batch.Input, parts, newHeight, newWidth, bilinear: true))
             .WithTarget(Follow(batch.Target, parts, newHeight, newWidth))

@@ -1,14 +1,15 @@
 using System.ComponentModel.DataAnnotations;
+using KdPlugins.Core;
 
 namespace KdPlugins.Augmentations;
 
 /// <summary>The options of <c>random-resized-crop</c>.</summary>
 public sealed record RandomResizedCropOptions : IValidatableObject
 {
-    /// <summary>Height and width of the result; 0 for those of the input.</summary>
+    /// <summary>The size of the result: one number for squares, or <c>[height, width]</c>; 0 for the input's.</summary>
     /// <value>0 to 4096; default 0. Otherwise evaluations see the whole image in this size.</value>
-    [Range(0, 4096)]
-    public int Size { get; init; }
+    [OneOrMany, ImageSize(0, 4096)]
+    public IReadOnlyList<int> Size { get; init; } = [0];
 
     /// <summary>The smallest share of the image's area that is cut out.</summary>
     /// <value>Above 0, at most 1 and at most <c>maxArea</c>; default 0.08.</value>
@@ -34,4 +35,8 @@ public sealed record RandomResizedCropOptions : IValidatableObject
                 [nameof(MinArea)]
             );
     }
+
+    internal int Height => Size[0];
+
+    internal int Width => Size[^1];
 }

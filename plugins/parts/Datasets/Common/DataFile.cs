@@ -1,3 +1,4 @@
+using System.IO.Enumeration;
 using KdPlugins.Core;
 using KdPlugins.Torch;
 
@@ -23,6 +24,26 @@ internal static class DataFile
     /// <summary>The text of a file of at most so many bytes.</summary>
     /// <exception cref="KdException"><c>KDP0401</c>: missing; <c>KDP0411</c>: not readable.</exception>
     public static string Text(string path, int most) => Read(path, () => PlainFile.ReadText(path, most));
+
+    /// <summary>The files of a folder whose names fit a pattern; deep: those of its folders too, but for links to folders.</summary>
+    /// <exception cref="KdException"><c>KDP0411</c>: not readable.</exception>
+    public static string[] Files(string folder, string pattern, bool deep)
+    {
+        var options = new EnumerationOptions
+        {
+            RecurseSubdirectories = deep,
+            AttributesToSkip = FileAttributes.Hidden,
+            IgnoreInaccessible = false,
+        };
+        var found = new FileSystemEnumerable<string>(folder, (ref FileSystemEntry e) => e.ToFullPath(), options)
+        {
+            ShouldIncludePredicate = (ref FileSystemEntry e) =>
+                !e.IsDirectory && FileSystemName.MatchesSimpleExpression(pattern, e.FileName, ignoreCase: false),
+            // A link to a folder could lead back, and give every file many times.
+            ShouldRecursePredicate = (ref FileSystemEntry e) => !e.Attributes.HasFlag(FileAttributes.ReparsePoint),
+        };
+        return Read(folder, found.ToArray);
+    }
 
     private static T Read<T>(string path, Func<T> read)
     {

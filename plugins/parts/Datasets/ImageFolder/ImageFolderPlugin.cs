@@ -9,5 +9,5 @@ public sealed class ImageFolderPlugin : DatasetPlugin<ImageFolderOptions>
 {
     /// <inheritdoc/>
     public override IDataset Open(string baseFolder) =>
-        new ImageFolderDataset(DataFile.Folder(baseFolder, Options.Path), Options);
+        new ImageFolders([.. Options.Path.Select(path => DataFile.Folder(baseFolder, path))], Options).Open();
 }

@@ -5,15 +5,22 @@ namespace KdPlugins.Datasets;
 /// <summary>Turns a scene into pixels, a class map and boxes. Pure: the same scene and random numbers, the same bytes.</summary>
 internal static class ShapePainter
 {
-    /// <summary>Paints the planes red, green, blue of a square image, with noise.</summary>
-    public static void Paint(ShapeScene scene, int size, float noise, ref SceneRandom random, Span<byte> planes)
+    /// <summary>Paints the planes red, green, blue of an image, with noise.</summary>
+    public static void Paint(
+        ShapeScene scene,
+        int height,
+        int width,
+        float noise,
+        ref SceneRandom random,
+        Span<byte> planes
+    )
     {
-        var area = size * size;
-        for (var y = 0; y < size; y++)
-        for (var x = 0; x < size; x++)
+        var area = height * width;
+        for (var y = 0; y < height; y++)
+        for (var x = 0; x < width; x++)
         {
-            var colour = At(scene, x + 0.5f, y + 0.5f, size);
-            var pixel = y * size + x;
+            var colour = At(scene, x + 0.5f, y + 0.5f, height, width);
+            var pixel = y * width + x;
             planes[pixel] = Quantise(colour.Red + noise * random.Bell());
             planes[area + pixel] = Quantise(colour.Green + noise * random.Bell());
             planes[2 * area + pixel] = Quantise(colour.Blue + noise * random.Bell());
@@ -21,10 +28,10 @@ internal static class ShapePainter
     }
 
     /// <summary>The class map: 0 where the background or something in front is seen, class k as k + 1.</summary>
-    public static void Mark(ShapeScene scene, int size, Span<long> map)
+    public static void Mark(ShapeScene scene, int height, int width, Span<long> map)
     {
-        for (var y = 0; y < size; y++)
-        for (var x = 0; x < size; x++)
+        for (var y = 0; y < height; y++)
+        for (var x = 0; x < width; x++)
         {
             long seen = 0;
             foreach (var thing in scene.Objects)
@@ -33,16 +40,21 @@ internal static class ShapePainter
             foreach (var stroke in scene.InFront)
                 if (stroke.Coverage(x + 0.5f, y + 0.5f) >= 0.5f)
                     seen = 0;
-            map[y * size + x] = seen;
+            map[y * width + x] = seen;
         }
     }
 
     /// <summary>The box around the pixels of an object within the image, whatever stands in front; false where none.</summary>
-    public static bool Box(in SceneObject thing, int size, out (float X1, float Y1, float X2, float Y2) box)
+    public static bool Box(
+        in SceneObject thing,
+        int height,
+        int width,
+        out (float X1, float Y1, float X2, float Y2) box
+    )
     {
-        var (left, top, right, bottom) = (size, size, -1, -1);
-        for (var y = 0; y < size; y++)
-        for (var x = 0; x < size; x++)
+        var (left, top, right, bottom) = (width, height, -1, -1);
+        for (var y = 0; y < height; y++)
+        for (var x = 0; x < width; x++)
         {
             if (Coverage(thing, x + 0.5f, y + 0.5f, out _, out _) < 0.5f)
                 continue;
@@ -53,9 +65,9 @@ internal static class ShapePainter
         return right >= 0;
     }
 
-    private static Colour At(ShapeScene scene, float x, float y, int size)
+    private static Colour At(ShapeScene scene, float x, float y, int height, int width)
     {
-        var slope = Math.Clamp(0.5f + (x - size / 2f) * scene.SlopeX + (y - size / 2f) * scene.SlopeY, 0, 1);
+        var slope = Math.Clamp(0.5f + (x - width / 2f) * scene.SlopeX + (y - height / 2f) * scene.SlopeY, 0, 1);
         var colour = scene.Sky.Towards(scene.Ground, slope);
         foreach (ref readonly var stroke in CollectionsMarshal.AsSpan(scene.Behind))
             if (stroke.Coverage(x, y) is > 0 and var covered)

@@ -74,9 +74,9 @@ internal sealed class ShapeScene
             random.Between(0, 0.5f)
         );
         var turn = random.Between(0, 2 * MathF.PI);
-        (scene.SlopeX, scene.SlopeY) = (MathF.Cos(turn) / options.Size, MathF.Sin(turn) / options.Size);
+        (scene.SlopeX, scene.SlopeY) = (MathF.Cos(turn) / options.Width, MathF.Sin(turn) / options.Height);
         for (var i = random.Below(options.Clutter + 1); i > 0; i--)
-            scene.Behind.Add(DrawStroke(options.Size, RandomColour(ref random), ref random));
+            scene.Behind.Add(DrawStroke(options, RandomColour(ref random), ref random));
         for (var i = 0; i < objects; i++)
         {
             var label = i == 0 ? firstClass : random.Below(options.Classes);
@@ -97,10 +97,12 @@ internal sealed class ShapeScene
         ref SceneRandom random
     )
     {
-        float size = options.Size;
+        float size = options.Side;
         var radius = size * random.Between(0.3f, 0.45f) / MathF.Sqrt(objects);
-        var reach = objects == 1 ? size / 2 - 0.8f * radius : size / 2 - 0.5f * radius;
-        var (x, y) = (size / 2 + random.Between(-reach, reach), size / 2 + random.Between(-reach, reach));
+        var inside = (objects == 1 ? 0.8f : 0.5f) * radius;
+        var (reachX, reachY) = (options.Width / 2f - inside, options.Height / 2f - inside);
+        var x = options.Width / 2f + random.Between(-reachX, reachX);
+        var y = options.Height / 2f + random.Between(-reachY, reachY);
         // Shapes lean a little in the usual domain, and any way at all in the far one.
         var turn = random.Between(-1, 1) * (0.4f + (MathF.PI - 0.4f) * shift);
         // A hint, no proof: each outline favours a hue, with a spread that lets neighbours overlap.
@@ -131,11 +133,11 @@ internal sealed class ShapeScene
     private static Colour RandomColour(ref SceneRandom random) =>
         Colour.FromHue(random.Unit(), random.Between(0, 0.9f), random.Between(0.1f, 1));
 
-    private static Stroke DrawStroke(int size, Colour colour, ref SceneRandom random)
+    private static Stroke DrawStroke(ShapesOptions options, Colour colour, ref SceneRandom random)
     {
-        var (x, y) = (random.Between(0, size), random.Between(0, size));
-        var (turn, length) = (random.Between(0, 2 * MathF.PI), random.Between(0.1f, 0.5f) * size);
-        var halfWidth = random.Between(0.02f, 0.06f) * size;
+        var (x, y) = (random.Between(0, options.Width), random.Between(0, options.Height));
+        var (turn, length) = (random.Between(0, 2 * MathF.PI), random.Between(0.1f, 0.5f) * options.Side);
+        var halfWidth = random.Between(0.02f, 0.06f) * options.Side;
         return new Stroke(x, y, MathF.Cos(turn) * length, MathF.Sin(turn) * length, halfWidth, colour);
     }
 

@@ -32,7 +32,7 @@ internal sealed class ShapesDataset : IDataset
         var (mean, std) = Statistics();
         Info = new DataInfo(
             InputKind.Image,
-            [3, options.Size, options.Size],
+            [3, options.Height, options.Width],
             target,
             classes.Length,
             classes,
@@ -63,7 +63,7 @@ internal sealed class ShapesDataset : IDataset
     private (double[] Mean, double[] Std) Statistics()
     {
         var source = new ShapesSource(_options, "train", _options.Train);
-        var area = _options.Size * _options.Size;
+        var area = _options.Height * _options.Width;
         var planes = new byte[3 * area];
         var (sums, squares) = (new double[3], new double[3]);
         var count = Math.Min(_options.Train, Math.Max(16, 65536 / area));
@@ -82,11 +82,14 @@ internal sealed class ShapesDataset : IDataset
         return (mean, squares.Select((s, c) => Math.Sqrt(Math.Max(1e-12, s / n - mean[c] * mean[c]))).ToArray());
     }
 
+    private static string Sides(ShapesOptions options) =>
+        options.Height == options.Width ? $"{options.Height}" : $"{options.Height}x{options.Width}";
+
     private static string Hash(ShapesOptions options)
     {
         var text = string.Create(
             CultureInfo.InvariantCulture,
-            $"{Generation};{options.Size};{options.Classes};{options.Train};{options.Test};{options.Target};{options.Objects};"
+            $"{Generation};{Sides(options)};{options.Classes};{options.Train};{options.Test};{options.Target};{options.Objects};"
                 + $"{options.Noise:R};{options.Clutter};{options.Occlusion:R};{options.DomainShift:R};{options.Seed}"
         );
         return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text)));

@@ -1,14 +1,15 @@
 using System.ComponentModel.DataAnnotations;
+using KdPlugins.Core;
 
 namespace KdPlugins.Datasets;
 
 /// <summary>The options of <c>shapes</c>.</summary>
 public sealed record ShapesOptions
 {
-    /// <summary>Height and width of the images in pixels.</summary>
+    /// <summary>The size of the images in pixels: one number for squares, or <c>[height, width]</c>.</summary>
     /// <value>8 to 256; default 16.</value>
-    [Range(8, 256)]
-    public int Size { get; init; } = 16;
+    [OneOrMany, ImageSize(8, 256)]
+    public IReadOnlyList<int> Size { get; init; } = [16];
 
     /// <summary>
     /// The number of classes: the first so many of disc, square, triangle, cross, ring, crescent, each plain, striped
@@ -64,4 +65,11 @@ public sealed record ShapesOptions
     /// <summary>Another seed is another data set from the same distribution.</summary>
     /// <value>Default 1.</value>
     public long Seed { get; init; } = 1;
+
+    internal int Height => Size[0];
+
+    internal int Width => Size[^1];
+
+    // What objects are as large as.
+    internal int Side => Math.Min(Height, Width);
 }

@@ -17,7 +17,7 @@ internal sealed class ShapesSource(ShapesOptions options, string split, long cou
     public Batch Read(ReadOnlyMemory<long> indices)
     {
         DataChecks.RequireNumbers(indices.Span, count, $"split '{split}' of data set 'shapes'");
-        var images = SampleRead.Images(indices.Span, 3, options.Size, options.Size, Paint);
+        var images = SampleRead.Images(indices.Span, 3, options.Height, options.Width, Paint);
         return new Batch(images, Targets(indices.Span), SampleRead.Numbers(indices.Span));
     }
 
@@ -25,7 +25,7 @@ internal sealed class ShapesSource(ShapesOptions options, string split, long cou
     {
         var random = Start(index);
         var scene = Draw(index, ref random);
-        ShapePainter.Paint(scene, options.Size, (float)options.Noise, ref random, planes);
+        ShapePainter.Paint(scene, options.Height, options.Width, (float)options.Noise, ref random, planes);
     }
 
     private SceneRandom Start(long index) => new(_key.Derive(index).Value);
@@ -54,14 +54,14 @@ internal sealed class ShapesSource(ShapesOptions options, string split, long cou
 
     private ClassMapTarget Maps(ReadOnlySpan<long> indices)
     {
-        var area = options.Size * options.Size;
+        var area = options.Height * options.Width;
         var maps = new long[indices.Length * area];
         for (var i = 0; i < indices.Length; i++)
         {
             var random = Start(indices[i]);
-            ShapePainter.Mark(Draw(indices[i], ref random), options.Size, maps.AsSpan(i * area, area));
+            ShapePainter.Mark(Draw(indices[i], ref random), options.Height, options.Width, maps.AsSpan(i * area, area));
         }
-        return new ClassMapTarget(tensor(maps, [indices.Length, options.Size, options.Size], ScalarType.Int64), 255);
+        return new ClassMapTarget(tensor(maps, [indices.Length, options.Height, options.Width], ScalarType.Int64), 255);
     }
 
     private BoxTarget Boxes(ReadOnlySpan<long> indices)
@@ -73,7 +73,7 @@ internal sealed class ShapesSource(ShapesOptions options, string split, long cou
             var (corners, classes) = (new List<float>(), new List<long>());
             foreach (var thing in Draw(indices[i], ref random).Objects)
             {
-                if (!ShapePainter.Box(thing, options.Size, out var box))
+                if (!ShapePainter.Box(thing, options.Height, options.Width, out var box))
                     continue;
                 corners.AddRange([box.X1, box.Y1, box.X2, box.Y2]);
                 classes.Add(thing.Class);

@@ -165,7 +165,10 @@ public sealed class DivergenceTests : IDisposable
         Assert.Equal(File.ReadAllBytes(Student("whole")), File.ReadAllBytes(Student("run")));
         // What was exported can be evaluated, mask and all.
         var read = RecipeReader.ReadText(recipe, ".", RecipeOverrides.None, Catalog);
-        Assert.Equal(16, Preflight.Evaluate(read, Catalog, "student", Student("run"), null, 0, null).Samples);
+        Assert.Equal(
+            16,
+            Preflight.Evaluate(read, Catalog, "student", WeightsSection.Of(Student("run")), null, 0, null).Samples
+        );
     }
 
     [Fact]
@@ -184,7 +187,7 @@ public sealed class DivergenceTests : IDisposable
         }
         var read = RecipeReader.ReadText(recipe, ".", RecipeOverrides.None, Catalog);
         var failure = Assert.Throws<KdException>(() =>
-            Preflight.Evaluate(read, Catalog, "student", bad, null, 0, null)
+            Preflight.Evaluate(read, Catalog, "student", WeightsSection.Of(bad), null, 0, null)
         );
         Assert.Equal(WeightErrors.NonFinite.Id, failure.Code.Id);
         Assert.Contains("in 2 of its tensors: 'bn.running_var' (4 of 4 values), 'fc.weight' (1 of ", failure.Message);

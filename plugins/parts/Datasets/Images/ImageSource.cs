@@ -4,26 +4,22 @@ using static TorchSharp.torch;
 
 namespace KdPlugins.Datasets;
 
-/// <summary>The files of a split, decoded on demand and kept where the options allow it.</summary>
-internal sealed class ImageFolderSource(
-    List<(string Path, long Label)> files,
+/// <summary>The images of a split, decoded on demand and kept where the options allow it.</summary>
+internal sealed class ImageSource(
+    ImageSplit split,
     long[] shape,
     ImageDecoder decoder,
-    ImageFolderOptions options,
+    long cacheMegabytes,
     string where
 ) : ILabelledSource
 {
     // Filled by whoever comes first; two readers of one image write the same bytes.
     private readonly byte[]?[]? _kept =
-        shape[0] * shape[1] * shape[2] * files.Count <= options.CacheMegabytes * 1_000_000L
-            ? new byte[]?[files.Count]
-            : null;
+        shape[0] * shape[1] * shape[2] * split.Count <= cacheMegabytes * 1_000_000L ? new byte[]?[split.Count] : null;
 
-    public long Count => files.Count;
+    public long Count => split.Count;
 
-    public long ClassOf(long index) => files[(int)index].Label;
-
-    internal IEnumerable<string> Files => files.Select(f => f.Path);
+    public long ClassOf(long index) => split.LabelOf(index);
 
     public Batch Read(ReadOnlyMemory<long> indices)
     {
@@ -31,7 +27,7 @@ internal sealed class ImageFolderSource(
         var images = SampleRead.Images(indices.Span, shape[0], shape[1], shape[2], Load);
         var labels = new long[indices.Length];
         for (var i = 0; i < labels.Length; i++)
-            labels[i] = files[(int)indices.Span[i]].Label;
+            labels[i] = split.LabelOf(indices.Span[i]);
         return new Batch(
             images,
             new ClassIndexTarget(tensor(labels, ScalarType.Int64)),
@@ -58,5 +54,5 @@ internal sealed class ImageFolderSource(
     }
 
     private void Decode(long index, Span<byte> planes) =>
-        decoder.Decode(files[(int)index].Path, (int)shape[1], (int)shape[2], planes);
+        decoder.Decode(split.Store, split.PlaceOf(index), (int)shape[1], (int)shape[2], planes);
 }

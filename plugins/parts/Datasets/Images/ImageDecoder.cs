@@ -8,30 +8,46 @@ namespace KdPlugins.Datasets;
 /// Image files as planes of bytes: any colour type becomes red, green, blue (transparency is dropped) or brightness,
 /// upright by its EXIF orientation, at the wanted size.
 /// </summary>
-internal sealed class ImageDecoder(ImageFolderOptions options)
+internal sealed class ImageDecoder(ImageOptions options)
 {
-    // No camera's file is larger; what is, is no image.
-    private const long LargestFile = 512L << 20;
-
     /// <summary>Channels of the planes.</summary>
     public int Channels => options.Grey ? 1 : 3;
 
-    /// <summary>Height and width that the file's planes will have, from its header alone.</summary>
-    public (int Height, int Width) Measure(string path)
+    /// <summary>Height and width of the images: what the options say, or else what the first one has, from its header alone.</summary>
+    public (int Height, int Width) Measure(ImageSplit split)
     {
-        using var codec = Start(path);
+        if (options.Height > 0)
+            return (options.Height, options.Width);
+        using var data = split.Store.Load(split.PlaceOf(0));
+        using var codec = Start(data, split.NameOf(0));
         return Upright(codec);
     }
 
-    /// <summary>The planes of a file.</summary>
+    /// <summary>Decodes an image for nothing.</summary>
+    /// <exception cref="KdException">As <see cref="Decode"/>.</exception>
+    public void Try(IImageStore store, int index)
+    {
+        using var data = store.Load(index);
+        using var codec = Start(data, store.NameOf(index));
+        using var pixels = Pixels(codec, store.NameOf(index));
+    }
+
+    /// <summary>The planes of an image.</summary>
+    /// <param name="store">Where it is.</param>
+    /// <param name="index">Its number there.</param>
+    /// <param name="height">The images' height.</param>
+    /// <param name="width">Their width.</param>
+    /// <param name="planes">Takes channels times height times width values.</param>
     /// <exception cref="KdException">
     /// <c>KDP0406</c>: too large; <c>KDP0408</c>: unreadable; <c>KDP0409</c>: of another size than expected.
     /// </exception>
-    public void Decode(string path, int height, int width, Span<byte> planes)
+    public void Decode(IImageStore store, int index, int height, int width, Span<byte> planes)
     {
-        using var codec = Start(path);
+        var path = store.NameOf(index);
+        using var data = store.Load(index);
+        using var codec = Start(data, path);
         var (ownHeight, ownWidth) = Upright(codec);
-        if (options.Size == 0 && (ownHeight, ownWidth) != (height, width))
+        if (options.Height == 0 && (ownHeight, ownWidth) != (height, width))
             throw new KdException(
                 DataErrors.SizesDiffer,
                 $"'{path}' is {ownWidth}x{ownHeight} pixels, other images of the data set are {width}x{height}."
@@ -42,16 +58,8 @@ internal sealed class ImageDecoder(ImageFolderOptions options)
         Spread((sized ?? turned ?? raw).GetPixelSpan(), planes, height * width);
     }
 
-    private SKCodec Start(string path)
+    private SKCodec Start(SKData data, string path)
     {
-        using var stream = DataFile.Open(path);
-        if (stream.Length > LargestFile)
-            throw new KdException(
-                DataErrors.TooLarge,
-                $"'{path}' has {stream.Length} bytes, more than the {LargestFile} of the largest image file.",
-                "Remove the file, or make it smaller."
-            );
-        using var data = SKData.Create(stream);
         var codec = SKCodec.Create(data);
         if (codec is null)
             throw new KdException(DataErrors.ImageUnreadable, $"'{path}' is no image of a known format.");
@@ -125,11 +133,14 @@ internal sealed class ImageDecoder(ImageFolderOptions options)
         var sampling = new SKSamplingOptions(SKFilterMode.Linear, SKMipmapMode.Linear);
         if (options.Resize == "stretch")
             return source.Resize(new SKSizeI(width, height), sampling);
-        var side = Math.Min(source.Width, source.Height);
-        var (left, top) = ((source.Width - side) / 2, (source.Height - side) / 2);
-        using var square = new SKBitmap();
-        source.ExtractSubset(square, SKRectI.Create(left, top, side, side));
-        return square.Resize(new SKSizeI(width, height), sampling);
+        // The largest part with the wanted proportions: the whole of one side.
+        var isWide = (long)source.Width * height >= (long)source.Height * width;
+        var partWidth = isWide ? Math.Max(1, (int)((long)source.Height * width / height)) : source.Width;
+        var partHeight = isWide ? source.Height : Math.Max(1, (int)((long)source.Width * height / width));
+        var (left, top) = ((source.Width - partWidth) / 2, (source.Height - partHeight) / 2);
+        using var part = new SKBitmap();
+        source.ExtractSubset(part, SKRectI.Create(left, top, partWidth, partHeight));
+        return part.Resize(new SKSizeI(width, height), sampling);
     }
 
     private void Spread(ReadOnlySpan<byte> rgba, Span<byte> planes, int area)

@@ -1,0 +1,85 @@
+using KdPlugins.Core;
+using KdPlugins.Sdk;
+using KdPlugins.Torch;
+
+namespace KdPlugins.Datasets;
+
+/// <summary>A data set of encoded images with one class each, wherever they are stored.</summary>
+internal sealed class ImageSet : IDataset
+{
+    private const int MeasuredImages = 256;
+    private readonly Type _plugin;
+    private readonly Func<string> _fingerprint;
+    private readonly Dictionary<string, ImageSource> _sources = [];
+
+    /// <param name="plugin">Whose it is, for messages.</param>
+    /// <param name="options">What is done to the images.</param>
+    /// <param name="splits">Train among them, none empty.</param>
+    /// <param name="classes">How many, and their names, or none.</param>
+    /// <param name="place">Where the data are, for messages.</param>
+    /// <param name="fingerprint">SHA-256 over what the samples are made from.</param>
+    public ImageSet(
+        Type plugin,
+        ImageOptions options,
+        IReadOnlyDictionary<string, ImageSplit> splits,
+        ClassList classes,
+        string place,
+        Func<string> fingerprint
+    )
+    {
+        (_plugin, _fingerprint) = (plugin, fingerprint);
+        var doubts = new List<string>();
+        var decoder = new ImageDecoder(options);
+        var intact = splits;
+        if (options.SkipCorrupt > 0)
+            intact = splits.ToDictionary(s => s.Key, s => CorruptImages.Skip(s.Key, s.Value, decoder, options, doubts));
+        var (height, width) = decoder.Measure(intact["train"]);
+        long[] shape = [decoder.Channels, height, width];
+        foreach (var (name, split) in intact)
+            _sources[name] = new ImageSource(
+                split,
+                shape,
+                decoder,
+                options.CacheMegabytes,
+                $"split '{name}' of '{place}'"
+            );
+        DuplicateImages.Tell(intact, doubts);
+        var (mean, std) = Statistics(_sources["train"], shape);
+        Info = new DataInfo(InputKind.Image, shape, TargetKind.ClassIndex, classes.Count, classes.Names, mean, std, [])
+        {
+            Resize = options.Height > 0 ? options.Resize : "",
+            Doubts = doubts,
+        };
+    }
+
+    public DataInfo Info { get; }
+
+    public IReadOnlyCollection<string> Splits => _sources.Keys;
+
+    public string Fingerprint => _fingerprint();
+
+    public IDataSource Open(string split) =>
+        _sources.TryGetValue(split, out var source) ? source : throw Asker.Of(_plugin).NoSplit(split, _sources.Keys);
+
+    public void Dispose() { }
+
+    private static (double[] Mean, double[] Std) Statistics(ImageSource source, long[] shape)
+    {
+        var (channels, area) = ((int)shape[0], (int)(shape[1] * shape[2]));
+        var (sums, squares, planes) = (new double[channels], new double[channels], new byte[channels * area]);
+        var count = Math.Min(source.Count, MeasuredImages);
+        for (long i = 0; i < count; i++)
+        {
+            source.Load(i * source.Count / count, planes);
+            for (var p = 0; p < planes.Length; p++)
+            {
+                var value = planes[p] / 255.0;
+                sums[p / area] += value;
+                squares[p / area] += value * value;
+            }
+        }
+        var n = (double)count * area;
+        var mean = sums.Select(s => s / n).ToArray();
+        return (mean, squares.Select((s, c) => Math.Sqrt(Math.Max(1e-12, s / n - mean[c] * mean[c]))).ToArray());
+    }
+}
