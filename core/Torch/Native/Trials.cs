@@ -53,8 +53,7 @@ internal sealed class Trials(
     /// <summary>The first that is wholly right, else the one with the fewest faults; null of none.</summary>
     internal static InstructionTrial? Best(IReadOnlyList<InstructionTrial> trials) =>
         trials
-            .OrderBy(t => t.IsRight ? 0 : 1)
-            .ThenBy(t => t.IsWhole ? 0 : 1)
+            .OrderBy(t => t.IsWhole ? 0 : 1)
             .ThenBy(t => t.Faults.Count)
             .FirstOrDefault();
 

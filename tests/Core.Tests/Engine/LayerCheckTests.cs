@@ -99,6 +99,23 @@ public sealed class LayerCheckTests : IDisposable
         Assert.Empty(heard.Stages);
     }
 
+    // A run that goes on does not come by the layer, only by what the folder says of it.
+    [Fact]
+    public void A_run_that_goes_on_is_refused_too_where_a_layer_ends_the_process()
+    {
+        var judge = Judge(IsOfStudent);
+        using var stop = new CancellationTokenSource();
+        var options = new SessionOptions
+        {
+            Layers = judge,
+            Observer = new Listener { Stepped = stop.Cancel },
+        };
+        Experiment.Run(_runs.Read(Recipe(Warn)), _runs.Path("run"), _catalog, options, new(), stop.Token);
+        var (_, _, failure) = Run(Judge(IsOfStudent, new([], "hangs")), Recipe(Warn));
+        Assert.Equal(Refused, failure!.Code.Id);
+        Assert.EndsWith("hangs.", failure.Detail);
+    }
+
     [Fact]
     public void Of_a_frozen_teacher_only_the_output_is_needed_and_of_the_student_what_is_trained()
     {

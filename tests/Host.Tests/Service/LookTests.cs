@@ -30,6 +30,8 @@ public sealed class LookTests : IDisposable
         Assert.Contains(curve.Points, p => p is [71_234, 9]);
         Assert.Contains(curve.Points, p => p is [33_333, -9]);
         Assert.Equal(curve.Points.OrderBy(p => p[0]), curve.Points);
+        // As many of its first half as of its second.
+        Assert.InRange(curve.Points[curve.Points.Count / 2][0], 35_000, 65_000);
         var small = new ThinnedCurve(50);
         small.Add(1, 2);
         small.Add(2, 1);

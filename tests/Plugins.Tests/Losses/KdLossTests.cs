@@ -34,6 +34,15 @@ public class KdLossTests
         Assert.Equal(expected, Loss(Make.Doubles(Zs), Make.Doubles(Zt), temperature).item<double>(), 1e-9);
     }
 
+    [Fact]
+    public void Without_its_scale_it_is_the_divergence_alone()
+    {
+        using var scope = NewDisposeScope();
+        var plain = Make.Plugin<KdLoss>(new KdOptions { Temperature = 4, Scaled = false });
+        var loss = plain.Compute(Make.Loss(Make.Doubles(Zs), Make.Doubles(Zt), Make.Batch(new NoTarget(2))));
+        Assert.Equal(0.3906891718 / 16, loss.item<double>(), 1e-9);
+    }
+
     [Theory]
     [InlineData(1)]
     [InlineData(4)]
