@@ -37,6 +37,7 @@ public sealed class ProbeGoldenTests : IDisposable
         .. FormulaGoldens.All,
         .. FrskdGoldens.All,
         .. SokdGoldens.All,
+        .. BackwardPassGoldens.All,
     ]);
 
     public static TheoryData<string> Names => [.. All.Keys];
