@@ -93,6 +93,12 @@ internal static class ShippedSettings
             """{ "id": "kd" }"""
         ),
         ["sokd"] = Recipe("""{ "id": "sokd" }""", """{ "id": "cross-entropy" }, { "id": "kd" }"""),
+        ["backward-pass-kd"] = Recipe(
+                """{ "id": "backward-pass-kd", "options": { "epochsPerRound": 1, "steps": 2 } }""",
+                """{ "id": "cross-entropy" }, { "id": "kd" }"""
+            )
+            // A round, a search, a round.
+            .Replace("\"epochs\": 1", "\"epochs\": 2", StringComparison.Ordinal),
         ["frskd"] = Recipe(
             """{ "id": "frskd", "options": { "width": 1, "depth": 1 } }""",
             """{ "id": "cross-entropy" }, { "id": "kd" }, { "id": "frskd-features" }"""

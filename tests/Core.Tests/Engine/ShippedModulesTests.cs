@@ -38,6 +38,7 @@ public sealed class ShippedModulesTests
         ["aug-kd"] = ("{}", "aug-kd-mix", """, "generators": { "main": { "id": "upsample-generator" } }"""),
         ["infer"] = ("""{ "teachers": [ "teacher" ], "imagesPerClass": 2 }""", "kd", ""),
         ["sokd"] = ("{}", "kd", ""),
+        ["backward-pass-kd"] = ("""{ "epochsPerRound": 1 }""", "kd", ""),
         ["frskd"] = ("{}", "frskd-features", ""),
         ["sre2l"] = ("""{ "imagesPerClass": 2 }""", "kd", ""),
         ["krr-st"] = (

@@ -85,6 +85,9 @@ internal static class ResumeRecipes
             """
         ),
         ["sokd"] = Recipe("""{ "id": "sokd", "options": { "trunkNorms": "moving", "bridgeStart": "teacher" } }"""),
+        ["backward-pass-kd"] = Recipe(
+            """{ "id": "backward-pass-kd", "options": { "epochsPerRound": 1, "steps": 2 } }"""
+        ),
         ["frskd"] = Recipe(
             """{ "id": "frskd", "options": { "width": 1, "depth": 1, "rampEpochs": 2 } }""",
             losses: Kd + """, { "id": "frskd-features", "options": { "form": "fit" } }"""

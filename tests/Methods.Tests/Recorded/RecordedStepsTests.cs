@@ -2,6 +2,7 @@ using System.Runtime.CompilerServices;
 using System.Text.Json;
 using KdPlugins.AugKd;
 using KdPlugins.Augmentations;
+using KdPlugins.BackwardPass;
 using KdPlugins.Core;
 using KdPlugins.Datasets;
 using KdPlugins.Frskd;
@@ -34,6 +35,7 @@ public sealed class RecordedStepsTests : IDisposable
 
     private static readonly TestCatalog Catalog = TestCatalog.Of(
         typeof(AugKdStrategy).Assembly,
+        typeof(BackwardPassStrategy).Assembly,
         typeof(FrskdStrategy).Assembly,
         typeof(GoodDaKdStrategy).Assembly,
         typeof(IcdaStrategy).Assembly,
@@ -68,6 +70,12 @@ public sealed class RecordedStepsTests : IDisposable
                                    "norms": 1, "diversity": 1 }
             """,
             """ "generators": { "main": { "id": "upsample-generator", "options": { "latent": 6, "width": 8 } } }, """
+        ),
+        ["backward-pass-kd"] = Recipe(
+            Pair,
+            $"\"shared\": [ {Flip} ]",
+            Kd,
+            """ "backward-pass-kd", "options": { "epochsPerRound": 1, "steps": 2 } """
         ),
         ["frskd"] = Recipe(
             $"\"student\": {Net}",
