@@ -83,6 +83,9 @@ internal sealed record Screen(TextWriter Output, TextWriter Error, bool IsTermin
     internal static JsonNode Number(double value) =>
         double.IsFinite(value) ? JsonValue.Create(value) : JsonValue.Create(value.ToString("R"));
 
+    /// <summary>JSON in one line, as it is emitted.</summary>
+    internal static string Text(JsonNode value) => value.ToJsonString(Line);
+
     private void Emit(TextWriter writer, JsonObject value)
     {
         lock (_gate)
