@@ -51,7 +51,7 @@ internal static class ExportCommand
             using var network = weights.Network(wanted);
             var prepares = parsed.GetValue(preprocessing);
             var model = OnnxExport.Make(network, prepares);
-            var difference = OnnxCheck.Require(model, network, prepares);
+            var difference = OnnxCheck.Require(model, network, prepares, screen.Warn);
             var file = AtomicFile.Write(
                 parsed.GetValue(output) ?? Path.ChangeExtension(weights.Path, ".onnx"),
                 stream => stream.Write(model)

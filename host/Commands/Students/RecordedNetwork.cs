@@ -150,7 +150,7 @@ internal sealed class RecordedNetwork : IDisposable
         var input = record["input"]!.AsObject();
         var channels = (long)record["network_input"]![0]!;
         var same = JsonNode.DeepEquals(input["shape"], record["network_input"]);
-        record["network_input"] = new JsonArray(channels, size.Height, size.Width);
+        record["network_input"] = new JsonArray(channels, (long)size.Height, (long)size.Width);
         if (!same)
             return;
         input["shape"] = record["network_input"]!.DeepClone();
