@@ -82,6 +82,8 @@ internal static class OnnxExport
             ("axes", new long[] { 2, 3 }),
             ("mode", "linear"),
             ("antialias", 1),
+            // At the edges too, what lies outside has no weight.
+            ("exclude_outside", 1),
             ("coordinate_transformation_mode", "half_pixel")
         );
         // As bytes, which the network was trained on.

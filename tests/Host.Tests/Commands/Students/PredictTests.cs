@@ -20,11 +20,16 @@ public sealed class PredictTests(StudentRun run) : IClassFixture<StudentRun>, ID
     private string Folder(params string[] names)
     {
         var folder = Directory.CreateDirectory(_kd.At("images")).FullName;
-        foreach (var name in names)
+        foreach (var (number, name) in names.Index())
         {
             var path = Path.Combine(folder, name);
             Directory.CreateDirectory(Path.GetDirectoryName(path)!);
-            StudentRun.WritePng(path, 12, 12, (x, y) => new SKColor((byte)(20 * x), (byte)(20 * y), 99));
+            StudentRun.WritePng(
+                path,
+                12,
+                12,
+                (x, y) => new SKColor((byte)(20 * x), (byte)(20 * y), (byte)(60 * number))
+            );
         }
         return folder;
     }
@@ -128,6 +133,11 @@ public sealed class PredictTests(StudentRun run) : IClassFixture<StudentRun>, ID
                 (double)whole[0]["classes"]![0]!["probability"]!,
                 (double)lines[2]["classes"]![0]!["probability"]!,
                 5
+            );
+            Assert.NotEqual(
+                (double)lines[1]["classes"]![0]!["probability"]!,
+                (double)lines[2]["classes"]![0]!["probability"]!,
+                4
             );
             var bad = result.Lines.Where(l => (string?)l["event"] == "unreadable").ToList();
             Assert.Equal(["b.jpg", "d.png"], bad.Select(l => Path.GetFileName((string)l["path"]!)));
