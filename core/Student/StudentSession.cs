@@ -69,6 +69,8 @@ internal sealed class StudentSession : IDisposable
         {
             using var settings = new SessionOptions();
             settings.IntraOpNumThreads = options.Threads;
+            // What fails is thrown; nothing is printed from a library.
+            settings.LogSeverityLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_FATAL;
             settings.AddSessionConfigEntry("session.intra_op.allow_spinning", options.BusyWaiting ? "1" : "0");
             return new InferenceSession(model, settings);
         }

@@ -29,11 +29,10 @@ internal sealed class TorchClassifier : IClassifier
     internal TorchClassifier(RecordedNetwork network)
     {
         _network = network;
-        Card = StudentFaults.Translated(() =>
-            StudentCard.Read(
-                new Dictionary<string, string> { [StudentCard.RecordKey] = Screen.Text(network.Record) },
-                $"'{network.Name}'"
-            )
+        var metadata = new Dictionary<string, string> { [StudentCard.RecordKey] = Screen.Text(network.Record) };
+        Card = StudentFaults.Translated(
+            () => StudentCard.Read(metadata, $"'{network.Name}'"),
+            CommandErrors.NotRecorded
         );
         _answering = network.Network is IFreezableNetwork freezable
             ? freezable.Freeze(ScalarType.Float32)
@@ -83,8 +82,15 @@ internal sealed class OnnxClassifier(StudentSession session) : IClassifier
     /// <exception cref="KdException"><c>KDP0804</c>, <c>KDP0822</c>, <c>KDP0823</c>, <c>KDP0825</c>.</exception>
     internal static OnnxClassifier Load(string path, int threads)
     {
-        return StudentFaults.Translated(() =>
-            new OnnxClassifier(new(File.ReadAllBytes(path), $"'{path}'", new() { Threads = threads }))
+        return StudentFaults.Translated(
+            () =>
+            {
+                using var file = PlainFile.Open(path);
+                var model = new byte[file.Length];
+                file.ReadExactly(model);
+                return new OnnxClassifier(new(model, $"'{path}'", new() { Threads = threads }));
+            },
+            CommandErrors.OnnxUnusable
         );
     }
 
@@ -98,7 +104,9 @@ internal sealed class OnnxClassifier(StudentSession session) : IClassifier
 /// <summary>The failures of the package for applications, by this program's codes.</summary>
 internal static class StudentFaults
 {
-    internal static T Translated<T>(Func<T> use)
+    /// <param name="use">Uses the package.</param>
+    /// <param name="otherwise">The code of what is no student.</param>
+    internal static T Translated<T>(Func<T> use, ErrorCode otherwise)
     {
         try
         {
@@ -110,11 +118,20 @@ internal static class StudentFaults
             {
                 StudentFault.PreprocessingUnknown => CommandErrors.PreprocessingUnknown,
                 StudentFault.RuntimeMissing => CommandErrors.StudentLibraryMissing,
-                _ => CommandErrors.OnnxUnusable,
+                _ => otherwise,
             };
-            var error = new KdException(code, e.Message, inner: e);
-            ExitCodes.Mark(error, ExitCodes.Damaged);
-            throw error;
+            throw Damaged(code, e);
         }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw Damaged(CommandErrors.FileUnreadable, e);
+        }
+    }
+
+    private static KdException Damaged(ErrorCode code, Exception cause)
+    {
+        var error = new KdException(code, cause.Message, inner: cause);
+        ExitCodes.Mark(error, ExitCodes.Damaged);
+        return error;
     }
 }

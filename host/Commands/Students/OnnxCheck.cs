@@ -74,7 +74,8 @@ internal static class OnnxCheck
     {
         try
         {
-            return new(model);
+            using var settings = new SessionOptions { LogSeverityLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_FATAL };
+            return new(model, settings);
         }
         catch (OnnxRuntimeException e)
         {

@@ -206,7 +206,8 @@ public sealed class PredictTests(StudentRun run) : IClassFixture<StudentRun>, ID
     {
         File.WriteAllText(_kd.At("bad.onnx"), "no model");
         File.WriteAllBytes(_kd.At("other.onnx"), KdPlugins.Tests.ColourStudent.Model(record: ""));
-        foreach (var name in (string[])["bad.onnx", "other.onnx"])
+        File.WriteAllText(_kd.At("empty.onnx"), "");
+        foreach (var name in (string[])["bad.onnx", "other.onnx", "empty.onnx"])
         {
             var result = Kd.Call("predict", _kd.At(name), run.Images);
             Assert.Equal(ExitCodes.Damaged, result.ExitCode);
