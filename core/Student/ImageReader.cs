@@ -22,7 +22,7 @@ internal sealed class ImageReader(StudentCard card, long mostPixels)
     {
         if (stream.CanSeek && stream.Length - stream.Position > LargestFile)
             throw Unreadable($"{name} has {stream.Length - stream.Position} bytes, more than {LargestFile}.");
-        using var data = SKData.Create(stream);
+        using var data = Data(stream);
         using var codec = data is null || data.Size == 0 ? null : SKCodec.Create(data);
         if (codec is null)
             throw Unreadable($"{name} is no image of a known format.");
@@ -56,6 +56,16 @@ internal sealed class ImageReader(StudentCard card, long mostPixels)
             (rgba[4 * p], rgba[4 * p + 1], rgba[4 * p + 2], rgba[4 * p + 3]) = (red, green, blue, 255);
         }
         Take(bitmap, planes);
+    }
+
+    // A copy in one go: SkiaSharp's own asks a stream for many small pieces.
+    private static SKData? Data(Stream stream)
+    {
+        if (!stream.CanSeek)
+            return SKData.Create(stream);
+        var bytes = new byte[Math.Max(0, stream.Length - stream.Position)];
+        stream.ReadExactly(bytes);
+        return SKData.CreateCopy(bytes);
     }
 
     private void Take(SKBitmap bitmap, Span<byte> planes)

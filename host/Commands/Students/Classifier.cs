@@ -11,7 +11,7 @@ internal interface IClassifier : IDisposable
     /// <summary>What it takes, and what its answers mean.</summary>
     StudentCard Card { get; }
 
-    /// <summary>The logits [count, classes] of images [count, channels, height, width].</summary>
+    /// <summary>The logits [count, classes] of images [count, channels, height, width]. Several threads may ask at once.</summary>
     float[] Answer(byte[] planes, int count);
 }
 
@@ -22,6 +22,7 @@ internal sealed class TorchClassifier : IClassifier
     private readonly INetwork _answering;
     private readonly Tensor _mean;
     private readonly Tensor _std;
+    private readonly Lock _gate = new();
 
     /// <exception cref="KdException">
     /// <c>KDP0820</c>: its record cannot be used; <c>KDP0823</c>: images are prepared by more than a normalisation.
@@ -42,8 +43,10 @@ internal sealed class TorchClassifier : IClassifier
 
     public StudentCard Card { get; }
 
+    // A plugin's network is asked by one thread at a time, as the engine does.
     public float[] Answer(byte[] planes, int count)
     {
+        using var only = _gate.EnterScope();
         using var scope = NewDisposeScope();
         using var noGrad = no_grad();
         using var bytes = tensor(
@@ -54,7 +57,7 @@ internal sealed class TorchClassifier : IClassifier
         var logits = _answering.Forward(x, null, []).Logits;
         long[] expected = [count, Card.ClassNames.Count];
         if (!expected.AsSpan().SequenceEqual(logits.shape))
-            throw new KdException(
+            throw StudentFaults.Damaged(
                 CommandErrors.NotRecorded,
                 $"The network of '{_network.Name}' answers with {TensorText.Shape(logits.shape)}; a number per class, {TensorText.Shape(expected)}, is needed.",
                 "Name a network that classifies images."
@@ -120,17 +123,18 @@ internal static class StudentFaults
                 StudentFault.RuntimeMissing => CommandErrors.StudentLibraryMissing,
                 _ => otherwise,
             };
-            throw Damaged(code, e);
+            throw Damaged(code, e.Message, null, e);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw Damaged(CommandErrors.FileUnreadable, e);
+            throw Damaged(CommandErrors.FileUnreadable, e.Message, null, e);
         }
     }
 
-    private static KdException Damaged(ErrorCode code, Exception cause)
+    /// <summary>A failure that ends with the exit code of damaged files.</summary>
+    internal static KdException Damaged(ErrorCode code, string detail, string? remedy = null, Exception? cause = null)
     {
-        var error = new KdException(code, cause.Message, inner: cause);
+        var error = new KdException(code, detail, remedy, cause);
         ExitCodes.Mark(error, ExitCodes.Damaged);
         return error;
     }

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Runtime.ExceptionServices;
 using KdPlugins.Core;
 using KdPlugins.Torch;
 
@@ -47,10 +48,10 @@ internal static class PredictCommand
             StudentLibraries.Announce();
             var what = parsed.GetRequiredValue(options.What);
             var isModel = what.EndsWith(".onnx", StringComparison.OrdinalIgnoreCase) && File.Exists(what);
+            var size = parsed.GetValue(batch);
+            var (workers, each) = BatchPredictor.Share(paths.Count, size, options.Threads(parsed));
             using var weights = isModel ? null : options.Open(parsed, screen);
-            using IClassifier student = weights is null
-                ? OnnxClassifier.Load(what, options.Threads(parsed))
-                : Torch(weights);
+            using IClassifier student = weights is null ? OnnxClassifier.Load(what, each) : Torch(weights);
             var card = parsed.GetValue(resize) is { } wanted ? student.Card with { Resize = wanted } : student.Card;
             var writer = new PredictionWriter(
                 screen,
@@ -59,7 +60,14 @@ internal static class PredictCommand
                 paths.Count,
                 TimeProvider.System
             );
-            Predict(student, new(card, parsed.GetValue(batch), options.Threads(parsed)), paths, writer);
+            try
+            {
+                Predict(new(student, card, size, workers), card.ClassNames, paths, writer);
+            }
+            catch (AggregateException e)
+            {
+                ExceptionDispatchInfo.Throw(e.InnerExceptions[0]);
+            }
             return writer.Unreadable == 0 ? ExitCodes.Done : throw Unreadable(writer.Unreadable, paths.Count);
         });
         return command;
@@ -80,25 +88,22 @@ internal static class PredictCommand
     }
 
     private static void Predict(
-        IClassifier student,
-        ImageBatches batches,
+        BatchPredictor predictor,
+        IReadOnlyList<string> names,
         IReadOnlyList<string> paths,
         PredictionWriter writer
     )
     {
         writer.Begin();
-        var names = student.Card.ClassNames;
-        foreach (var batch in batches.Read(paths))
+        foreach (var batch in predictor.Answer(paths))
         {
-            var readable = batch.Problems.Count(p => p.Length == 0);
-            var logits = readable == 0 ? [] : student.Answer(batch.Planes, readable);
             var at = 0;
             for (var i = 0; i < batch.Paths.Count; i++)
                 if (batch.Problems[i].Length > 0)
                     writer.AddUnreadable(batch.Paths[i], batch.Problems[i]);
                 else
-                    writer.Add(batch.Paths[i], new(names, logits.AsSpan(at++ * names.Count, names.Count)));
-            writer.Progress();
+                    writer.Add(batch.Paths[i], new(names, batch.Logits.AsSpan(at++ * names.Count, names.Count)));
+            writer.EndBatch();
         }
         writer.End();
     }

@@ -15,6 +15,8 @@ internal sealed class PredictionWriter(Screen screen, bool csv, int top, int tot
     private static readonly TimeSpan Every = TimeSpan.FromSeconds(5);
 
     private readonly long _began = clock.GetTimestamp();
+    private readonly List<string> _lines = [];
+    private readonly List<JsonObject> _events = [];
     private TimeSpan _told;
     private int _done;
 
@@ -32,7 +34,7 @@ internal sealed class PredictionWriter(Screen screen, bool csv, int top, int tot
         _done++;
         var best = prediction.Top(top);
         if (screen.Json)
-            screen.Emit(
+            _events.Add(
                 new()
                 {
                     ["event"] = "prediction",
@@ -42,11 +44,11 @@ internal sealed class PredictionWriter(Screen screen, bool csv, int top, int tot
             );
         else if (csv)
             foreach (var (rank, score) in best.Index())
-                screen.Say(
+                _lines.Add(
                     $"{Quoted(path)},{rank + 1},{Quoted(score.Name)},{score.Index},{score.Probability.ToString(CultureInfo.InvariantCulture)}"
                 );
         else
-            screen.Say($"{path}: {string.Join(", ", best.Select(s => $"{s.Name} {s.Probability * 100:0.00} %"))}");
+            _lines.Add($"{path}: {string.Join(", ", best.Select(s => $"{s.Name} {s.Probability * 100:0.00} %"))}");
     }
 
     internal void AddUnreadable(string path, string problem)
@@ -54,7 +56,7 @@ internal sealed class PredictionWriter(Screen screen, bool csv, int top, int tot
         _done++;
         Unreadable++;
         if (screen.Json)
-            screen.Emit(
+            _events.Add(
                 new()
                 {
                     ["event"] = "unreadable",
@@ -67,8 +69,18 @@ internal sealed class PredictionWriter(Screen screen, bool csv, int top, int tot
             screen.SayError($"{CommandErrors.ImagesUnreadable.Id} {problem}");
     }
 
-    /// <summary>Tells how far it is, every five seconds.</summary>
-    internal void Progress()
+    /// <summary>Ends a batch: what was added goes out at once, and every five seconds how far it is.</summary>
+    internal void EndBatch()
+    {
+        if (_lines.Count > 0)
+            screen.Say(string.Join('\n', _lines));
+        screen.EmitAll(_events);
+        _lines.Clear();
+        _events.Clear();
+        Progress();
+    }
+
+    private void Progress()
     {
         var elapsed = clock.GetElapsedTime(_began);
         if (elapsed - _told < Every || _done == total)

@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
-using System.Text.Json.Nodes;
 using KdPlugins.Benchmarks.Step;
+using KdPlugins.Host;
 using KdPlugins.Host.Commands.Students;
 using Microsoft.ML.OnnxRuntime;
 
@@ -28,35 +28,51 @@ internal static class PredictRateCommand
             $"first answer: {FirstAnswer(model, images[0]):0} ms from Load to Predict, in a process of its own"
         );
         string[] contestants = [model, .. Text("--run") is { } run ? (string[])[run] : []];
-        var alone = new List<double>();
-        var rates = contestants.ToDictionary(c => c, _ => new List<double>());
+        var alone = new List<Use>();
+        var uses = contestants.ToDictionary(c => c, _ => new List<Use>());
         for (var round = 0; round <= rounds; round++)
         {
             // Busy waiting is quicker on a machine of its own, and slower on one that others use.
-            var reference = Math.Max(
-                Alone(model, images.Count, threads, spins: true),
-                Alone(model, images.Count, threads, spins: false)
-            );
-            foreach (var contestant in contestants)
-            {
-                var rate = Predict(contestant, folder, threads);
-                if (round > 0) // the first one warms up
-                    rates[contestant].Add(rate);
-            }
-            if (round > 0)
-                alone.Add(reference);
+            var spinning = Measured(images.Count, () => Alone(model, images.Count, threads, spins: true));
+            var still = Measured(images.Count, () => Alone(model, images.Count, threads, spins: false));
+            var found = contestants.Select(c => Measured(images.Count, () => Predict(c, folder, threads))).ToList();
+            if (round == 0) // the first one warms up
+                continue;
+            alone.Add(new(Math.Max(spinning.Rate, still.Rate), Math.Max(spinning.PerProcessor, still.PerProcessor)));
+            foreach (var (contestant, use) in contestants.Zip(found))
+                uses[contestant].Add(use);
+        }
+        Print("ONNX Runtime alone", alone, alone);
+        foreach (var (contestant, found) in uses)
+            Print($"kd predict {contestant}", found, alone);
+        return 0;
+    }
+
+    /// <summary>Images per second.</summary>
+    /// <param name="Rate">By the clock.</param>
+    /// <param name="PerProcessor">Of processor time on all threads, which other load hardly moves.</param>
+    private readonly record struct Use(double Rate, double PerProcessor);
+
+    private static void Print(string name, List<Use> found, List<Use> alone)
+    {
+        string Told(Func<Use, double> of)
+        {
+            var shares = found.Zip(alone, (a, b) => of(a) / of(b)).ToList();
+            return $"{Statistics.Median(found.Select(of)):0}, {Statistics.Median(shares):0.00} of it alone ({shares.Min():0.00}-{shares.Max():0.00})";
         }
         Console.WriteLine(
-            $"ONNX Runtime alone: {Statistics.Median(alone):0} images/s ({alone.Min():0}-{alone.Max():0})"
+            $"{name}: images/s by the clock {Told(u => u.Rate)}; by processor time {Told(u => u.PerProcessor)}"
         );
-        foreach (var (contestant, found) in rates)
-        {
-            var shares = found.Zip(alone, (a, b) => a / b).ToList();
-            Console.WriteLine(
-                $"kd predict {contestant}: {Statistics.Median(found):0} images/s, {Statistics.Median(shares):0.00} of it ({shares.Min():0.00}-{shares.Max():0.00})"
-            );
-        }
-        return 0;
+    }
+
+    private static Use Measured(int images, Action work)
+    {
+        var (clock, before) = (Stopwatch.StartNew(), Environment.CpuUsage.TotalTime);
+        work();
+        return new(
+            images / clock.Elapsed.TotalSeconds,
+            images / (Environment.CpuUsage.TotalTime - before).TotalSeconds
+        );
     }
 
     /// <summary>One answer, and the milliseconds that it took: what a new process does.</summary>
@@ -88,40 +104,33 @@ internal static class PredictRateCommand
         return Statistics.Median([.. Enumerable.Range(0, 5).Select(_ => Once())]);
     }
 
-    // The same batches, prepared beforehand.
-    private static double Alone(string model, int count, int threads, bool spins)
+    // The same batches, prepared beforehand; the session is made anew, as the command does.
+    private static void Alone(string model, int count, int threads, bool spins)
     {
         using var settings = new SessionOptions { IntraOpNumThreads = threads };
         settings.AddSessionConfigEntry("session.intra_op.allow_spinning", spins ? "1" : "0");
         using var session = new InferenceSession(model, settings);
         var shape = session.InputMetadata["input"].Dimensions.Select(d => (long)d).ToArray();
-        shape[0] = Batch;
-        var values = new float[shape.Aggregate(1L, (a, b) => a * b)];
-        var random = new Random(1);
-        for (var i = 0; i < values.Length; i++)
-            values[i] = random.NextSingle() * 4 - 2;
-        using var input = OrtValue.CreateTensorValueFromMemory(values, shape);
         using var options = new RunOptions();
-        void Once() => session.Run(options, ["input"], [input], ["logits"]).Dispose();
-        Once();
-        var clock = Stopwatch.StartNew();
-        var batches = (count + Batch - 1) / Batch;
-        for (var i = 0; i < batches; i++)
-            Once();
-        return batches * Batch / clock.Elapsed.TotalSeconds;
+        var random = new Random(1);
+        for (var left = count; left > 0; left -= Batch)
+        {
+            shape[0] = Math.Min(Batch, left);
+            var values = new float[shape.Aggregate(1L, (a, b) => a * b)];
+            for (var i = 0; i < 100; i++)
+                values[random.Next(values.Length)] = random.NextSingle() * 4 - 2;
+            using var input = OrtValue.CreateTensorValueFromMemory(values, shape);
+            session.Run(options, ["input"], [input], ["logits"]).Dispose();
+        }
     }
 
-    // The program itself, by its own count: from the first file on, without what starting takes.
-    private static double Predict(string what, string folder, int threads)
+    // The whole command, in this process, from finding the files to the last line of JSON.
+    private static void Predict(string what, string folder, int threads)
     {
         string[] command = ["predict", what, folder, "--json", "--batch", $"{Batch}", "--threads", $"{threads}"];
-        var program = Path.Combine(
-            Path.GetDirectoryName(typeof(PredictRateCommand).Assembly.Location)!.Replace("tests/Benchmarks", "host"),
-            "kd.dll"
-        );
-        var start = new ProcessStartInfo("dotnet", [program, .. command]) { RedirectStandardOutput = true };
-        using var process = Process.Start(start)!;
-        var last = process.StandardOutput.ReadToEnd().TrimEnd().Split('\n')[^1];
-        return (double)JsonNode.Parse(last)!["imagesPerSecond"]!;
+        using var output = new StringWriter();
+        var code = KdPlugins.Host.CommandLine.Run(command, new(output, output, IsTerminal: false, Json: true, Verbose: false));
+        if (code != ExitCodes.Done)
+            throw new InvalidOperationException(output.ToString());
     }
 }

@@ -79,6 +79,7 @@ public sealed class ForeignNetworkTests : IDisposable
                 var both = Traced.Cat([dropout.call(Traced.Add(Traced.Mean(tokens, [1]), peak)), side.call(maps)], 1);
                 var logits = head.call(both);
                 if (_form == "small") logits = Traced.Scale(logits, 1e-6);
+                if (_form == "maps") logits = logits.unsqueeze(-1);
                 return new(logits, both, new Dictionary<string, Tensor>());
             }
         }
@@ -114,6 +115,20 @@ public sealed class ForeignNetworkTests : IDisposable
         Assert.Contains("stem.conv.weight", model);
         using var student = Student.Load(_kd.At("foreign.onnx"));
         Assert.Equal(5, student.Predict(new byte[8 * 8 * 3], 8, 8).Logits.Count);
+    }
+
+    [Fact]
+    public void Predictions_need_a_number_for_each_class()
+    {
+        StudentRun.WritePng(_kd.At("image.png"), 8, 8, (_, _) => SkiaSharp.SKColors.Red);
+        Assert.Equal(0, Export("right").ExitCode);
+        string[] predict = ["predict", _kd.At("foreign.safetensors"), _kd.At("image.png"), "--plugins", _root.Path];
+        Assert.Equal(0, Kd.Call(predict).ExitCode);
+        Export("maps");
+        var result = Kd.Call(predict);
+        Assert.Equal(ExitCodes.Damaged, result.ExitCode);
+        Assert.StartsWith("KDP0820 ", result.Error);
+        Assert.Contains("[1, 5, 1]", result.Error);
     }
 
     [Fact]
