@@ -165,7 +165,7 @@ public sealed class PredictTests : IDisposable
                 })
             )
             .ToArray();
-        started.Wait();
+        Assert.True(started.Wait(TimeSpan.FromSeconds(60)), "nobody got an answer");
         _student.Dispose();
         _student.Dispose();
         Assert.All(await Task.WhenAll(asking), n => Assert.InRange(n, 1, 999_999));
