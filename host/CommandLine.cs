@@ -14,6 +14,7 @@ using KdPlugins.Host.Commands.Recipes;
 using KdPlugins.Host.Commands.Results;
 using KdPlugins.Host.Commands.Run;
 using KdPlugins.Host.Commands.Service;
+using KdPlugins.Host.Commands.Students;
 using KdPlugins.Host.Commands.Tools;
 using KdPlugins.Host.Texts;
 using KdPlugins.Torch;
@@ -64,6 +65,8 @@ internal static class CommandLine
             EvalCommand.Make(screen),
             CompareCommand.Make(screen),
             ReportCommand.Make(screen),
+            ExportCommand.Make(screen),
+            PredictCommand.Make(screen),
             PluginsCommand.Make(screen),
             DescribeCommand.Make(screen),
             ProbeCommand.Make(screen),

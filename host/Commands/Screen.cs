@@ -61,7 +61,10 @@ internal sealed record Screen(TextWriter Output, TextWriter Error, bool IsTermin
     }
 
     /// <summary>A line of JSON, out at once.</summary>
-    internal void Emit(JsonObject value) => Emit(Output, value);
+    internal void Emit(JsonObject value) => Emit(Output, [value]);
+
+    /// <summary>Lines of JSON, out together.</summary>
+    internal void EmitAll(IReadOnlyCollection<JsonObject> values) => Emit(Output, values);
 
     /// <summary>The line of JSON where JSON is wanted, else the text.</summary>
     internal void Tell(Func<JsonObject> value, Func<string> text)
@@ -77,17 +80,21 @@ internal sealed record Screen(TextWriter Output, TextWriter Error, bool IsTermin
         Tell(() => new() { ["event"] = "warning", ["message"] = message }, () => $"warning: {message}");
 
     /// <summary>A line of JSON on the error stream.</summary>
-    internal void EmitError(JsonObject value) => Emit(Error, value);
+    internal void EmitError(JsonObject value) => Emit(Error, [value]);
 
     /// <summary>A number as JSON has it; NaN and infinities as names, which JSON has no numbers for.</summary>
     internal static JsonNode Number(double value) =>
         double.IsFinite(value) ? JsonValue.Create(value) : JsonValue.Create(value.ToString("R"));
 
-    private void Emit(TextWriter writer, JsonObject value)
+    /// <summary>JSON in one line, as it is emitted.</summary>
+    internal static string Text(JsonNode value) => value.ToJsonString(Line);
+
+    private void Emit(TextWriter writer, IReadOnlyCollection<JsonObject> values)
     {
         lock (_gate)
         {
-            writer.WriteLine(value.ToJsonString(Line));
+            foreach (var value in values)
+                writer.WriteLine(value.ToJsonString(Line));
             writer.Flush();
         }
     }

@@ -89,6 +89,48 @@ public static class CommandErrors
         "Give tensors in the input and numbers, flags and names in --options; 'kd probe ID --list' says what it takes."
     );
 
+    /// <summary>Nothing says which network weights belong to, or it is none that a student's commands can use.</summary>
+    public static readonly ErrorCode NotRecorded = new(
+        "KDP0820",
+        "weights do not say which network they belong to, or it cannot be used here",
+        "Take a file that a run has written, or name the recipe that it belongs to with --recipe."
+    );
+
+    /// <summary>A model that was exported does not answer as the network does.</summary>
+    public static readonly ErrorCode ExportDiffers = new(
+        "KDP0821",
+        "an exported model answers otherwise than its network",
+        "The network computes something that the export does not see, such as a change in place: let its author compute it by the functions of KdPlugins.Torch.Traced."
+    );
+
+    /// <summary>An ONNX model is damaged or no student.</summary>
+    public static readonly ErrorCode OnnxUnusable = new(
+        "KDP0822",
+        "an ONNX model cannot be used",
+        "Export the student again by 'kd export'."
+    );
+
+    /// <summary>Images cannot be prepared without the recipe.</summary>
+    public static readonly ErrorCode PreprocessingUnknown = new(
+        "KDP0823",
+        "how images are prepared is nothing that can be done here",
+        "Evaluate it with its recipe by 'kd eval', or prepare the images yourself by what kd.record says under \"preprocessing\"."
+    );
+
+    /// <summary>Images were passed over.</summary>
+    public static readonly ErrorCode ImagesUnreadable = new(
+        "KDP0824",
+        "an image cannot be read",
+        "Remove or replace the images that are named above; all others were predicted."
+    );
+
+    /// <summary>A native library that students are run by is nowhere.</summary>
+    public static readonly ErrorCode StudentLibraryMissing = new(
+        "KDP0825",
+        "ONNX Runtime or SkiaSharp cannot be loaded",
+        "Restore the packages (dotnet restore), or put the library that is named above beside kd."
+    );
+
     /// <summary>Every entry of the command line.</summary>
     public static IReadOnlyList<ErrorCode> All { get; } = ErrorCode.In(typeof(CommandErrors));
 }

@@ -70,6 +70,8 @@ public static class ExitCodes
         TrainingErrors.Diverged.Contains(code) ? Diverged
         : PluginErrors.Unforeseen.Contains(code) || code == CoreErrors.ToolArguments ? Failed
         : code == CoreErrors.ToolInput ? Damaged
+        // What a network computes is its plugin's, as a shape is.
+        : code == TorchErrors.Graph || code == CommandErrors.ExportDiffers ? BadRecipe
         : Room(code) switch
         {
             "01" => PluginRefused,

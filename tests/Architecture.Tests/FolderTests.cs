@@ -10,6 +10,7 @@ public sealed class FolderTests
             "core/Sdk",
             "core/Sdk.Analyzers",
             "core/Sdk.Build",
+            "core/Student",
             "core/Testing",
             "core/Torch",
             "host",
@@ -22,11 +23,11 @@ public sealed class FolderTests
     [Theory]
     [InlineData(
         "core/Torch",
-        "Errors Files Native Memory Stable Layout Instructions Precision Operators Optim Random Tracing Frozen Weights Judging"
+        "Errors Files Native Memory Stable Layout Instructions Precision Operators Optim Random Onnx Tracing Frozen Weights Judging"
     )]
     [InlineData("core/Testing", ". Conformance")]
     [InlineData("host", "Errors Texts Loading Runs Reports Service Commands .")]
-    [InlineData("host/Commands", ". Doctor Explain Plugins Run Check Probe Recipes Results Service Tools")]
+    [InlineData("host/Commands", ". Doctor Explain Plugins Run Check Probe Recipes Results Service Students Tools")]
     [InlineData("host/Loading", ". Files Manifest Inspection Contexts Parts Packages Folders Listing Recipes")]
     [InlineData("host/Reports", "Charts Images Page .")]
     [InlineData("host/Service", ". Connections Queue Processes Plugins Workers Intake Api Dashboard Hosting")]

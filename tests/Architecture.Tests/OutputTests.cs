@@ -4,7 +4,7 @@ namespace KdPlugins.Architecture.Tests;
 public sealed class OutputTests
 {
     [Fact]
-    public void No_output_folder_holds_libtorch()
+    public void No_output_folder_holds_libtorch_or_ONNX_Runtime()
     {
         var outputs = Directory
             .EnumerateDirectories(Repository.Root, "bin", SearchOption.AllDirectories)
@@ -12,7 +12,11 @@ public sealed class OutputTests
             .ToList();
         Assert.NotEmpty(outputs);
         var found = outputs
-            .SelectMany(o => Directory.EnumerateFiles(o, "libtorch*.so*", SearchOption.AllDirectories))
+            .SelectMany(o =>
+                ((string[])["libtorch*.so*", "*onnxruntime.so", "*onnxruntime.dylib"]).SelectMany(f =>
+                    Directory.EnumerateFiles(o, f, SearchOption.AllDirectories)
+                )
+            )
             // Publishing for a machine without a package folder puts it there on request.
             .Where(f => !f.Contains($"{Path.DirectorySeparatorChar}publish{Path.DirectorySeparatorChar}"));
         Assert.Empty(found);

@@ -6,8 +6,12 @@ using KdPlugins.Benchmarks.Replaying;
 using KdPlugins.Benchmarks.RidgeStep;
 using KdPlugins.Benchmarks.Service;
 using KdPlugins.Benchmarks.Step;
+using KdPlugins.Benchmarks.Students;
 using KdPlugins.Torch;
 
+// The package for applications starts no libtorch, and its first answer is measured without.
+if (args.FirstOrDefault() == "first-answer")
+    return PredictRateCommand.First(args[1..]);
 NativeRuntime.Start();
 switch (args.FirstOrDefault())
 {
@@ -34,6 +38,8 @@ switch (args.FirstOrDefault())
         return 0;
     case "ridge":
         return RidgeCommand.Run(args[1..]);
+    case "predict":
+        return PredictRateCommand.Run(args[1..]);
     case "operators":
         BenchmarkSwitcher.FromTypes([typeof(SmallOperators)]).Run(args[1..]);
         return 0;
@@ -48,6 +54,7 @@ switch (args.FirstOrDefault())
                 + "       soak [--minutes 30]\n"
                 + "       kernels [--threads 2] [--rounds 8]\n"
                 + "       ridge [--images 250] [--batch 256] [--rounds 3] [--threads 1]\n"
+                + "       predict MODEL.onnx FOLDER [--run RUN] [--rounds 6] [--threads 2]\n"
                 + "       operators [BenchmarkDotNet's arguments]"
         );
         return 2;

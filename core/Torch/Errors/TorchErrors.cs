@@ -70,6 +70,13 @@ public static class TorchErrors
         "Pass the arguments in the order of the declaration."
     );
 
+    /// <summary>What a network computes cannot be written down as a graph.</summary>
+    public static readonly ErrorCode Graph = new(
+        "KDP0010",
+        "a network's graph cannot be made",
+        "Let the network's author compute it by modules that are called by 'call' and by the functions of KdPlugins.Torch.Traced; what none of these does, Traced.As describes."
+    );
+
     /// <summary>Every entry of this assembly.</summary>
     public static IReadOnlyList<ErrorCode> All { get; } = ErrorCode.In(typeof(TorchErrors));
 }

@@ -1,5 +1,6 @@
 using System.Runtime.Intrinsics.X86;
 using KdPlugins.Torch.Native;
+using KdPlugins.Torch.Onnx;
 using KdPlugins.Torch.Stable;
 using TorchSharp;
 using TorchSharp.Modules;
@@ -95,7 +96,10 @@ public sealed class FrozenConv2d : nn.Module<Tensor, Tensor>, IFrozenLayer
     public Tensor Forward(Tensor input, bool activate = true)
     {
         using var x = PrepareInput(input);
-        return Detoured(x, null, _relu && activate) ?? Convolve(x, _relu && activate);
+        var relu = _relu && activate;
+        var result = Detoured(x, null, relu) ?? Convolve(x, relu);
+        GraphTrace.TellLayer(this, result, [input], at => Activated(at, Convolved(at), relu));
+        return result;
     }
 
     /// <summary>relu?(norm(convolution(x)) + residual)</summary>
@@ -112,13 +116,14 @@ public sealed class FrozenConv2d : nn.Module<Tensor, Tensor>, IFrozenLayer
         var relu = _relu && activate;
         var overwrite = overwriteResidual && !ReferenceEquals(input, residual);
         CheckResidual(x, other);
-        if (Detoured(x, other, relu) is { } product)
-            return product;
-        if (CanFuseSum(x) && CanFuse(other))
-            return FusedConvolution.RunAdd(x, other, Packed(x), bias, _geometry, relu, overwrite);
-        var sum = Convolve(x, relu: false);
-        sum.add_(other);
-        return relu ? sum.relu_() : sum;
+        var result = Detoured(x, other, relu) ?? Sum(x, other, relu, overwrite);
+        GraphTrace.TellLayer(
+            this,
+            result,
+            [input, residual],
+            at => Activated(at, at.Graph.Node("Add", [Convolved(at), at.Inputs[1]]), relu)
+        );
+        return result;
     }
 
     /// <inheritdoc/>
@@ -171,6 +176,20 @@ public sealed class FrozenConv2d : nn.Module<Tensor, Tensor>, IFrozenLayer
                 .MoveToOuterDisposeScope()
             : null;
     }
+
+    private Tensor Sum(Tensor x, Tensor other, bool relu, bool overwrite)
+    {
+        if (CanFuseSum(x) && CanFuse(other))
+            return FusedConvolution.RunAdd(x, other, Packed(x), bias, _geometry, relu, overwrite);
+        var sum = Convolve(x, relu: false);
+        sum.add_(other);
+        return relu ? sum.relu_() : sum;
+    }
+
+    private GraphValue Convolved(LayerGraph at) => LayerNodes.Convolved(at, at.Inputs[0], weight, bias, _geometry);
+
+    private static GraphValue Activated(LayerGraph at, GraphValue x, bool relu) =>
+        relu ? at.Graph.Node("Relu", [x]) : x;
 
     private void CheckResidual(Tensor x, Tensor residual)
     {

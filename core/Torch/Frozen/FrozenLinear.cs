@@ -41,6 +41,13 @@ public sealed class FrozenLinear : nn.Module<Tensor, Tensor>, IFrozenLayer
     {
         using var own = Autocast.IsEnabled(input.device) ? Autocast.Disabled() : null;
         using var x = input.dtype == weight.dtype ? input.alias() : input.to(weight.dtype);
-        return LayerTrace.Linear(this, x, weight, bias);
+        var result = LayerTrace.Linear(this, x, weight, bias);
+        GraphTrace.TellLayer(
+            this,
+            result,
+            [input],
+            at => LayerNodes.Product(at, at.Inputs[0], weight, bias, input.dim())
+        );
+        return result;
     }
 }

@@ -59,6 +59,7 @@ internal static class EvalCommand
         command.SetAction(parsed =>
         {
             var place = new EvalPlace(parsed.GetRequiredValue(what), parsed.GetValue(recipe));
+            place.RequireRecipe();
             using var host = PluginHost.Load(parsed.GetValue(plugins) ?? place.PluginFolder);
             var read = place.Read(host, parsed.GetValue(set) ?? []);
             host.StartTorch(parsed.GetValue(threads) ?? 0);

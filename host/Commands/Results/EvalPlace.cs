@@ -11,7 +11,7 @@ internal sealed class EvalPlace
     private readonly string? _file;
     private readonly string? _recipe;
 
-    /// <exception cref="KdException"><c>KDP0801</c>: neither a run nor a file with a recipe.</exception>
+    /// <exception cref="KdException"><c>KDP0600</c>: neither a run nor a file.</exception>
     internal EvalPlace(string path, string? recipe)
     {
         path = Path.TrimEndingDirectorySeparator(Path.GetFullPath(path));
@@ -20,12 +20,6 @@ internal sealed class EvalPlace
             (_file, _run) = (path, RunOf(Path.GetDirectoryName(path)!));
         else
             _run = RunOf(path) ?? throw new KdException(RunErrors.RunMissing, $"'{path}' is neither a run nor a file.");
-        if (recipe is null && _run is null)
-            throw new KdException(
-                CommandErrors.Usage,
-                $"'{path}' lies in no run, so that nothing says which network and which data it belongs to.",
-                "Name a recipe with --recipe."
-            );
     }
 
     /// <summary>The plugin folder that the run was started with; null for the default.</summary>
@@ -34,12 +28,25 @@ internal sealed class EvalPlace
         : _recipe is null ? RunOrigin.Read(_run).PluginFolder
         : RunOrigin.TryRead(_run)?.PluginFolder;
 
+    /// <summary>The recipe that was named, or the run's.</summary>
     internal Recipe Read(PluginHost host, IReadOnlyList<string> settings)
     {
         if (_recipe is not null)
             return host.ReadRecipe(_recipe, settings);
         var origin = RunOrigin.Read(_run!);
         return host.ReadResolved(origin.Recipe, origin.RecipeFolder, settings);
+    }
+
+    /// <summary>Refuses a file that nothing is known of.</summary>
+    /// <exception cref="KdException"><c>KDP0801</c>: it lies in no run, and no recipe is named.</exception>
+    internal void RequireRecipe()
+    {
+        if (_recipe is null && _run is null)
+            throw new KdException(
+                CommandErrors.Usage,
+                $"'{_file}' lies in no run, so that nothing says which network and which data it belongs to.",
+                "Name a recipe with --recipe."
+            );
     }
 
     /// <summary>The weight files, one per seed, each with a name for people.</summary>

@@ -17,6 +17,8 @@ public sealed class UsageTests : IDisposable
     [InlineData("run", "a.json", "--nonsense")]
     [InlineData("resume")]
     [InlineData("compare")]
+    [InlineData("export")]
+    [InlineData("predict", "run")]
     [InlineData("plugins")]
     [InlineData("plugins", "eat")]
     [InlineData("fly")]
@@ -53,7 +55,19 @@ public sealed class UsageTests : IDisposable
             Assert.Equal(0, result.ExitCode);
             foreach (
                 var command in (string[])
-                    ["run", "resume", "check", "eval", "compare", "plugins", "schema", "describe", "probe"]
+                    [
+                        "run",
+                        "resume",
+                        "check",
+                        "eval",
+                        "export",
+                        "predict",
+                        "compare",
+                        "plugins",
+                        "schema",
+                        "describe",
+                        "probe",
+                    ]
             )
                 Assert.Contains($"  {command} ", result.Output);
             foreach (var (code, meaning) in ExitCodes.Table)

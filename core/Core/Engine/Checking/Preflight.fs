@@ -294,6 +294,34 @@ type Preflight private () =
 
             reraise ()
 
+    // Weights of the other roles need not be there.
+    static member private WithWeights(recipe: Recipe, role: string, weights: WeightsSection) : Recipe =
+        if isNull (box (recipe.Model role)) then
+            let known = String.Join(", ", recipe.Models |> Seq.map _.Role)
+            Fail.error CoreErrors.RoleMissing $"The role '{role}' is asked for; the recipe has: {known}."
+
+        let withWeights (model: ModelSection) =
+            { model with
+                Weights = if model.Role = role then weights else WeightsSection.None
+            }
+
+        { recipe with
+            Models = recipe.Models |> Seq.map withWeights |> Seq.toArray
+        }
+
+    /// The record of a role's network, one JSON object, as a run would write it beside the weights that it was given: for weight
+    /// files that have none. Raises KDP0301 for a role that the recipe does not fill, and what composing its data and networks
+    /// raises.
+    static member Record(recipe: Recipe, catalog: IPluginCatalog, role: string) : string =
+        let recipe = Preflight.WithWeights(recipe, role, WeightsSection.None)
+
+        use composition =
+            Composer(recipe, catalog, TimeProvider.System, null).ComposeNetworks()
+
+        use _ = torch.NewDisposeScope()
+
+        (NetworkRecord.ofNetwork composition role "given" Unchecked.defaultof<Evaluation>).ToJsonString()
+
     /// Evaluates a weight file in a role of a recipe. weights: the file, and how it is read. source: null for the test set where there is one, else the
     /// validation set. samples: at most so many, chosen as IStepContext.Evaluate does, 0 for all. warn: told of what is
     /// doubtful, such as weights whose record says that they were made for other inputs; null for nobody. Raises KDP0301
@@ -308,21 +336,7 @@ type Preflight private () =
             samples: int64,
             warn: Action<string>
         ) : Evaluation =
-        if isNull (box (recipe.Model role)) then
-            let known = String.Join(", ", recipe.Models |> Seq.map _.Role)
-            Fail.error CoreErrors.RoleMissing $"The role '{role}' is asked for; the recipe has: {known}."
-
-        // Weights of the other roles need not be there.
-        let withWeights (model: ModelSection) =
-            { model with
-                Weights = if model.Role = role then weights else WeightsSection.None
-            }
-
-        let recipe =
-            { recipe with
-                Models = recipe.Models |> Seq.map withWeights |> Seq.toArray
-            }
-
+        let recipe = Preflight.WithWeights(recipe, role, weights)
         use composition = Composer(recipe, catalog, TimeProvider.System, null).Compose()
 
         if not (isNull warn) then

@@ -1,4 +1,5 @@
 using KdPlugins.Sdk;
+using KdPlugins.Torch;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -56,7 +57,7 @@ public sealed class AlexNetPlugin : ImageModelPlugin<AlexNetOptions>
         var after = Steps.Activated(taps, name, relu => unit.Run(x, relu));
         if (!pools)
             return after;
-        var pooled = nn.functional.max_pool2d(after, 2, 2);
+        var pooled = Traced.MaxPool2d(after, 2, 2);
         taps.Release(after);
         return pooled;
     }

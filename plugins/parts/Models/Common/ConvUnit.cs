@@ -129,14 +129,14 @@ internal sealed class FrozenUnit(FrozenConv2d conv, nn.Module<Tensor, Tensor>? n
             return conv.Forward(input, relu);
         using var convolved = conv.Forward(input, activate: false);
         var result = norm.call(convolved);
-        return relu ? result.relu_() : result;
+        return relu ? Traced.Relu(result, inPlace: true) : result;
     }
 
     internal override Tensor RunAdd(Tensor input, Tensor residual, bool relu = false, bool overwrite = false)
     {
         if (norm is null)
             return conv.ForwardAdd(input, residual, overwrite, relu);
-        var sum = Run(input).add_(residual);
-        return relu ? sum.relu_() : sum;
+        var sum = Traced.Add(Run(input), residual, inPlace: true);
+        return relu ? Traced.Relu(sum, inPlace: true) : sum;
     }
 }

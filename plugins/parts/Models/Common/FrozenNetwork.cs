@@ -19,7 +19,7 @@ internal sealed class FrozenNetwork(StagedNet net, ScalarType dtype, NetworkShap
         foreach (var tap in taps ?? [])
             shape.Tap(tap);
         using var own = Autocast.Disabled();
-        using var x = input.dtype == dtype ? input.alias() : input.to(dtype);
+        using var x = input.dtype == dtype ? Traced.Alias(input) : input.to(dtype);
         return StagedNetwork.Output(net.ForwardFeatures(x, taps ?? []));
     }
 }

@@ -1,3 +1,4 @@
+using KdPlugins.Torch;
 using TorchSharp;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
@@ -89,7 +90,7 @@ public sealed class StagedNet : nn.Module<Tensor, Tensor>
     {
         if (_dropout == 0)
             return _classifier!.call(pooled);
-        using var thinned = nn.functional.dropout(pooled, _dropout, _classifier!.training);
+        using var thinned = Traced.Dropout(pooled, _dropout, _classifier!.training);
         return _classifier.call(thinned);
     }
 

@@ -1,3 +1,4 @@
+using KdPlugins.Torch;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -72,8 +73,8 @@ internal static class Steps
     }
 
     /// <summary>The mean over positions, <c>[batch, channels]</c>.</summary>
-    internal static Func<ModuleTree, Stretch> MeanOverPositions { get; } = _ => (x, _) => x.mean([2, 3]);
+    internal static Func<ModuleTree, Stretch> MeanOverPositions { get; } = _ => (x, _) => Traced.Mean(x, [2, 3]);
 
     /// <summary>Every value of the map, in the order channel, row, column.</summary>
-    internal static Func<ModuleTree, Stretch> Flatten { get; } = _ => (x, _) => x.reshape(x.shape[0], -1);
+    internal static Func<ModuleTree, Stretch> Flatten { get; } = _ => (x, _) => Traced.Flatten(x);
 }

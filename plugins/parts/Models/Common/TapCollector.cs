@@ -1,4 +1,5 @@
 using KdPlugins.Core;
+using KdPlugins.Torch;
 using static TorchSharp.torch;
 
 namespace KdPlugins.Models;
@@ -33,7 +34,7 @@ internal sealed class TapCollector(IReadOnlyCollection<string>? wanted)
     }
 
     /// <summary>The rectified value, written over the given one where no tap holds that.</summary>
-    internal Tensor Rectify(Tensor value) => Holds(value) ? value.relu() : value.relu_();
+    internal Tensor Rectify(Tensor value) => Traced.Relu(value, inPlace: !Holds(value));
 
     /// <summary>The next value; the one before it is released unless it is a tap.</summary>
     internal Tensor Replace(Tensor old, Tensor next)

@@ -1,3 +1,4 @@
+using KdPlugins.Torch;
 using TorchSharp;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
@@ -41,9 +42,7 @@ internal static class ConvNet
         {
             var after = Steps.Activated(taps, name, relu => unit.Run(x, relu));
             var pooled =
-                options.Pooling == BlockPooling.Average
-                    ? nn.functional.avg_pool2d(after, 2, 2)
-                    : nn.functional.max_pool2d(after, 2, 2);
+                options.Pooling == BlockPooling.Average ? Traced.AvgPool2d(after, 2, 2) : Traced.MaxPool2d(after, 2, 2);
             taps.Release(after);
             return pooled;
         };

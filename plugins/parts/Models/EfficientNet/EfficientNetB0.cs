@@ -1,3 +1,4 @@
+using KdPlugins.Torch;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -48,7 +49,7 @@ internal static class EfficientNetB0
             net.Append($"layer{stage + 1}", tree => Stage(tree, options, groups, ref channels, ref number));
             net.EndsSigned($"layer{stage + 1}");
         }
-        net.End(_ => (x, _) => x.mean([2, 3]), "linear", channels, image.Classes);
+        net.End(Steps.MeanOverPositions, "linear", channels, image.Classes);
         net.DropoutBeforeClassifier(options.Dropout);
         return net;
     }
@@ -87,6 +88,6 @@ internal static class EfficientNetB0
     internal static Tensor Swish(Tensor x)
     {
         using (x)
-            return nn.functional.silu(x);
+            return Traced.Silu(x);
     }
 }

@@ -1,3 +1,4 @@
+using KdPlugins.Torch;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -49,7 +50,7 @@ internal sealed class EfficientNetBlock
 
     internal Tensor Run(Tensor x, bool relu, bool overwrite)
     {
-        using var wide = _expand is null ? x.alias() : EfficientNetB0.Swish(_expand.Run(x));
+        using var wide = _expand is null ? Traced.Alias(x) : EfficientNetB0.Swish(_expand.Run(x));
         using var filtered = EfficientNetB0.Swish(_each.Run(wide));
         using var gated = Gate(filtered);
         if (!_skips)
@@ -63,11 +64,11 @@ internal sealed class EfficientNetBlock
 
     private Tensor Gate(Tensor x)
     {
-        using var mean = x.mean([2, 3], keepdim: true);
+        using var mean = Traced.Mean(x, [2, 3], keepDim: true);
         using var squeezed = EfficientNetB0.Swish(_squeeze.Run(mean));
         using var excited = _excite.Run(squeezed);
-        using var gate = excited.sigmoid();
-        return x * gate;
+        using var gate = Traced.Sigmoid(excited);
+        return Traced.Multiply(x, gate);
     }
 
     // Zero for some samples, more for the others, so that the mean stays.

@@ -1,3 +1,4 @@
+using KdPlugins.Torch;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -42,7 +43,7 @@ internal static class ResNet
         return (x, _) =>
         {
             using var full = large.RunRelu(x);
-            return nn.functional.max_pool2d(full, 3, 2, 1);
+            return Traced.MaxPool2d(full, 3, 2, 1);
         };
     }
 

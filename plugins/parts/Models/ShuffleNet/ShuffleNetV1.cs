@@ -66,9 +66,9 @@ internal static class ShuffleNetV1
             if (!halves)
                 return third.RunAdd(filtered, x, relu, overwrite);
             using var result = third.Run(filtered);
-            using var averaged = nn.functional.avg_pool2d(x, 3, 2, 1);
-            var both = cat([result, averaged], 1);
-            return relu ? both.relu_() : both;
+            using var averaged = Traced.AvgPool2d(x, 3, 2, 1);
+            var both = Traced.Cat([result, averaged], 1);
+            return relu ? Traced.Relu(both, inPlace: true) : both;
         };
     }
 
@@ -76,12 +76,26 @@ internal static class ShuffleNetV1
     internal static Tensor Shuffle(Tensor x, int groups)
     {
         if (groups == 1)
-            return x.alias();
+            return Traced.Alias(x);
         var (b, c, h, w) = (x.shape[0], x.shape[1], x.shape[2], x.shape[3]);
-        if (!x.IsChannelsLast())
-            return x.reshape(b, groups, c / groups, h, w).transpose(1, 2).reshape(b, c, h, w);
+        return Traced.As(
+            x.IsChannelsLast()
+                ? InChannelsLast()
+                : x.reshape(b, groups, c / groups, h, w).transpose(1, 2).reshape(b, c, h, w),
+            [x],
+            (graph, v) =>
+            {
+                var apart = graph.Node("Reshape", [v[0], graph.Longs(0, groups, c / groups, h, w)]);
+                var turned = graph.Node("Transpose", [apart], ("perm", new long[] { 0, 2, 1, 3, 4 }));
+                return graph.Node("Reshape", [turned, graph.Longs(0, c, h, w)]);
+            }
+        );
+
         // The same in the other layout, which the next convolution wants to meet again.
-        using var last = x.permute(0, 2, 3, 1);
-        return last.reshape(b, h, w, groups, c / groups).transpose(3, 4).reshape(b, h, w, c).permute(0, 3, 1, 2);
+        Tensor InChannelsLast()
+        {
+            using var last = x.permute(0, 2, 3, 1);
+            return last.reshape(b, h, w, groups, c / groups).transpose(3, 4).reshape(b, h, w, c).permute(0, 3, 1, 2);
+        }
     }
 }

@@ -1,3 +1,4 @@
+using KdPlugins.Torch;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -36,8 +37,8 @@ internal static class Vgg
 
     private static Tensor Pooled(Tensor x)
     {
-        using var pooled = nn.functional.max_pool2d(x, 2, 2);
-        return pooled.reshape(pooled.shape[0], -1);
+        using var pooled = Traced.MaxPool2d(x, 2, 2);
+        return Traced.Flatten(pooled);
     }
 
     private static Stretch Stage(
@@ -76,7 +77,7 @@ internal static class Vgg
             return convolutions;
         return (x, taps) =>
         {
-            using var pooled = nn.functional.max_pool2d(x, 2, 2);
+            using var pooled = Traced.MaxPool2d(x, 2, 2);
             return convolutions(pooled, taps);
         };
     }

@@ -1,3 +1,4 @@
+using KdPlugins.Torch;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -53,7 +54,7 @@ internal static class WideResNet
         {
             var before = taps.Add("layer3.preact", norm.call(x), signed: true);
             var after = taps.Rectify(before);
-            var pooled = after.mean([2, 3]);
+            var pooled = Traced.Mean(after, [2, 3]);
             taps.Release(after);
             return pooled;
         };
@@ -105,7 +106,7 @@ internal static class WideResNet
                 taps.Add(normed, before, signed: true);
             var active = taps.Rectify(before);
             using var hidden = first.RunRelu(active);
-            using var thinned = dropout > 0 ? nn.functional.dropout(hidden, dropout, first.IsTraining) : hidden.alias();
+            using var thinned = dropout > 0 ? Traced.Dropout(hidden, dropout, first.IsTraining) : Traced.Alias(hidden);
             // Where the width changes, the shortcut takes the rectified value; else the raw one.
             using var other = shortcut?.Run(active);
             var sum = second.RunAdd(thinned, other ?? x, overwrite: other is not null);

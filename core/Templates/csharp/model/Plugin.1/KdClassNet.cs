@@ -1,4 +1,5 @@
 using KdPlugins.Core;
+using KdPlugins.Torch;
 using TorchSharp;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
@@ -45,7 +46,8 @@ internal sealed class KdClassNet : nn.Module<Tensor, Tensor>, INetwork
     {
         var first = stage1.call(input); // [batch, width, height / 2, width / 2]
         var second = stage2.call(first);
-        var embedding = second.mean([2, 3]); // [batch, 2 width]
+        // By Traced, which 'kd export' sees as it does modules that are called.
+        var embedding = Traced.Mean(second, [2, 3]); // [batch, 2 width]
         var logits = head.call(dropout.call(embedding));
         return new(logits, embedding, new Dictionary<string, Tensor> { ["stage1"] = first, ["stage2"] = second });
     }

@@ -55,7 +55,8 @@ type internal KdClassNet(input: IReadOnlyList<int64>, classes: int64, options: K
     let answer (x: torch.Tensor) =
         let first = stage1.call x // [batch, width, height / 2, width / 2]
         let second = stage2.call first
-        let embedding = second.mean [| 2L; 3L |] // [batch, 2 width]
+        // By Traced, which 'kd export' sees as it does modules that are called.
+        let embedding = Traced.Mean(second, [| 2L; 3L |]) // [batch, 2 width]
         let logits = head.call (dropout.call embedding)
         ModelOutput(logits, embedding, dict [ "stage1", first; "stage2", second ] |> Dictionary)
 
