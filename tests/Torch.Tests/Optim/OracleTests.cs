@@ -78,7 +78,8 @@ public class OracleTests
     )
     {
         var (lr, beta1, beta2, wd) = (rate / 1024.0, first / 256.0, second / 256.0, decay / 1024.0);
-        const double epsilon = 1e-3;
+        // Near a gradient of 0 a step turns rounding into up to 0.25 * 0.3 / epsilon of it: below 1, or some draws would amplify it.
+        const double epsilon = 0.1;
         var (m, v) = (new double[size + 1], new double[size + 1]);
         Compare(
             size + 1,
