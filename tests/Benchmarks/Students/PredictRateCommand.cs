@@ -129,7 +129,10 @@ internal static class PredictRateCommand
     {
         string[] command = ["predict", what, folder, "--json", "--batch", $"{Batch}", "--threads", $"{threads}"];
         using var output = new StringWriter();
-        var code = KdPlugins.Host.CommandLine.Run(command, new(output, output, IsTerminal: false, Json: true, Verbose: false));
+        var code = KdPlugins.Host.CommandLine.Run(
+            command,
+            new(output, output, IsTerminal: false, Json: true, Verbose: false)
+        );
         if (code != ExitCodes.Done)
             throw new InvalidOperationException(output.ToString());
     }
