@@ -95,6 +95,10 @@ type internal ModelDraft =
         /// A weight file (safetensors or .pth), relative to the recipe's folder.
         [<MinLength(1); RegularExpression(@"[^\0]*"); RecipePath>]
         Weights: string
+
+        /// What of the network nothing trains, a text or several: a module's name means all that is in it, * any part of a name.
+        /// Norms in it stay in evaluation mode.
+        Freeze: JsonTree
     }
 
 /// A phase before the main one.

@@ -57,6 +57,9 @@ type ModelSection =
 
         /// The weight file as the recipe writes it (Recipe.PathOf gives its place); null for new weights.
         Weights: string
+
+        /// Patterns of the names of those parameters that nothing trains.
+        Freeze: IReadOnlyList<string>
     }
 
 /// What happens to a role's batches.

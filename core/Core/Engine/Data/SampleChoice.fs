@@ -9,7 +9,7 @@ module internal SampleChoice =
     let private key = RandomKey(0UL).Derive("some samples")
 
     /// The classes by sample number, where the source knows them without reading samples.
-    let rec private classesOf (source: IDataSource) : (int64 -> int64) option =
+    let rec classesOf (source: IDataSource) : (int64 -> int64) option =
         match source with
         | :? ILabelledSource as labelled -> Some labelled.ClassOf
         | :? CheckedSource as looked -> classesOf looked.Source
@@ -17,6 +17,32 @@ module internal SampleChoice =
             classesOf subset.Source
             |> Option.map (fun classOf i -> classOf subset.Picked[int i])
         | _ -> None
+
+    /// The numbers of the samples of each class, by class; nothing where the source does not know it without reading samples.
+    let strata (source: IDataSource) : SortedDictionary<int64, List<int64>> option =
+        classesOf source
+        |> Option.map (fun classOf ->
+            let members = SortedDictionary<int64, List<int64>>()
+
+            for i in 0L .. source.Count - 1L do
+                let label = classOf i
+
+                if not (members.ContainsKey label) then
+                    members[label] <- List<int64>()
+
+                members[label].Add i
+
+            members)
+
+    /// The number of samples of each of so many classes; empty where the source does not say.
+    let classCounts (source: IDataSource) (classes: int64) : IReadOnlyList<int64> =
+        match strata source with
+        | None -> [||]
+        | Some members ->
+            Array.init (int classes) (fun c ->
+                match members.TryGetValue(int64 c) with
+                | true, some -> int64 some.Count
+                | _ -> 0L)
 
     /// One place in each of count stretches of a length, as equal as they can be; drawn, since samples may come in turns
     /// that an even step would follow.
@@ -40,17 +66,7 @@ module internal SampleChoice =
 
         shares
 
-    let private stratified (classOf: int64 -> int64) (total: int64) (count: int64) : int64[] =
-        let members = SortedDictionary<int64, List<int64>>()
-
-        for i in 0L .. total - 1L do
-            let label = classOf i
-
-            if not (members.ContainsKey label) then
-                members[label] <- List<int64>()
-
-            members[label].Add i
-
+    let private stratified (members: SortedDictionary<int64, List<int64>>) (count: int64) : int64[] =
         let strata = Seq.toArray members.Values
 
         shares (strata |> Array.map (fun s -> int64 s.Count)) count
@@ -66,6 +82,6 @@ module internal SampleChoice =
         if count >= source.Count then
             Array.init (int source.Count) int64
         else
-            match classesOf source with
-            | Some classOf -> stratified classOf source.Count count
+            match strata source with
+            | Some members -> stratified members count
             | None -> spread 0L source.Count count
