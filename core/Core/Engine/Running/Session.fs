@@ -133,44 +133,6 @@ type internal Session
 
     let spent () = secondsBefore + clock.GetElapsedTime(stageBegan).TotalSeconds
 
-    // What early stopping looks at: the scores by role, "" for the whole stage's.
-    let awaited (found: Evaluation[]) (own: KeyValuePair<string, float>[]) =
-        match (phase ()).Section.EarlyStopping.Value with
-        | null -> own
-        | value -> found |> Array.map (fun e -> KeyValuePair(e.Role, e.ScoreOf value))
-
-    let stopsEarly (found: Evaluation[]) (own: KeyValuePair<string, float>[]) (progress: Progress) : string =
-        let section = (phase ()).Section.EarlyStopping
-
-        if section.IsNone then
-            null
-        else
-            if isNull (box cursor.Stopping) then
-                cursor.Stopping <- ScoreWatch section.Delta
-
-            let scores = awaited found own
-            cursor.Stopping.Offer(scores, progress.Epoch) |> ignore
-            let without = progress.Epoch - cursor.Stopping.Since
-
-            if
-                scores.Length > 0
-                && without >= section.Patience
-                && progress.Step < progress.TotalSteps
-            then
-                let what = if isNull section.Value then "score" else section.Value
-
-                $"Stage '{stageName ()}' ends after epoch {progress.Epoch} of {progress.TotalEpochs}: its {what} was best after epoch {cursor.Stopping.Since} (training.earlyStopping.patience is {section.Patience})."
-            else
-                null
-
-    let outOfTime (progress: Progress) : string =
-        let most = (phase ()).Section.MaxMinutes
-
-        if most > 0.0 && progress.Step < progress.TotalSteps && spent () >= 60.0 * most then
-            $"Stage '{stageName ()}' ends after step {progress.Step} of {progress.TotalSteps}, in epoch {progress.Epoch + 1L} of {progress.TotalEpochs}: its training.maxMinutes of {most} are over."
-        else
-            null
-
     let writeMeans (progress: Progress) =
         run.Optimisers.CheckGradients progress
 
@@ -244,7 +206,7 @@ type internal Session
                 evaluateAverage progress evaluation.Role evaluation.Source
 
             (phase ()).Plateau.Offer(own, progress.Epoch)
-            stopsEarly found own progress
+            Stopping.early cursor (phase ()).Section.EarlyStopping (stageName ()) found own progress
         else
             null
 
@@ -274,7 +236,13 @@ type internal Session
                 cursor.RunStep <- cursor.RunStep + 1L
                 average ()
                 let isOver = progress.Step = progress.TotalSteps || not (isNull context.Ended)
-                let late = if isOver then null else outOfTime progress
+
+                let late =
+                    if isOver then
+                        null
+                    else
+                        Stopping.outOfTime (phase ()).Section (stageName ()) (spent ()) progress
+
                 let last = isOver || not (isNull late)
                 let epochDone = epochDone || last
                 let due = not last && saveIsDue progress
