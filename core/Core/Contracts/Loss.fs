@@ -21,6 +21,17 @@ type LossBinding
     /// Where the loss's own modules have to be.
     member _.Device = device
 
+    /// Counts the training samples of each class; null where the source does not say what they are.
+    member val Counting: System.Func<IReadOnlyList<int64>> = null with get, set
+
+    /// The number of training samples of each class, from 0 on; empty where the source does not say what they are. Counted when
+    /// it is asked for.
+    member this.ClassCounts: IReadOnlyList<int64> =
+        if isNull this.Counting then
+            System.Array.Empty<int64>()
+        else
+            this.Counting.Invoke()
+
     /// The roles there are.
     member _.Roles = shapes.Keys
 

@@ -2,6 +2,7 @@ namespace KdPlugins.Core
 
 open System
 open System.Collections.Generic
+open System.Collections.ObjectModel
 open TorchSharp
 open TorchSharp.Modules
 
@@ -29,28 +30,28 @@ type StageLength private (amount: int64, inEpochs: bool) =
 [<Sealed; AllowNullLiteral>]
 type OptimiserSettings() =
 
-    /// sgd, adam, adamw or lars.
+    /// sgd, adam, adamw, lars, lion or muon.
     member val Name = "sgd" with get, set
 
     /// The learning rate at multiplier 1, above 0.
     member val LearningRate = 0.05 with get, set
 
-    /// Momentum of sgd and lars, in [0, 1).
+    /// Momentum of sgd, lars and muon, in [0, 1).
     member val Momentum = 0.9 with get, set
 
     /// Nesterov's form of momentum (sgd).
     member val Nesterov = false with get, set
 
-    /// Weight decay, at least 0: added to the gradient (sgd, adam, lars), decoupled (adamw).
+    /// Weight decay, at least 0: added to the gradient (sgd, adam, lars), decoupled (adamw, lion, muon).
     member val WeightDecay = 0.0 with get, set
 
-    /// First moment's decay of adam and adamw, in [0, 1).
+    /// First moment's decay of adam, adamw, lion and (for biases and norms) muon, in [0, 1).
     member val Beta1 = 0.9 with get, set
 
-    /// Second moment's decay of adam and adamw, in [0, 1).
+    /// Second moment's decay of adam, adamw and muon, the moment's of lion, in [0, 1).
     member val Beta2 = 0.999 with get, set
 
-    /// Added to the denominator of adam and adamw, above 0.
+    /// Added to the denominator of adam, adamw and muon, above 0.
     member val Epsilon = 1e-8 with get, set
 
     /// The gradients' largest common 2-norm; 0 for no limit.
@@ -58,6 +59,15 @@ type OptimiserSettings() =
 
     /// The largest absolute value of a gradient's entry; 0 for no limit.
     member val ClipValue = 0.0 with get, set
+
+    /// Whether parameters of at most one dimension have weight decay too (lars never decays them).
+    member val DecayNormsAndBiases = true with get, set
+
+    /// What each layer's learning rate is of the next one's, counted from the output, in (0, 1].
+    member val LayerDecay = 1.0 with get, set
+
+    /// Factors on the learning rate, at least 0, by patterns of parameters' names: a module's name, with * for any part.
+    member val Rates: IReadOnlyDictionary<string, double> = ReadOnlyDictionary<string, double>.Empty with get, set
 
 /// Parameters that are updated together: one optimiser, one schedule. The engine makes the optimiser, steps it and keeps
 /// its state in the checkpoint.
@@ -72,12 +82,20 @@ type Trainable
         optimiser: OptimiserSettings,
         schedule: Func<Progress, double>
     ) =
+    let mutable trained = parameters
 
     /// The key in the checkpoint.
     member _.Name = name
 
-    /// The parameters by name.
-    member _.Parameters = parameters
+    /// The parameters by name; once the plan is made, without those that the recipe freezes.
+    member _.Parameters = trained
+
+    /// Leaves out parameters, by their handles.
+    member internal _.Leave(frozen: IReadOnlySet<nativeint>) =
+        trained <-
+            trained
+            |> Seq.filter (fun (struct (_, p)) -> not (frozen.Contains p.Handle))
+            |> Seq.toArray
 
     /// How gradients change them; null for the recipe's choice.
     member _.Optimiser = optimiser
@@ -121,6 +139,14 @@ type Evaluation
         |> Seq.map (fun m -> KeyValuePair(m.Value.Name, m.Number))
         |> Dictionary
 
+    let scoreOf (name: string) =
+        let chosen = measures |> Seq.find (fun m -> m.Value.Name = name)
+
+        if chosen.Value.HigherIsBetter then
+            chosen.Number
+        else
+            -chosen.Number
+
     /// Whose network was evaluated.
     member _.Role = role
 
@@ -136,17 +162,17 @@ type Evaluation
     /// The numbers by name.
     member _.Values: IReadOnlyDictionary<string, double> = values
 
+    /// The same, found of other weights of the network, which have a name of their own.
+    member internal _.Of(other: string) = Evaluation(other, source, samples, measures, best, drawings)
+
     /// What the meters have to show, such as counts by true and predicted class.
     member _.Drawings = drawings
 
     /// The value that says which state is best, higher is better: the negative number where lower is.
-    member _.Score =
-        let chosen = measures |> Seq.find (fun m -> m.Value.Name = best)
+    member _.Score = scoreOf best
 
-        if chosen.Value.HigherIsBetter then
-            chosen.Number
-        else
-            -chosen.Number
+    /// The same of another value.
+    member internal _.ScoreOf(name: string) = scoreOf name
 
 /// One step of a stage, as its step function sees it. Everything it may use is here: it opens no file, reads no clock,
 /// draws from no global generator. It serves its own step alone, on the thread that calls it: anything else is refused with

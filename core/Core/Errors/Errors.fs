@@ -123,8 +123,8 @@ type CoreErrors private () =
     static member val BestUnknown =
         entry
             "KDP0373"
-            "nothing gives the value that is to choose the best state"
-            "Set \"evaluation.best\" to a value named above, or name the meter that gives it under \"evaluation.meters\"."
+            "nothing gives the value that is to choose the best state, or that early stopping looks at"
+            "Set \"evaluation.best\", or \"training.earlyStopping.value\", to a value named above, or name the meter that gives it under \"evaluation.meters\"."
 
     /// A meter states nothing, or gives what it has not stated.
     static member val MeterFault =
@@ -136,6 +136,13 @@ type CoreErrors private () =
             "KDP0375"
             "a target is no class of the network's"
             "Correct the data set's labels, or give the network as many classes as the data have."
+
+    /// A pattern of parameters' names fits none.
+    static member val NoParameters =
+        entry
+            "KDP0376"
+            "a pattern fits no parameter"
+            "Name a module or a parameter of the network, such as one named above; * is any part of a name."
 
     /// What a tool was told makes no sense.
     static member val ToolArguments =

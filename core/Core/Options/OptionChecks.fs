@@ -109,11 +109,20 @@ let failures (instance: obj) (name: string) (checks: ValidationAttribute[]) (val
     | Some required -> [| required |]
     | None -> failed
 
+// What people try that is not there, and what to take.
+let private inPlaceOf (text: string) (allowed: string seq) =
+    match text.ToLowerInvariant() with
+    | "fp16"
+    | "float16"
+    | "half" when Seq.contains "bf16" allowed ->
+        "float16 overflows where gradients are not scaled, which nothing here does: take bf16, which is as short and has float32's range."
+    | _ -> Nearest.Ask(text, allowed)
+
 /// A hint where a list of allowed values has one that is near.
 let ask (checks: ValidationAttribute[]) (text: string) =
     checks
     |> Array.tryPick (function
-        | :? AllowedValuesAttribute as allowed -> Some(Nearest.Ask(text, allowed.Values |> Seq.map number))
+        | :? AllowedValuesAttribute as allowed -> Some(inPlaceOf text (allowed.Values |> Seq.map number))
         | _ -> None)
     |> Option.defaultValue ""
 

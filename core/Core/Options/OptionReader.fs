@@ -16,6 +16,10 @@ type internal OptionReader(failures: FailureSink, keepsBroken: bool) =
     /// Types that hold themselves end here.
     let deepest = 24
 
+    /// Keys of plugins' sections that are no options.
+    let besideOptions =
+        [ "id"; "weight"; "maximise"; "weights"; "freeze"; "like"; "split" ]
+
     let nullability = NullabilityInfoContext()
 
     let fail code path found expected suggestion : obj voption =
@@ -63,6 +67,34 @@ type internal OptionReader(failures: FailureSink, keepsBroken: bool) =
                     (Nearest.Ask(node.Text, names))
             | value -> ValueSome value
         | _ -> wrong path node $"one of {known}"
+
+    // The objects that are being read, the innermost first.
+    let outer = Stack<struct (JsonPath * OptionsShape)>()
+
+    let has (shape: OptionsShape) (key: string) = shape.Members |> Array.exists (fun m -> m.Key = key)
+
+    let isTree (m: OptionMember) = ValueKinds.of' m.Type = ValueKind.Tree
+
+    // Where a key may have been meant to stand: a level further down, or further up.
+    let elsewhere (path: JsonPath) (shape: OptionsShape) (name: string) : string =
+        let within =
+            shape.Members
+            |> Array.tryFind (fun m ->
+                ValueKinds.of' m.Type = ValueKind.Nested
+                && (OptionsShapes.tryOf m.Type |> Option.exists (fun inner -> has inner name)))
+
+        let around = outer |> Seq.tryFind (fun (struct (_, other)) -> has other name)
+
+        match within, around with
+        | Some m, _ -> $"'{name}' belongs into '{JsonPaths.text (Key m.Key :: path)}'."
+        | _, Some(struct ([], _)) -> $"'{name}' belongs to the recipe itself."
+        | _, Some(struct (place, _)) -> $"'{name}' belongs into '{JsonPaths.text place}'."
+        | _ when shape.Members |> Array.exists (fun m -> m.Key = "options" && isTree m) ->
+            let place = JsonPaths.text (Key "options" :: path)
+            $"An option of the plugin belongs into '{place}'."
+        | _ when List.tryHead path = Some(Key "options") && List.contains name besideOptions ->
+            $"'{name}' stands beside \"options\"."
+        | _ -> ""
 
     let isLost (element: Type) (value: obj voption) = value.IsNone && not (keepsBroken && not element.IsValueType)
 
@@ -165,7 +197,12 @@ type internal OptionReader(failures: FailureSink, keepsBroken: bool) =
                         else
                             fallback
 
-                    this.Members(path, shape, fallback, node)
+                    outer.Push(struct (path, shape))
+
+                    try
+                        this.Members(path, shape, fallback, node)
+                    finally
+                        outer.Pop() |> ignore
                 with :? TargetInvocationException as e ->
                     fail RecipeErrors.Refused path (reason e) "" ""
 
@@ -243,7 +280,19 @@ type internal OptionReader(failures: FailureSink, keepsBroken: bool) =
                         "one of " + String.Join(", ", known)
 
                 let found = $"unknown key '{m.Name}'"
-                let near = if failures.IsFull then "" else Nearest.Ask(m.Name, known)
+
+                let near =
+                    if failures.IsFull then
+                        ""
+                    else
+                        match elsewhere path shape m.Name with
+                        | "" -> Nearest.Ask(m.Name, known)
+                        | place ->
+                            match Nearest.Ask(m.Name, known) with
+                            | "" -> place
+                            | ask when place.StartsWith("An option", StringComparison.Ordinal) -> ask
+                            | _ -> place
+
                 failures.AddAt(m.Place, RecipeErrors.UnknownKey, Key m.Name :: path, found, expected, near)
 
     member private this.Member(path: JsonPath, m: OptionMember, fallback: obj, node: JsonTree) : obj voption =

@@ -95,6 +95,10 @@ type internal ModelDraft =
         /// A weight file (safetensors or .pth), relative to the recipe's folder, or a section that says how it is read; new weights
         /// where it is left out.
         Weights: WeightsSection
+
+        /// What of the network nothing trains, a text or several: a module's name means all that is in it, * any part of a name.
+        /// Norms in it stay in evaluation mode.
+        Freeze: JsonTree
     }
 
     static member Default =
@@ -103,6 +107,7 @@ type internal ModelDraft =
             Like = null
             Options = null
             Weights = Unchecked.defaultof<_>
+            Freeze = null
         }
 
 /// A phase before the main one.

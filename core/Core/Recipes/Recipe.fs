@@ -118,8 +118,8 @@ type Recipe =
             if not this.TeacherCache.IsNone then
                 RecipeText.field json "teacherCache" this.TeacherCache
 
-            RecipeText.field json "training" this.Training
-            RecipeText.phases json this.Prepare
+            RecipeText.training json TrainingSection.Default this.Training
+            RecipeText.phases json this.Training this.Prepare
             json.WriteBoolean("baseline", this.Baseline)
             RecipeText.evaluation json this.Evaluation
             RecipeText.field json "checkpoints" this.Checkpoints

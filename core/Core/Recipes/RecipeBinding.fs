@@ -81,6 +81,28 @@ let private weights (scope: BindingScope) (role: string) (section: WeightsSectio
 
         { section with Rename = rules }
 
+// One pattern, or several.
+let private freeze (scope: BindingScope) (role: string) (tree: JsonTree) : string[] =
+    let path = Key "freeze" :: at role "models"
+    let isText (node: JsonTree) = node.Kind = JsonKind.Text && node.Text <> ""
+
+    match tree with
+    | null -> [||]
+    | none when none.Kind = JsonKind.Null -> [||]
+    | one when isText one -> [| one.Text |]
+    | several when several.Kind = JsonKind.Array && Array.forall isText several.Items ->
+        several.Items |> Array.map _.Text |> Array.distinct
+    | other ->
+        scope.Failures.Add(
+            RecipeErrors.WrongType,
+            path,
+            $"found {other.Describe()}",
+            "the name of a module or parameter, or an array of them",
+            ""
+        )
+
+        [||]
+
 let private models (scope: BindingScope) : ModelSection[] =
     let own = Dictionary<string, PluginChoice>()
 
@@ -111,6 +133,7 @@ let private models (scope: BindingScope) : ModelSection[] =
                 Role = entry.Key
                 Model = choice entry.Key entry.Value
                 Weights = weights scope entry.Key entry.Value.Weights
+                Freeze = freeze scope entry.Key entry.Value.Freeze
             }
     |]
 
@@ -125,6 +148,7 @@ let private withBaseline (isWanted: bool) (result: string) (sections: ModelSecti
                     Role = Recipe.BaselineRole
                     Model = student.Model
                     Weights = WeightsSection.None
+                    Freeze = [||]
                 }
             |]
         |> Array.sortWith (fun a b -> String.CompareOrdinal(a.Role, b.Role))

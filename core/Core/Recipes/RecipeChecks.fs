@@ -152,6 +152,34 @@ let training (failures: FailureSink) (path: JsonPath) (section: TrainingSection)
                 ""
             ))
 
+    let warmups =
+        [
+            section.Schedule.Warmup > 0.0
+            section.Schedule.WarmupSteps > 0L
+            section.Schedule.WarmupEpochs > 0.0
+        ]
+
+    if (warmups |> List.filter id).Length > 1 then
+        failures.Add(
+            RecipeErrors.Contradiction,
+            schedule,
+            "several lengths of the warm-up are given",
+            "one of warmup, warmupSteps and warmupEpochs",
+            ""
+        )
+
+    for rate in section.Optimiser.Rates do
+        let place = Key rate.Key :: Key "rates" :: optimiser
+
+        if not (rate.Value >= 0.0 && rate.Value <= 1000.0) then
+            failures.Add(
+                RecipeErrors.OutOfBounds,
+                place,
+                $"found {OptionChecks.number rate.Value}",
+                "a factor from 0 to 1000",
+                ""
+            )
+
     if
         section.Optimiser.Nesterov
         && (section.Optimiser.Name <> "sgd" || section.Optimiser.Momentum = 0.0)
@@ -229,6 +257,22 @@ let draft (failures: FailureSink) (draft: RecipeDraft) : Checked =
         name failures [ Key text; Key "generators" ] "generator" text
 
     training failures [ Key "training" ] draft.Training
+
+    let needsScores (what: string) (path: JsonPath) =
+        if draft.Evaluation.EveryEpochs = 0L then
+            failures.Add(
+                RecipeErrors.Contradiction,
+                path,
+                $"{what} without evaluations, evaluation.everyEpochs is 0",
+                "evaluations every epoch or every few",
+                ""
+            )
+
+    if not draft.Training.EarlyStopping.IsNone then
+        needsScores "early stopping" [ Key "earlyStopping"; Key "training" ]
+
+    if draft.Training.Schedule.Name = "plateau" then
+        needsScores "a plateau" [ Key "schedule"; Key "training" ]
 
     {
         Seeds = seeds failures draft

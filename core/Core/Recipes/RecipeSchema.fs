@@ -113,6 +113,10 @@ type private SchemaParts(catalog: IPluginCatalog) as this =
             || (m.Property.DeclaringType = typeof<PhaseDraft> && m.Key = "training")
             ->
             define "training" (fun () -> types.Object(typeof<TrainingSection>, null, 0))
+        | null when m.Property.DeclaringType = typeof<ModelDraft> && m.Key = "freeze" ->
+            let one = types.Of(typeof<string>, null, 0)
+            let several = types.Of(typeof<IReadOnlyList<string>>, null, 0)
+            JsonObject([ KeyValuePair("anyOf", JsonArray(one, several) :> JsonNode) ])
         | null -> null
         | found -> around m.Type found.Kind
 

@@ -4,6 +4,7 @@ module internal KdPlugins.Core.RecipeText
 open System.Collections.Generic
 open System.Runtime.CompilerServices
 open System.Text.Json
+open System.Text.Json.Nodes
 
 let private texts = ConditionalWeakTable<obj, string>()
 
@@ -77,6 +78,9 @@ let model (json: Utf8JsonWriter) (section: ModelSection) =
     | plain when plain.IsPlain -> json.WriteStringValue plain.Path
     | weights -> OptionWriter.write json typeof<WeightsSection> weights
 
+    if section.Freeze.Count > 0 then
+        field json "freeze" section.Freeze
+
     json.WriteEndObject()
 
 let augmentations (json: Utf8JsonWriter) (section: AugmentationSection) =
@@ -112,13 +116,55 @@ let evaluation (json: Utf8JsonWriter) (section: EvaluationSection) =
 
     json.WriteEndObject()
 
-let phases (json: Utf8JsonWriter) (all: IReadOnlyList<PhaseSection>) =
+// Keys that came later. They are written only where a recipe says something by them: others keep the identity that they
+// always had.
+let private later =
+    set
+        [
+            "ema"
+            "earlyStopping"
+            "maxMinutes"
+            "sampling"
+            "decayNormsAndBiases"
+            "layerDecay"
+            "rates"
+            "warmupSteps"
+            "warmupEpochs"
+            "stepEpochs"
+            "patience"
+        ]
+
+/// A training section. main: that which it falls back on when it is read; for the main one the defaults.
+let training (json: Utf8JsonWriter) (main: TrainingSection) (section: TrainingSection) =
+    let tree (value: TrainingSection) =
+        OptionWriter.text false (fun json -> OptionWriter.write json typeof<TrainingSection> value)
+        |> JsonNode.Parse
+        |> _.AsObject()
+
+    let rec thin (node: JsonObject) (others: JsonObject list) =
+        for entry in Seq.toArray node do
+            match entry.Value with
+            | value when
+                later.Contains entry.Key
+                && others |> List.forall (fun o -> JsonNode.DeepEquals(o[entry.Key], value))
+                ->
+                node.Remove entry.Key |> ignore
+            | :? JsonObject as inner when not (later.Contains entry.Key) ->
+                thin inner (others |> List.map (fun o -> o[entry.Key].AsObject()))
+            | _ -> ()
+
+    let written = tree section
+    thin written [ tree TrainingSection.Default; tree main ]
+    json.WritePropertyName "training"
+    written.WriteTo json
+
+let phases (json: Utf8JsonWriter) (main: TrainingSection) (all: IReadOnlyList<PhaseSection>) =
     list json "prepare" all (fun phase ->
         json.WriteStartObject()
         json.WriteString("name", phase.Name)
         json.WriteString("role", phase.Role)
         json.WriteBoolean("once", phase.Once)
         plugin json "strategy" phase.Strategy
-        field json "training" phase.Training
+        training json main phase.Training
         losses json phase.Losses
         json.WriteEndObject())

@@ -114,6 +114,9 @@ type ModelSection =
         /// The weight file as the recipe writes it (Recipe.PathOf gives its place) and how it is read; WeightsSection.None for new
         /// weights.
         Weights: WeightsSection
+
+        /// Patterns of the names of those parameters that nothing trains.
+        Freeze: IReadOnlyList<string>
     }
 
     /// Whether a file gives its weights.

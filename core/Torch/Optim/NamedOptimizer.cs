@@ -39,7 +39,7 @@ public abstract class NamedOptimizer : OptimizerHelper
             throw NoParameters("there is no parameter group");
     }
 
-    /// <summary>The short name of the method, as in saved states: <c>sgd</c>, <c>adam</c>, <c>adamw</c> or <c>lars</c>.</summary>
+    /// <summary>The short name of the method, as in saved states: <c>sgd</c>, <c>adamw</c> or <c>muon</c>.</summary>
     public abstract string Algorithm { get; }
 
     /// <summary>The hyper-parameters of a group.</summary>
@@ -47,6 +47,9 @@ public abstract class NamedOptimizer : OptimizerHelper
 
     /// <summary>The names of the running tensors, as in saved states.</summary>
     private protected abstract IReadOnlyList<string> Slots { get; }
+
+    /// <summary>How many of them, the first ones, a parameter has.</summary>
+    private protected virtual int SlotsOf(Parameter parameter) => Slots.Count;
 
     /// <summary>Gives the group the optimiser's own value of whatever it leaves open.</summary>
     private protected abstract void Complete(ParamGroup group);
@@ -125,7 +128,7 @@ public abstract class NamedOptimizer : OptimizerHelper
     /// unexpected, or of another shape or dtype. Nothing was changed.</exception>
     public void ImportState(NamedState state) => Transfer().Import(state);
 
-    private StateTransfer Transfer() => new(Algorithm, _groups, Options, Slots);
+    private StateTransfer Transfer() => new(Algorithm, _groups, Options, Slots, SlotsOf);
 
     /// <inheritdoc />
     protected override void Dispose(bool disposing)

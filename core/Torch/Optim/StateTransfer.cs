@@ -9,11 +9,13 @@ namespace KdPlugins.Torch.Optim;
 /// <param name="Groups">Groups, and the states of their parameters.</param>
 /// <param name="Options">The hyper-parameters of a group.</param>
 /// <param name="Slots">The names of the running tensors.</param>
+/// <param name="SlotsOf">How many of them, the first ones, a parameter has.</param>
 internal sealed record StateTransfer(
     string Algorithm,
     IReadOnlyList<(ParamGroup Group, ParameterState[] States)> Groups,
     IReadOnlyList<OptimizerOption> Options,
-    IReadOnlyList<string> Slots
+    IReadOnlyList<string> Slots,
+    Func<Parameter, int> SlotsOf
 )
 {
     private const int MaxComplaints = 8;
@@ -116,7 +118,7 @@ internal sealed record StateTransfer(
         }
         if (step.ToInt64() == 0)
             yield break;
-        for (var slot = 0; slot < Slots.Count; slot++)
+        for (var slot = 0; slot < SlotsOf(state.Parameter); slot++)
         {
             var entry = Key(state, slot);
             expected.Add(entry);

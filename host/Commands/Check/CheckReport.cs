@@ -23,7 +23,7 @@ internal static class CheckReport
         text.AppendLine().AppendLine(Sources(report)).AppendLine();
         foreach (var role in report.Roles)
         {
-            text.AppendLine($"{role.Role}: {role.Parameters:N0} parameters, {Bytes(role.Bytes)}");
+            text.AppendLine($"{role.Role}: {role.Parameters:N0} parameters{Frozen(role)}, {Bytes(role.Bytes)}");
             foreach (var value in role.Values)
                 text.AppendLine($"  {value.Name, -20} {Shape(value)}");
         }
@@ -93,6 +93,8 @@ internal static class CheckReport
             + $"{answers.Views:N0} views, {there}, in {answers.Folder}; a step that finds them saves {pass} ms";
     }
 
+    private static string Frozen(PreflightRole role) => role.Frozen > 0 ? $" ({role.Frozen:N0} frozen)" : "";
+
     private static string Shape(PreflightValue value) => TensorText.Shape([.. value.Shape]);
 
     private static string Untrained(Recipe recipe) =>
@@ -141,6 +143,7 @@ internal static class CheckReport
         {
             ["role"] = role.Role,
             ["parameters"] = role.Parameters,
+            ["frozen"] = role.Frozen,
             ["bytes"] = role.Bytes,
             ["values"] = new JsonArray([
                 .. role.Values.Select(v => new JsonObject

@@ -5,7 +5,7 @@ public sealed class RecipeScheduleTests
 {
     private static double[] Rates(ScheduleSection section, long total, long perEpoch = 10)
     {
-        var schedule = Schedules.ofSection(section);
+        var schedule = Schedules.ofSection(section, () => 1);
         return [.. Enumerable.Range(0, (int)total).Select(step => schedule(new Progress("s", step, total, perEpoch)))];
     }
 
@@ -15,8 +15,11 @@ public sealed class RecipeScheduleTests
         double factor = 0.1,
         double warmup = 0,
         double peak = 0.3,
-        double start = 0.04
-    ) => new(name, milestones ?? [], factor, warmup, 0, 2, peak, start);
+        double start = 0.04,
+        long warmupSteps = 0,
+        double warmupEpochs = 0,
+        long stepEpochs = 30
+    ) => new(name, milestones ?? [], factor, warmup, 0, 2, peak, start, warmupSteps, warmupEpochs, stepEpochs, 10);
 
     [Theory]
     [InlineData(40, 20, 30)]
@@ -47,6 +50,22 @@ public sealed class RecipeScheduleTests
         Assert.All(rates.Take(9), rate => Assert.True(rate < 1));
         Assert.All(rates.Skip(10), rate => Assert.Equal(1, rate, 12));
         Assert.Equal(rates[2] - rates[1], rates[7] - rates[6], 12);
+    }
+
+    [Fact]
+    public void A_warm_up_is_a_share_or_steps_or_epochs()
+    {
+        var share = Rates(Section("cosine", warmup: 0.25), 40);
+        Assert.Equal(share, Rates(Section("cosine", warmupSteps: 10), 40));
+        Assert.Equal(share, Rates(Section("cosine", warmupEpochs: 2), 40, perEpoch: 5));
+        Assert.NotEqual(share, Rates(Section("cosine", warmupEpochs: 1.8), 40, perEpoch: 5));
+    }
+
+    [Fact]
+    public void Step_changes_every_so_many_epochs()
+    {
+        var rates = Rates(Section("step", factor: 0.5, stepEpochs: 2), 60);
+        Assert.Equal([1, 1, 0.5, 0.5, 0.25], new[] { 0, 19, 20, 39, 40 }.Select(s => rates[s]));
     }
 
     [Fact]

@@ -40,6 +40,37 @@ public sealed class RecipeRoundTripTests
         Assert.NotEqual(identity, SampleRecipes.Read(SampleRecipes.Full, "training.optimiser.epsilon=2e-6").Identity());
     }
 
+    /// <summary>A phase that says nothing has the main section's values, and one that says a default has that.</summary>
+    [Fact]
+    public void A_phase_keeps_what_it_says_beside_what_the_main_section_does()
+    {
+        var recipe = SampleRecipes.Read(
+            SampleRecipes.Full,
+            "prepare[0].training.ema.decay=0",
+            "prepare[0].training.optimiser.rates={}",
+            "training.optimiser.rates={\"conv1\":0.5}"
+        );
+        var again = SampleRecipes.Read(recipe.ToResolvedJson());
+
+        Assert.Equal(recipe.Identity(), again.Identity());
+        Assert.Equal([0, 0.99], again.Prepare.Take(2).Select(p => p.Training.Ema.Decay));
+        Assert.Equal(["conv1", "*.bias"], again.Model("teacher").Freeze);
+        Assert.Equal(0.5, again.Training.Optimiser.Rates["conv1"]);
+        Assert.Empty(again.Prepare[0].Training.Optimiser.Rates);
+    }
+
+    /// <summary>What came later stands in no recipe that does not use it: runs from before go on.</summary>
+    [Fact]
+    public void Keys_that_say_nothing_are_not_written()
+    {
+        var resolved = SampleRecipes.Read(SampleRecipes.Smallest, "training.ema.decay=0").ToResolvedJson();
+
+        foreach (
+            var key in (string[])["ema", "earlyStopping", "rates", "layerDecay", "warmupSteps", "sampling", "freeze"]
+        )
+            Assert.DoesNotContain($"\"{key}\"", resolved);
+    }
+
     [Fact]
     public void Writing_out_a_default_changes_nothing()
     {

@@ -246,9 +246,13 @@ public static class RecipeMaker
         new()
         {
             ["epochs"] = random.Next(100),
+            ["ema"] = new JsonObject { ["decay"] = Pick(random, 0, 0.5) },
+            ["maxMinutes"] = Pick(random, 0, 1.5),
+            ["sampling"] = Pick(random, "shuffled", "balanced"),
             ["optimiser"] = new JsonObject
             {
-                ["name"] = Pick(random, "sgd", "adam", "adamw", "lars"),
+                ["name"] = Pick(random, "sgd", "adam", "adamw", "lars", "lion", "muon"),
+                ["layerDecay"] = Pick(random, 1, 0.5),
                 ["learningRate"] = random.NextDouble() + 1e-6,
             },
             ["schedule"] = new JsonObject
@@ -256,6 +260,8 @@ public static class RecipeMaker
                 ["name"] = Pick(
                     random,
                     "constant",
+                    "step",
+                    "plateau",
                     "multi-step",
                     "cosine",
                     "exponential",

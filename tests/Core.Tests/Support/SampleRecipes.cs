@@ -36,7 +36,7 @@ public static class SampleRecipes
           "validation": { "count": 50 },
           "sources": { "proxy": { "id": "folder", "split": "val", "options": { "path": "../proxy" } } },
           "models": {
-            "teacher": { "id": "cifar-resnet", "options": { "depth": 32, "width": 0.25 }, "weights": "weights/t.pth" },
+            "teacher": { "id": "cifar-resnet", "options": { "depth": 32, "width": 0.25 }, "weights": "weights/t.pth", "freeze": ["conv1", "*.bias"] },
             "student": { "id": "cifar-resnet", "options": { "depth": 8, "activation": "leaky-relu" } },
             "other": { "like": "student", "weights": "o.safetensors" },
           },
@@ -56,12 +56,17 @@ public static class SampleRecipes
             "accumulate": 2,
             "optimiser": {
               "name": "adamw", "learningRate": 1e-3, "momentum": 0, "nesterov": false, "weightDecay": 5e-4,
-              "clipNorm": 1, "clipValue": 0.5, "beta1": 0.8, "beta2": 0.99, "epsilon": 1e-6
+              "clipNorm": 1, "clipValue": 0.5, "beta1": 0.8, "beta2": 0.99, "epsilon": 1e-6,
+              "decayNormsAndBiases": false, "layerDecay": 0.75
             },
             "schedule": {
               "name": "multi-step", "milestones": [0.5, 0.75], "factor": 0.2, "warmup": 0.05, "minimum": 0.01,
-              "power": 3, "peak": 0.4, "start": 0.1
-            }
+              "power": 3, "peak": 0.4, "start": 0.1, "stepEpochs": 2, "patience": 3
+            },
+            "ema": { "decay": 0.99, "warmup": false },
+            "earlyStopping": { "patience": 4, "delta": 0.01, "value": "misses" },
+            "maxMinutes": 30,
+            "sampling": "balanced"
           },
           "prepare": [
             {

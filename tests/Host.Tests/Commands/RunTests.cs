@@ -291,6 +291,35 @@ public sealed class RunTests(RunTests.TinyRun tiny) : IClassFixture<RunTests.Tin
     }
 
     [Fact]
+    public void What_is_frozen_averaged_and_ended_early_is_told()
+    {
+        var recipe = _kd.TinyRecipe();
+        string[] frozen = ["check", recipe, "--plugins", Kd.Plugins, "--set", "models.student.freeze=*.bias"];
+        Assert.Matches(@"student: [\d,]+ parameters \(\d+ frozen\), ", Kd.Call(frozen).Output);
+        var student = Assert.Single(Kd.Call([.. frozen, "--json"]).Lines)["roles"]!
+            .AsArray()
+            .Single(r => (string)r!["role"]! == "student")!;
+        Assert.InRange((long)student["frozen"]!, 1, (long)student["parameters"]! - 1);
+        string[] run = ["run", recipe, "--plugins", Kd.Plugins, "--out", _kd.At("run")];
+        var result = Kd.Call([
+            .. run,
+            "--set",
+            "training.ema.decay=0.9",
+            "--set",
+            "training.epochs=5",
+            "--set",
+            "training.earlyStopping.patience=1",
+            "--set",
+            "training.earlyStopping.delta=2",
+        ]);
+        Assert.Equal(0, result.ExitCode);
+        // No accuracy is better than the first one by 2.
+        Assert.Contains("Stage 'distil' ends after epoch 2 of 5", result.Output + result.Error);
+        Assert.Contains("student-ema", result.Output);
+        Assert.Contains("student-ema", File.ReadAllText(_kd.At("run/report.html")));
+    }
+
+    [Fact]
     public void A_loss_that_is_not_finite_is_exit_code_5()
     {
         string[] args = ["run", _kd.TinyRecipe(), "--out", _kd.At("nan"), "--plugins", Kd.Plugins];

@@ -6,7 +6,17 @@ namespace KdPlugins.Torch.Tests.Optim;
 /// <summary>One optimiser of every kind over two groups of <see cref="Quadratics"/>.</summary>
 internal static class OptimizerZoo
 {
-    internal static readonly string[] Kinds = ["sgd", "sgd nesterov", "sgd dampening", "adam", "adamw", "lars"];
+    internal static readonly string[] Kinds =
+    [
+        "sgd",
+        "sgd nesterov",
+        "sgd dampening",
+        "adam",
+        "adamw",
+        "lars",
+        "lion",
+        "muon",
+    ];
 
     internal static NamedOptimizer Make(string kind, Quadratics problem) => Make(kind, [.. problem.Parameters]);
 
@@ -24,6 +34,8 @@ internal static class OptimizerZoo
             "sgd" => new FusedSgd(sgd(), 0.05, 0.9, 0.01, nesterov: true),
             "adam" => new FusedAdam(adam(), 0.02, weightDecay: 0.1),
             "adamw" => new FusedAdam(adam(), 0.02, weightDecay: 0.1, decoupled: true),
+            "lion" => new Lion(adam(), 0.02, weightDecay: 0.1),
+            "muon" => new Muon([new MuonGroup(first), new MuonGroup(second, 0.03, 0)], 0.02, weightDecay: 0.1),
             _ => new Lars([new LarsGroup(first), new LarsGroup(second, 0.5)], 2.0, weightDecay: 0.01),
         };
     }

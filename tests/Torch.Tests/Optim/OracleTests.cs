@@ -124,6 +124,27 @@ public class OracleTests
         );
     }
 
+    [Property(MaxTest = 60)]
+    public void Lion_agrees_with_a_plain_loop(byte rate, byte first, byte second, byte decay, byte size)
+    {
+        var (lr, beta1, beta2, wd) = (rate / 1024.0, first / 256.0, second / 256.0, decay / 1024.0);
+        var m = new double[size + 1];
+        Compare(
+            size + 1,
+            p => new Lion([("p", p)], lr, beta1, beta2, wd),
+            (t, x) =>
+            {
+                for (var i = 0; i < x.Length; i++)
+                {
+                    var g = Gradient(t, i, x[i]);
+                    x[i] -= lr * wd * x[i];
+                    x[i] -= lr * Math.Sign(beta1 * m[i] + (1 - beta1) * g);
+                    m[i] = beta2 * m[i] + (1 - beta2) * g;
+                }
+            }
+        );
+    }
+
     [Fact]
     public void Lars_leaves_an_update_alone_where_weights_or_gradient_are_zero()
     {

@@ -54,6 +54,8 @@ type internal Trial
                     if since began - (spent () - spentBefore) > options.StageSeconds then
                         stop.Cancel()
 
+                    null
+
                 member _.OnFailure(_, _, error) = error
                 member _.Watcher = null
                 member _.Warn message = warnings.Add message
@@ -89,7 +91,16 @@ type internal Trial
 
         struct (seconds, samples.Value, stamps.Count)
 
-    let evaluationSeconds (stage: Stage) (epochs: int64) =
+    // The roles whose weights are averaged.
+    let averaged =
+        composition.Phases
+        |> Seq.filter (fun phase -> not phase.Section.Ema.IsNone)
+        |> Seq.collect _.Stages
+        |> Seq.collect _.Trains
+        |> Seq.distinct
+        |> Seq.toArray
+
+    let evaluationSeconds (phase: Phase) (stage: Stage) (epochs: int64) =
         match run.Feeds.TryGetValue stage.Validation with
         | true, validation ->
             let count = validation.Source.Count
@@ -102,8 +113,17 @@ type internal Trial
             |> Seq.sumBy (fun role ->
                 let began = clock.GetTimestamp()
                 evaluate role stage.Validation sample |> ignore
-                since began * float count / float sample * float times)
+                let isAveraged = not phase.Section.Ema.IsNone && Seq.contains role stage.Trains
+
+                let states = if isAveraged then 2.0 else 1.0
+                since began * float count / float sample * float times * states)
         | _ -> 0.0
+
+    let atMost (section: TrainingSection) (seconds: float) =
+        if section.MaxMinutes > 0.0 then
+            min seconds (60.0 * section.MaxMinutes)
+        else
+            seconds
 
     let tryStage (phase: Phase) (once: bool) (stage: Stage) : PreflightStage =
         composition.Enter phase
@@ -130,7 +150,7 @@ type internal Trial
 
         run.Accumulate <- phase.Accumulate
         let perStep = perBatch * pace.MeanBatches
-        let evaluations = evaluationSeconds stage (steps / pace.StepsPerEpoch)
+        let evaluations = evaluationSeconds phase stage (steps / pace.StepsPerEpoch)
         let trained = Dictionary<string, int64>()
 
         for trainable in stage.Trainables do
@@ -143,7 +163,7 @@ type internal Trial
             Trained = trained
             StepSeconds = perStep
             EvaluationSeconds = evaluations
-            Seconds = perStep * float steps + evaluations
+            Seconds = atMost phase.Section (perStep * float steps + evaluations)
             Once = once
         }
 
@@ -161,6 +181,11 @@ type internal Trial
         |> Seq.distinct
         |> Seq.sumBy (fun role -> Memory.bytesOf (run.Role role).Network.Module)
 
+    // Each of them is there twice: as it is, and as it was at its best.
+    let averageBytes () =
+        averaged
+        |> Seq.sumBy (fun role -> 2L * Memory.bytesOf (run.Role role).Network.Module)
+
     // Of the steps that were tried. Several roles share what was measured of all.
     let withSeconds (answers: PreflightAnswers[]) =
         match run.Replay with
@@ -176,6 +201,7 @@ type internal Trial
         NetworkRecord.warn composition warnings.Add
         BatchSizeCheck.warn composition warnings.Add
         ReplayCheck.warn composition warnings.Add
+        TrainingCheck.warn composition warnings.Add
 
         let roles =
             run.Roles.Values
@@ -225,10 +251,10 @@ type internal Trial
             |> Seq.fold max 0L
 
         let bests = bestBytes ()
-        let checkpoint = largest + bests
+        let checkpoint = largest + bests + averageBytes ()
         let peak = Process.GetCurrentProcess().PeakWorkingSet64
         // Rows of a bank that no step has touched yet may not be in the working set.
-        let memory = max peak (before + largest) + bests + int64 growth
+        let memory = max peak (before + largest) + bests + averageBytes () + int64 growth
 
         let limit =
             if options.MemoryLimit > 0L then
@@ -241,7 +267,7 @@ type internal Trial
                 $"The run needs about {Memory.text (float memory)} of memory; this process may use {Memory.text (float limit)}."
 
         let kept = recipe.Checkpoints.Keep + int64 stages.Length + 1L
-        let exported = roles |> Seq.sumBy (fun r -> 2L * r.Bytes)
+        let exported = (roles |> Seq.sumBy (fun r -> 2L * r.Bytes)) + averageBytes ()
 
         {
             Device = string run.Device

@@ -58,6 +58,9 @@ type PreflightRole =
         /// The number of its parameters.
         Parameters: int64
 
+        /// How many of them the recipe freezes.
+        Frozen: int64
+
         /// Bytes of parameters and buffers.
         Bytes: int64
 

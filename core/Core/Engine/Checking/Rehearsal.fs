@@ -60,6 +60,10 @@ module internal Rehearsal =
         {
             Role = role.Name
             Parameters = network.Module.parameters () |> Seq.sumBy (fun p -> p.numel ())
+            Frozen =
+                network.Module.parameters ()
+                |> Seq.filter (fun p -> run.Frozen.Contains p.Handle)
+                |> Seq.sumBy (fun p -> p.numel ())
             Bytes = Memory.bytesOf network.Module
             Values = values
         }
@@ -84,7 +88,7 @@ module internal Rehearsal =
         let hooks =
             { new ILoopHooks with
                 member _.Cancellation = cancellation
-                member _.AfterStep(_, _, _) = ()
+                member _.AfterStep(_, _, _) = null
                 member _.OnFailure(_, _, error) = error
                 member _.Watcher = null
                 member _.Warn message = tell message

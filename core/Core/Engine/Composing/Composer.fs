@@ -49,7 +49,7 @@ type internal Composer
 
             torch.device name
 
-    let plan (section: TrainingSection) =
+    let plan (section: TrainingSection) (plateau: Plateau) =
         let precision =
             if recipe.Precision = "bf16" then
                 torch.ScalarType.BFloat16
@@ -60,11 +60,12 @@ type internal Composer
             section.Epochs,
             section.BatchSize,
             section.Optimiser.ToSettings(),
-            Schedules.ofSection section.Schedule,
+            Schedules.ofSection section.Schedule (Func<double>(fun () -> plateau.Factor)),
             precision
         )
 
-    let run = LiveRun(device, plan recipe.Training, key, clock)
+    let run =
+        LiveRun(device, plan recipe.Training (Plateau recipe.Training.Schedule), key, clock)
 
     let keepState (name: string) (state: torch.nn.Module) =
         NormGuard.attach $"the state '{name}'" state
@@ -142,6 +143,20 @@ type internal Composer
 
     let strategyOf (choice: PluginChoice) = maker.Make<IDistillationStrategy>(PluginKind.Strategy, choice)
 
+    let checkSampling (training: TrainingSection) (stages: IReadOnlyList<Stage>) =
+        if training.Sampling = "balanced" then
+            for name in
+                stages
+                |> Seq.filter (fun s -> s.StepsPerEpoch = 0L)
+                |> Seq.map _.Source
+                |> Seq.distinct do
+                match run.Feeds.TryGetValue name with
+                | true, feed when not feed.Changes && (Strata.classesOf feed.Source).IsNone ->
+                    Fail.error
+                        CoreErrors.WrongCombination
+                        $"training.sampling is \"balanced\", and the source '{name}' ({PluginNames.find feed.Source}) does not say of which class its samples are."
+                | _ -> ()
+
     let makePhase
         origin
         generators
@@ -154,7 +169,8 @@ type internal Composer
         =
         checkNeeds name strategy
         let losses = PhaseLosses(name, choices, maker, run, info, sources.Samples)
-        let plan = plan training
+        let plateau = Plateau training.Schedule
+        let plan = plan training plateau
 
         if name <> "" then
             PluginNames.rename strategy $"strategy '{id}' of phase '{name}'"
@@ -171,12 +187,58 @@ type internal Composer
             Untaught.Require($"The strategy of phase '{name}' trains '{losses.Untaught}'", context)
 
         losses.BindRest()
+        Freezing.apply run name stages
+        Freezing.checkRates name training.Optimiser stages
+        checkSampling training stages
 
         for name, count in stages |> Seq.countBy _.Name do
             if count > 1 then
                 Fail.error CoreErrors.WrongCombination $"The strategy '{id}' plans {count} stages named '{name}'."
 
-        Phase(name, strategy, plan, int training.Accumulate, losses, Stages = stages)
+        Phase(
+            name,
+            strategy,
+            plan,
+            int training.Accumulate,
+            losses,
+            Stages = stages,
+            Section = training,
+            Plateau = plateau
+        )
+
+    // What early stopping looks at, where the recipe names a value.
+    let awaited =
+        Seq.append [ recipe.Training ] (recipe.Prepare |> Seq.map _.Training)
+        |> Seq.map _.EarlyStopping
+        |> Seq.filter (fun s -> not (s.IsNone || isNull s.Value))
+        |> Seq.map _.Value
+        |> Seq.distinct
+        |> Seq.toArray
+
+    let checkAwaited () =
+        match run.Infos.TryGetValue SourceSection.Validation with
+        | true, data ->
+            let values = (run.Meters.For data.Target).Values |> Seq.map _.Name |> Seq.toArray
+
+            for value in awaited |> Seq.except values do
+                let known = String.Join(", ", values)
+
+                Fail.error
+                    CoreErrors.BestUnknown
+                    $"training.earlyStopping looks at '{value}', which nothing measures on 'validation'; there is: {known}."
+        | _ -> ()
+
+    // An average is reported under a name of its own.
+    let checkAverages (phases: IReadOnlyList<Phase>) =
+        for phase in phases do
+            if not phase.Section.Ema.IsNone then
+                for role in phase.Stages |> Seq.collect _.Trains |> Seq.distinct do
+                    let name = Averages.NameOf role
+
+                    if run.Roles.ContainsKey name then
+                        Fail.error
+                            CoreErrors.WrongCombination
+                            $"The average of '{role}', which training.ema asks for, is called '{name}', and there is a role of that name."
 
     let makeMeters () =
         let meter (choice: PluginChoice) = struct (choice.Id, maker.Make<IMeter>(PluginKind.Meter, choice))
@@ -188,7 +250,8 @@ type internal Composer
                     Options = "{}"
                 }
 
-        Meters(recipe.Evaluation.Meters |> Seq.map meter |> Seq.toArray, recipe.Evaluation.Best, byDefault)
+        let named = recipe.Evaluation.Meters |> Seq.map meter |> Seq.toArray
+        Meters(named, recipe.Evaluation.Best, byDefault, IsWhole = (awaited.Length > 0))
 
     // Every run ends with an evaluation: what cannot be measured is said before the first step.
     let checkMeters () =
@@ -196,6 +259,8 @@ type internal Composer
             match run.Infos.TryGetValue name with
             | true, data -> run.Meters.Require(name, data.Target) |> ignore
             | _ -> ()
+
+        checkAwaited ()
 
     let openData () =
         run.Meters <- makeMeters ()
@@ -205,6 +270,7 @@ type internal Composer
 
     let composed (phases: IReadOnlyList<Phase>) exports weights data =
         checkConsults ()
+        checkAverages phases
 
         for stage in phases |> Seq.collect _.Stages do
             for trainable in stage.Trainables do
@@ -233,6 +299,7 @@ type internal Composer
             checkMeters ()
             let strategy = strategyOf recipe.Strategy
             let weights = networks.Fill(strategy.Result, augmentationsOf)
+            Freezing.note recipe run
             let generators = makeGenerators ()
             let exports = List<Export>()
             let phase = makePhase (originOf data) generators exports

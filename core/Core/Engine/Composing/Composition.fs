@@ -26,6 +26,12 @@ type internal Phase
     /// Its stages, in order.
     member val Stages: IReadOnlyList<Stage> = [||] with get, set
 
+    /// What the recipe says of its training.
+    member val Section = TrainingSection.Default with get, set
+
+    /// The factor on its learning rate that its scores lower.
+    member val Plateau = Plateau ScheduleSection.Default with get, set
+
     /// Its optimisers.
     member val Optimisers = new Optimisers(training)
 
@@ -86,6 +92,7 @@ type internal Composition
 
         for feed in run.Feeds.Values do
             feed.BatchSize <- phase.Training.BatchSize
+            feed.IsBalanced <- phase.Section.Sampling = "balanced" && not feed.Changes
 
     /// The role whose network is the result.
     member _.Result = phases[phases.Count - 1].Strategy.Result
@@ -105,5 +112,6 @@ type internal Composition
             for owner in HashSet(run.Modules.Values, HashIdentity.Reference) do
                 owner.Dispose()
 
+            (run.Averages :> IDisposable).Dispose()
             registry.Dispose()
             owned.Dispose()

@@ -97,7 +97,11 @@ type internal PhaseLosses
         let losses = if isNull unbound then make () else unbound
 
         unbound <- null
-        let bindingFor n = LossBinding(shapes, data, n, run.Device)
+
+        let counting =
+            Func<_>(fun () -> Strata.counts (run.Feed SourceSection.Train).Source data.Classes)
+
+        let bindingFor n = LossBinding(shapes, data, n, run.Device, Counting = counting)
 
         let serving =
             Array.zip3 ids (Seq.toArray choices) losses

@@ -8,24 +8,38 @@ open KdPlugins.Torch
 
 /// The order of samples: a pure function of (key, epoch, index), so that there is no iterator to save. Batches are
 /// numbered through all epochs; the rest of an epoch that fills no batch is left out (a set smaller than a batch is one).
+/// strata: the samples of each class, where each draw takes a class and then a sample of it, both with replacement; null for
+/// every sample once an epoch.
 [<Sealed>]
-type internal SampleOrder(count: int64, batchSize: int64, key: RandomKey) =
+type internal SampleOrder(count: int64, batchSize: int64, key: RandomKey, strata: int64[][]) =
     let size = max 1L (min count batchSize)
     let perEpoch = max 1L (count / size)
     let mutable epoch = -1L
     let mutable order: SeededPermutation = null
+
+    let drawn (position: int64) =
+        let key = key.Derive("balanced").Derive position
+        let pick (purpose: int64) (length: int) = int (key.Derive(purpose).Value % uint64 length)
+        let some = strata[pick 0L strata.Length]
+        some[pick 1L some.Length]
+
+    /// Every sample once an epoch.
+    new(count, batchSize, key) = SampleOrder(count, batchSize, key, null)
 
     /// Batches per epoch, at least 1.
     member _.PerEpoch = perEpoch
 
     /// The samples of the n-th batch.
     member _.Batch(n: int64) =
-        if n / perEpoch <> epoch then
-            epoch <- n / perEpoch
-            order <- SeededPermutation(key.Derive(epoch).Value, count)
+        if not (isNull strata) then
+            Array.init (int size) (fun i -> drawn (n * size + int64 i))
+        else
+            if n / perEpoch <> epoch then
+                epoch <- n / perEpoch
+                order <- SeededPermutation(key.Derive(epoch).Value, count)
 
-        let first = n % perEpoch * size
-        Array.init (int size) (fun i -> order[first + int64 i])
+            let first = n % perEpoch * size
+            Array.init (int size) (fun i -> order[first + int64 i])
 
 /// Everything in a batch that has to be disposed.
 module internal BatchTensors =
@@ -76,13 +90,15 @@ type internal Feed
     let mutable order = SampleOrder(source.Count, batchSize, key)
     let mutable orderCount = source.Count
     let mutable size = batchSize
+    let mutable isBalanced = false
+    let mutable strata: int64[][] = null
     let mutable waited = TimeSpan.Zero
 
     // A source that grows (a pool) gets a new order whenever its length has changed, and any whenever its batches have.
     let current () =
         if source.Count <> orderCount then
             orderCount <- source.Count
-            order <- SampleOrder(orderCount, size, key)
+            order <- SampleOrder(orderCount, size, key, (if isBalanced then strata else null))
             pending.Clear()
 
         order
@@ -111,6 +127,22 @@ type internal Feed
             if value <> size then
                 this.Reset()
                 size <- value
+                orderCount <- -1L
+
+    /// Whether each draw takes a class and then a sample of it, where the source says what samples are.
+    member this.IsBalanced
+        with get () = isBalanced
+        and set value =
+            if value <> isBalanced then
+                this.Reset()
+
+                if value && isNull strata then
+                    strata <-
+                        match Strata.ofSource source with
+                        | Some members -> members |> Array.map _.ToArray()
+                        | None -> null
+
+                isBalanced <- value
                 orderCount <- -1L
 
     /// Batches per epoch at the present length.

@@ -1,5 +1,7 @@
 namespace KdPlugins.Core
 
+open System.Collections.Generic
+
 /// Which samples stand for a source of which only some are looked at.
 module internal SampleChoice =
 
@@ -15,9 +17,7 @@ module internal SampleChoice =
             let drawn = key.Derive(stream).Derive(int64 k).Value
             first + int64 (drawn % uint64 (next - first)))
 
-    let private stratified (classOf: int64 -> int64) (total: int64) (count: int64) : int64[] =
-        let strata = Strata.members classOf (seq { 0L .. total - 1L })
-
+    let private stratified (strata: List<int64>[]) (count: int64) : int64[] =
         Strata.shares (strata |> Array.map (fun s -> int64 s.Count)) count
         |> Array.mapi (fun i share ->
             spread (int64 i) (int64 strata[i].Count) share
@@ -31,6 +31,6 @@ module internal SampleChoice =
         if count >= source.Count then
             Array.init (int source.Count) int64
         else
-            match Strata.classesOf source with
-            | Some classOf -> stratified classOf source.Count count
+            match Strata.ofSource source with
+            | Some strata -> stratified strata count
             | None -> spread 0L source.Count count

@@ -15,6 +15,7 @@ module internal Schedules =
                 let milestones = section.Milestones |> Seq.map (steps >> max 1L) |> Seq.distinct
                 Schedule.MultiStep(milestones, section.Factor)
             | "cosine" -> Schedule.Cosine section.Minimum
+            | "step" -> (Schedule.Exponential section.Factor).Every(perEpoch * section.StepEpochs)
             | "exponential" -> Schedule.Exponential(section.Factor).Every perEpoch
             | "one-cycle" ->
                 Schedule.OneCycle(OneCycleSettings(RisingPart = section.Peak, StartDivisor = 1.0 / section.Start))
@@ -24,11 +25,16 @@ module internal Schedules =
 
         if section.Warmup > 0.0 then
             schedule.WarmUp(steps section.Warmup)
+        elif section.WarmupSteps > 0L then
+            schedule.WarmUp section.WarmupSteps
+        elif section.WarmupEpochs > 0.0 then
+            schedule.WarmUp(int64 (Math.Round(section.WarmupEpochs * float perEpoch)))
         else
             schedule
 
-    /// The learning rate's multiplier by progress; shares of the section are shares of a stage's steps.
-    let ofSection (section: ScheduleSection) : Func<Progress, double> =
+    /// The learning rate's multiplier by progress; shares of the section are shares of a stage's steps. plateau: a further
+    /// factor of the moment.
+    let ofSection (section: ScheduleSection) (plateau: Func<double>) : Func<Progress, double> =
         let mutable made = struct (-1L, -1L, Schedule.Constant)
 
         Func<Progress, double>(fun progress ->
@@ -43,4 +49,4 @@ module internal Schedules =
                     made <- struct (total, progress.StepsPerEpoch, fresh)
                     fresh
 
-            schedule.Multiplier(min progress.Step (total - 1L), total))
+            plateau.Invoke() * schedule.Multiplier(min progress.Step (total - 1L), total))

@@ -60,6 +60,26 @@ module internal Strata =
 
         Seq.toArray members.Values
 
+    /// The numbers of the samples of each class; nothing where the source does not know it without reading samples.
+    let ofSource (source: IDataSource) : List<int64>[] option =
+        classesOf source
+        |> Option.map (fun classOf -> members classOf (seq { 0L .. source.Count - 1L }))
+
+    /// The number of samples of each of so many classes; empty where the source does not say.
+    let counts (source: IDataSource) (classes: int64) : IReadOnlyList<int64> =
+        match classesOf source with
+        | None -> [||]
+        | Some classOf ->
+            let counts = Array.zeroCreate (int classes)
+
+            for i in 0L .. source.Count - 1L do
+                let label = classOf i
+
+                if label >= 0L && label < classes then
+                    counts[int label] <- counts[int label] + 1L
+
+            counts
+
 /// Carving a validation set out of the training data.
 module internal Split =
 

@@ -86,6 +86,12 @@ type internal LiveRun(device: torch.Device, training: TrainingPlan, key: RandomK
     /// All parameters that some stage of the run trains, by their handles.
     member _.Trained = trained
 
+    /// The averages of weights that the recipe asks for.
+    member val Averages = new Averages() with get
+
+    /// The parameters that the recipe freezes, by their handles.
+    member val Frozen = HashSet<nativeint>() with get
+
     /// The batches of an update: an objective is computed once for each.
     member val Accumulate = 1 with get, set
 

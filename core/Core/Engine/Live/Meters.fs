@@ -46,6 +46,7 @@ type internal Meters
     ) =
     static let kebab = Regex($"^({Names.Kebab})\\z")
     let panels = Dictionary<TargetKind, Panel>()
+    let mutable isWhole = false
 
     let checkStatement (id: string) (meter: IMeter) =
         let fault (what: string) = Fail.error CoreErrors.MeterFault $"The meter '{id}' {what}."
@@ -93,7 +94,7 @@ type internal Meters
             if named.Count > 0 then
                 fitting kind |> Array.map (used true)
             else
-                [| used (not (isNull wanted)) (byDefault.Invoke kind) |]
+                [| used (isWhole || not (isNull wanted)) (byDefault.Invoke kind) |]
 
         let values = meters |> Seq.collect _.Values |> Seq.toArray
 
@@ -103,6 +104,11 @@ type internal Meters
             let others = values |> Array.filter (fun v -> v.Name <> wanted)
             Panel(meters, Array.append [| best |] others, wanted)
         | None -> Panel(meters, values, meters[0].Meter.Chooser)
+
+    /// Whether the default meter gives all that it can, as it does where the recipe chooses by one of its values.
+    member _.IsWhole
+        with get () = isWhole
+        and set value = isWhole <- value
 
     /// What measures targets of a kind. Raises KDP0370 and KDP0372 where nothing does, or it is not clear what.
     member _.For(kind: TargetKind) : Panel =

@@ -10,6 +10,8 @@ open KdPlugins.Torch.Optim
 [<Sealed>]
 type internal Optimisers(training: TrainingPlan) =
     let made = Dictionary<string, struct (Trainable * NamedOptimizer)>()
+    // Of a trainable's learning rate, by the groups of its optimiser.
+    let shares = Dictionary<string, float[]>()
     let watches = Dictionary<string, GradientWatch>()
     let unreached = Dictionary<string, HashSet<string>>()
 
@@ -21,17 +23,41 @@ type internal Optimisers(training: TrainingPlan) =
 
     let make (trainable: Trainable) : NamedOptimizer =
         let s = settings trainable
-        let p = trainable.Parameters :> seq<struct (string * Parameter)>
+        let groups = ParameterRules.groups s trainable.Parameters
+        shares[trainable.Name] <- groups |> Array.map (fun (struct (rule, _)) -> rule.Rate)
+
+        let each (group: seq<struct (string * Parameter)> -> float -> float -> 'G) =
+            groups
+            |> Array.map (fun (struct (rule, some)) -> group some (s.LearningRate * rule.Rate) rule.WeightDecay)
+
+        let adam () = each (fun p rate decay -> AdamGroup(p, rate, weightDecay = decay))
 
         match s.Name with
-        | "adam" -> new FusedAdam(p, s.LearningRate, s.Beta1, s.Beta2, s.Epsilon, s.WeightDecay)
-        | "adamw" -> new FusedAdam(p, s.LearningRate, s.Beta1, s.Beta2, s.Epsilon, s.WeightDecay, true)
-        | "lars" -> new Lars(p, s.LearningRate, s.Momentum, s.WeightDecay)
-        | "sgd" -> new FusedSgd(p, s.LearningRate, s.Momentum, s.WeightDecay, 0.0, s.Nesterov)
+        | "adam" -> new FusedAdam(adam (), s.LearningRate, s.Beta1, s.Beta2, s.Epsilon)
+        | "adamw" -> new FusedAdam(adam (), s.LearningRate, s.Beta1, s.Beta2, s.Epsilon, 0.0, true)
+        | "lion" -> new Lion(adam (), s.LearningRate, s.Beta1, s.Beta2)
+        | "lars" ->
+            new Lars(each (fun p rate decay -> LarsGroup(p, rate, weightDecay = decay)), s.LearningRate, s.Momentum)
+        | "muon" ->
+            new Muon(
+                each (fun p rate decay -> MuonGroup(p, rate, decay)),
+                s.LearningRate,
+                s.Momentum,
+                s.Beta1,
+                s.Beta2,
+                s.Epsilon
+            )
+        | "sgd" ->
+            new FusedSgd(
+                each (fun p rate decay -> SgdGroup(p, rate, weightDecay = decay)),
+                s.LearningRate,
+                s.Momentum,
+                nesterov = s.Nesterov
+            )
         | other ->
             Fail.error
                 CoreErrors.WrongCombination
-                $"The trainable '{trainable.Name}' asks for the optimiser '{other}'; there are sgd, adam, adamw, lars."
+                $"The trainable '{trainable.Name}' asks for the optimiser '{other}'; there are sgd, adam, adamw, lars, lion, muon."
 
     let gradients (trainable: Trainable) =
         [|
@@ -129,8 +155,8 @@ type internal Optimisers(training: TrainingPlan) =
         clip (settings trainable) trainable
         let rate = this.Rate(trainable, progress)
 
-        for group in optimiser.ParamGroups do
-            group.LearningRate <- rate
+        for group, share in Seq.zip optimiser.ParamGroups shares[trainable.Name] do
+            group.LearningRate <- rate * share
 
         optimiser.step () |> ignore
 

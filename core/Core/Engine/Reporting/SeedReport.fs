@@ -113,6 +113,7 @@ module internal SeedReport =
             "data_wait_fraction"
             "peak_memory_bytes"
             "finished"
+            "ended"
             "hashes"
         ]
 
@@ -126,8 +127,14 @@ module internal SeedReport =
         for entry in reports[0] do
             match entry.Value with
             | :? JsonObject as o when o |> Seq.exists (fun e -> isPair e.Value) ->
-                let roles = reports |> Seq.map (fun r -> r[entry.Key].AsObject()) |> Seq.toArray
-                report[entry.Key] <- combineRole seeds roles
+                // Of a phase that the first seed alone has gone through, the others may have no row.
+                let having =
+                    Seq.zip seeds reports
+                    |> Seq.filter (fun (_, r) -> r.ContainsKey entry.Key)
+                    |> Seq.toArray
+
+                let roles = having |> Array.map (fun (_, r) -> r[entry.Key].AsObject())
+                report[entry.Key] <- combineRole (Array.map fst having) roles
             | value -> report[entry.Key] <- if isNull value then null else value.DeepClone()
 
         combineTimes reports report

@@ -177,6 +177,7 @@ type Experiment private () =
         NetworkRecord.warn composition journal.Warn
         BatchSizeCheck.warn composition doubt
         ReplayCheck.warn composition doubt
+        TrainingCheck.warn composition doubt
         Seq.iter doubt doubts
         composition.Run.Warn <- Action<string> doubt
         Provenance.write composition folder.Path

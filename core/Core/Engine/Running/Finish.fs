@@ -58,20 +58,7 @@ type internal Finish
 
         match session.Bests.OfRole role with
         | best when isNull (box best) -> action best
-        | best ->
-            let last = Dictionary<string, Tensor>()
-
-            for entry in ModuleWeights.State network do
-                last[entry.Key] <- entry.Value.detach().clone().DetachFromDisposeScope()
-
-            try
-                Bests.Load(best.Modules[$"role/{role}"], network)
-                action best
-            finally
-                Bests.Load(last, network)
-
-                for tensor in last.Values do
-                    tensor.Dispose()
+        | best -> ModuleCopies.during best.Modules[$"role/{role}"] network (fun () -> action best)
 
     let measure (role: string) =
         let parameters =
@@ -159,6 +146,27 @@ type internal Finish
         DrawingJson.add node result.Best.Drawings
         node
 
+    // The row and the files of a role's average: as it is at the end, and as it was at its best.
+    let averageOf (role: string) (average: WeightAverage) : JsonObject =
+        let network = (run.Role role).Network.Module
+        let parameters = network.parameters () |> Seq.sumBy (fun p -> p.numel ())
+
+        let state (tensors: IReadOnlyDictionary<string, Tensor>) (suffix: string) (which: string) =
+            ModuleCopies.during tensors network (fun () ->
+                let found = evaluate role
+                found, write role suffix $"average of {average.Updates + 1L} steps, {which}" found)
+
+        let last, _ = state average.Tensors "-ema-last" "last"
+
+        if isNull average.Best then
+            let _, copied = state average.Tensors "-ema" "last"
+            describe (RoleResult(role, parameters, last, last, Nullable())) copied
+        else
+            let best, written =
+                state average.Best "-ema" $"best on validation, epoch {average.BestEpoch}"
+
+            describe (RoleResult(role, parameters, last, best, Nullable average.BestEpoch)) written
+
     let exportFiles () =
         for export in composition.Exports do
             let target = Path.Combine(folder.Path, "outputs", export.Name)
@@ -176,6 +184,10 @@ type internal Finish
             let result = measure role
             report[role] <- describe result (save result)
 
+            match run.Averages.OfRole role with
+            | null -> ()
+            | average -> report[Averages.NameOf role] <- averageOf role average
+
         // What a phase has made and no evaluation judges, such as a self-supervised network: other runs begin with it.
         for role in
             composition.Recipe.Prepare
@@ -183,6 +195,13 @@ type internal Finish
             |> Seq.distinct
             |> Seq.except reported do
             saveLast role Unchecked.defaultof<_>
+
+            match run.Averages.OfRole role with
+            | null -> ()
+            | average ->
+                ModuleCopies.during average.Tensors (run.Role role).Network.Module (fun () ->
+                    write role "-ema-last" $"average of {average.Updates + 1L} steps, last" Unchecked.defaultof<_>)
+                |> ignore
 
         exportFiles ()
 
@@ -195,6 +214,9 @@ type internal Finish
         match LayerRecord.ofRun folder.Path with
         | null -> ()
         | layers -> report["layers"] <- layers
+
+        if cursor.Ended.Count > 0 then
+            report["ended"] <- RunJson.map cursor.Ended
 
         report["steps"] <- JsonValue.Create cursor.RunStep
         report["samples"] <- JsonValue.Create cursor.Samples

@@ -75,6 +75,9 @@ type internal Session
     let mutable stageSamples = 0L
     let mutable stageSeconds = 0.0
     let mutable waitedBefore = 0.0
+    let mutable stageBegan = clock.GetTimestamp()
+    let mutable secondsBefore = 0.0
+    let mutable ended: string = null
 
     let tell (action: IRunObserver -> unit) =
         if not (isNull options.Observer) then
@@ -103,6 +106,32 @@ type internal Session
         journal.Evaluated(stageName (), cursor.RunStep, found)
         tell _.Evaluated(progress, found)
         found
+
+    // Under its own name; the network has its own weights again when it is done.
+    let evaluateAverage (progress: Progress) (role: string) (source: string) =
+        match run.Averages.OfRole role with
+        | null -> ()
+        | average when average.Stage <> stageName () -> ()
+        | average ->
+            use _ = torch.NewDisposeScope()
+
+            let found =
+                ModuleCopies.during average.Tensors (run.Role role).Network.Module (fun () ->
+                    Evaluator.evaluate run progress role source 0L)
+
+            let named = found.Of(Averages.NameOf role)
+            journal.Evaluated(stageName (), cursor.RunStep, named)
+            tell _.Evaluated(progress, named)
+            run.Averages.Offer(role, found.Score, progress.Epoch)
+
+    let average () =
+        let section = (phase ()).Section.Ema
+
+        if not section.IsNone then
+            for role in Seq.distinct (stage ()).Trains do
+                run.Averages.AfterStep(section, stageName (), role, (run.Role role).Network.Module)
+
+    let spent () = secondsBefore + clock.GetElapsedTime(stageBegan).TotalSeconds
 
     let writeMeans (progress: Progress) =
         run.Optimisers.CheckGradients progress
@@ -146,7 +175,8 @@ type internal Session
         use _ = run.Evaluating()
         PluginCall.at run.Strategy (PluginCall.during progress) (fun () -> current.Score.Invoke context)
 
-    let evaluateEpoch (context: StepContext) (progress: Progress) (last: bool) =
+    // Why the stage is to end with this epoch; null for nothing.
+    let evaluateEpoch (context: StepContext) (progress: Progress) (last: bool) : string =
         let current = stage ()
         let every = recipe.Evaluation.EveryEpochs
 
@@ -161,13 +191,24 @@ type internal Session
 
             let offer role score = bests.Offer(current, stageName (), role, score, progress.Epoch)
 
-            if not (isNull current.Score) then
-                score current context progress |> offer null
-            elif found.Length = 1 then
-                offer null found[0].Score
-            else
-                for evaluation in found do
-                    offer evaluation.Role evaluation.Score
+            let own =
+                if not (isNull current.Score) then
+                    [| KeyValuePair("", score current context progress) |]
+                elif found.Length = 1 then
+                    [| KeyValuePair("", found[0].Score) |]
+                else
+                    found |> Array.map (fun e -> KeyValuePair(e.Role, e.Score))
+
+            for entry in own do
+                offer (if entry.Key = "" then null else entry.Key) entry.Value
+
+            for evaluation in found do
+                evaluateAverage progress evaluation.Role evaluation.Source
+
+            (phase ()).Plateau.Offer(own, progress.Epoch)
+            Stopping.early cursor (phase ()).Section.EarlyStopping (stageName ()) found own progress
+        else
+            null
 
     let saveIsDue (progress: Progress) =
         let rules = recipe.Checkpoints
@@ -193,7 +234,17 @@ type internal Session
                 countTime context
                 cursor.Step <- progress.Step
                 cursor.RunStep <- cursor.RunStep + 1L
-                let last = progress.Step = progress.TotalSteps || not (isNull context.Ended)
+                average ()
+                let isOver = progress.Step = progress.TotalSteps || not (isNull context.Ended)
+
+                let late =
+                    if isOver then
+                        null
+                    else
+                        Stopping.outOfTime (phase ()).Section (stageName ()) (spent ()) progress
+
+                let last = isOver || not (isNull late)
+                let epochDone = epochDone || last
                 let due = not last && saveIsDue progress
 
                 if epochDone || due || progress.Step % options.LogEvery = 0L then
@@ -212,13 +263,24 @@ type internal Session
                                  0.0)
                         )
 
-                if epochDone then
-                    evaluateEpoch context progress last
+                let tired =
+                    if epochDone then
+                        evaluateEpoch context progress last
+                    else
+                        null
 
-                if due then
+                ended <-
+                    if isOver then null
+                    elif isNull late then tired
+                    else late
+
+                // Where the stage ends here, its end is saved: a run that goes on from here would not know.
+                if due && isNull ended then
+                    cursor.StageSeconds <- spent ()
                     save progress false
 
                 stepBegan <- clock.GetTimestamp()
+                ended
 
             member _.OnFailure(context, _, error) = withBatch context error
 
@@ -243,9 +305,18 @@ type internal Session
             for best in bests.All.Values do
                 if best.Stage = name then
                     for m in best.Modules do
-                        Bests.Load(m.Value, run.Modules[m.Key])
+                        ModuleCopies.put m.Value run.Modules[m.Key]
 
-        journal.StageDone(name, cursor.RunStep)
+        journal.StageDone(name, cursor.RunStep, (if isNull ended then "" else ended))
+
+        if not (isNull ended) then
+            cursor.Ended[name] <- ended
+            tell _.Warned(ended)
+
+        ended <- null
+        cursor.Stopping <- Unchecked.defaultof<_>
+        (phase ()).Plateau.Clear()
+        cursor.StageSeconds <- 0.0
         cursor.Stage <- cursor.Stage + 1
         cursor.Step <- 0L
         run.Cursors.Clear()
@@ -264,12 +335,15 @@ type internal Session
         let progress () = Progress(name, cursor.Step, total, pace.StepsPerEpoch)
         stageSamples <- 0L
         stageSeconds <- 0.0
-        stepBegan <- clock.GetTimestamp()
+        secondsBefore <- cursor.StageSeconds
+        stageBegan <- clock.GetTimestamp()
+        stepBegan <- stageBegan
         tell _.StageStarted(progress ())
 
         match TrainingLoop.runStage run current name key cursor.Step cap reports (hooks cancellation) with
         | StageEnd.Stopped _ ->
             writeMeans (progress ())
+            cursor.StageSeconds <- spent ()
             save (progress ()) false
             false
         | StageEnd.Done ->

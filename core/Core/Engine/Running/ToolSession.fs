@@ -9,7 +9,7 @@ open System.Threading
 type internal ToolHooks(cancellation: CancellationToken, warned: Action<string>, run: LiveRun) =
     interface ILoopHooks with
         member _.Cancellation = cancellation
-        member _.AfterStep(_, _, _) = ()
+        member _.AfterStep(_, _, _) = null
         member _.OnFailure(_, _, error) = error
         member _.Watcher = null
         member _.Warn message = warned.Invoke message

@@ -3,7 +3,6 @@ namespace KdPlugins.Core
 open System
 open System.Collections.Generic
 open TorchSharp
-open KdPlugins.Torch.Weights
 
 /// The best state of a stage so far, or of one of the roles that it evaluates: a copy of the modules that the stage changes for it.
 /// role: null where one score chooses for the whole stage, and for the first of several roles.
@@ -41,22 +40,12 @@ type internal BestState
     interface IDisposable with
         member _.Dispose() =
             for tensors in modules.Values do
-                for tensor in tensors.Values do
-                    tensor.Dispose()
+                ModuleCopies.drop tensors
 
 /// The best states of a run's stages.
 [<Sealed>]
 type internal Bests(run: LiveRun) =
     let states = SortedDictionary<string, BestState>(StringComparer.Ordinal)
-
-    let copy (m: torch.nn.Module) : IReadOnlyDictionary<string, Tensor> =
-        use _ = torch.no_grad ()
-        let copies = Dictionary<string, Tensor>()
-
-        for entry in ModuleWeights.State m do
-            copies[entry.Key] <- entry.Value.detach().clone().DetachFromDisposeScope()
-
-        copies
 
     let handles (trainable: Trainable) = trainable.Parameters |> Seq.map (fun struct (_, p) -> p.Handle)
 
@@ -135,7 +124,7 @@ type internal Bests(run: LiveRun) =
         if better then
             for entry in changedBy stage do
                 if isNull role || ownerOf stage entry.Key entry.Value = role then
-                    modules[entry.Key] <- copy entry.Value
+                    modules[entry.Key] <- ModuleCopies.take entry.Value
 
             put state
             supersede name
@@ -149,13 +138,6 @@ type internal Bests(run: LiveRun) =
         |> Seq.filter (fun s -> s.Modules.ContainsKey $"role/{role}")
         |> Seq.tryLast
         |> Option.defaultValue Unchecked.defaultof<_>
-
-    /// Copies a state's values into a module.
-    static member Load(tensors: IReadOnlyDictionary<string, Tensor>, target: torch.nn.Module) =
-        use _ = torch.no_grad ()
-
-        for entry in ModuleWeights.State target do
-            entry.Value.copy_ tensors[entry.Key] |> ignore
 
     interface IDisposable with
         member _.Dispose() =

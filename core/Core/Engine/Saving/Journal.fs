@@ -58,8 +58,9 @@ type internal Journal(folder: RunFolder, saved: LoadedCheckpoint, warn: Action<s
         events.Append("evaluation", stage, step, values)
         scalars step (fun metric -> $"{found.Source}/{found.Role}/{metric}") found.Values
 
-    /// A stage is done.
-    member _.StageDone(stage: string, step: int64) = events.Append("stage", stage, step, null)
+    /// A stage is done. why: what ended it before its time; empty for nothing.
+    member _.StageDone(stage: string, step: int64, why: string) =
+        events.Append("stage", stage, Nullable step, null, why)
 
     /// Something the person ought to know: an event, and the observer is told.
     member _.Warn(message: string) = warned message

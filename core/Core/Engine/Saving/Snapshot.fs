@@ -24,6 +24,15 @@ type internal Cursor() =
     /// Steps done in the run.
     member val RunStep = 0L with get, set
 
+    /// Seconds that the stage has taken, evaluations and checkpoints too, in earlier sittings too.
+    member val StageSeconds = 0.0 with get, set
+
+    /// The stages that were ended before their time, with what ended them.
+    member val Ended: SortedDictionary<string, string> = SortedDictionary(StringComparer.Ordinal) with get
+
+    /// Whether the stage becomes better; null where nobody asks.
+    member val Stopping: ScoreWatch = Unchecked.defaultof<_> with get, set
+
     /// Seconds spent in steps, in earlier sittings too.
     member val Seconds = 0.0 with get, set
 
@@ -52,6 +61,10 @@ module internal Snapshot =
     /// The section of a role's network.
     let networkSection (role: string) = moduleSection $"role/{role}"
 
+    let private averageSection (role: string) = section "ema" $"role/{role}"
+
+    let private bestAverageSection (role: string) = section "ema-best" $"role/{role}"
+
     let private optimiserSection (phase: Phase) (trainable: string) = section "optimiser" $"{phase.Name}/{trainable}"
 
     let private bestSection (best: string) (m: string) = section "best" $"{best}/{m}"
@@ -59,7 +72,9 @@ module internal Snapshot =
     /// Whether a section holds the tensors of another, a module's, as they are or as they were at their best.
     let isOfModule (m: string) (section: string) =
         section = m
-        || (section.StartsWith("best.", StringComparison.Ordinal)
+        || ((section.StartsWith("best.", StringComparison.Ordinal)
+             || section.StartsWith("ema.", StringComparison.Ordinal)
+             || section.StartsWith("ema-best.", StringComparison.Ordinal))
             && section.EndsWith(m.Substring(m.IndexOf '.' + 1), StringComparison.Ordinal))
 
     /// Modules and what strategies registered.
@@ -101,6 +116,27 @@ module internal Snapshot =
             for m in best.Modules do
                 content.Sections[bestSection best.Name m.Key] <- m.Value
 
+        let averages = JsonObject()
+
+        for entry in run.Averages.All do
+            let average = entry.Value
+            let facts = JsonObject()
+            facts["stage"] <- JsonValue.Create average.Stage
+            facts["updates"] <- JsonValue.Create average.Updates
+            content.Sections[averageSection entry.Key] <- average.Tensors
+
+            if not (isNull average.Best) then
+                facts["score"] <- JsonValue.Create average.BestScore
+                facts["epoch"] <- JsonValue.Create average.BestEpoch
+                content.Sections[bestAverageSection entry.Key] <- average.Best
+
+            averages[entry.Key] <- facts
+
+        let ended = JsonObject()
+
+        for entry in cursor.Ended do
+            ended[entry.Key] <- JsonValue.Create entry.Value
+
         for entry in run.Cursors do
             content.Counters[$"source/{entry.Key}"] <- entry.Value
 
@@ -110,6 +146,15 @@ module internal Snapshot =
         content.Counters["run-step"] <- cursor.RunStep
         content.Counters["samples"] <- cursor.Samples
         content.Facts["best"] <- scores
+        content.Facts["averages"] <- averages
+        content.Facts["ended"] <- ended
+        content.Facts["stage-seconds"] <- JsonValue.Create cursor.StageSeconds
+
+        content.Facts["plateau"] <- phase.Plateau.Save()
+
+        if not (isNull (box cursor.Stopping)) then
+            content.Facts["stopping"] <- cursor.Stopping.Save()
+
         content.Facts["seconds"] <- JsonValue.Create cursor.Seconds
         content.Facts["peak-memory"] <- JsonValue.Create cursor.PeakMemory
         content.Facts["wait-seconds"] <- JsonValue.Create cursor.WaitSeconds
@@ -130,6 +175,32 @@ module internal Snapshot =
                 use state = NamedState.FromTensors((saved.Section section).ToTensors())
                 (phase.Optimisers.Of trainable).ImportState state
 
+    let private tensorsOf (run: LiveRun) (saved: LoadedCheckpoint) (section: string) =
+        let tensors = (saved.Section section).ToTensors run.Device
+
+        for tensor in tensors.Values do
+            tensor.DetachFromDisposeScope() |> ignore
+
+        tensors :> IReadOnlyDictionary<string, Tensor>
+
+    let private loadAverages (run: LiveRun) (saved: LoadedCheckpoint) =
+        for entry in saved.Facts["averages"].AsObject() do
+            let facts = entry.Value
+
+            let average =
+                new WeightAverage(
+                    facts["stage"].GetValue<string>(),
+                    tensorsOf run saved (averageSection entry.Key),
+                    Updates = facts["updates"].GetValue<int64>()
+                )
+
+            if not (isNull facts["score"]) then
+                average.Best <- tensorsOf run saved (bestAverageSection entry.Key)
+                average.BestScore <- facts["score"].GetValue<float>()
+                average.BestEpoch <- facts["epoch"].GetValue<int64>()
+
+            run.Averages.Restore(entry.Key, average)
+
     let private loadBests (run: LiveRun) (saved: LoadedCheckpoint) (bests: Bests) =
         for entry in saved.Facts["best"].AsObject() do
             let modules = Dictionary<string, IReadOnlyDictionary<string, Tensor>>()
@@ -138,12 +209,7 @@ module internal Snapshot =
                 let section = bestSection entry.Key name
 
                 if Seq.contains section saved.Sections then
-                    let tensors = (saved.Section section).ToTensors run.Device
-
-                    for tensor in tensors.Values do
-                        tensor.DetachFromDisposeScope() |> ignore
-
-                    modules[name] <- tensors
+                    modules[name] <- tensorsOf run saved section
 
             let score = entry.Value["score"].GetValue<float>()
             bests.Restore(BestState.Named(entry.Key, score, entry.Value["epoch"].GetValue<int64>(), modules))
@@ -165,10 +231,31 @@ module internal Snapshot =
         | null -> ()
         | peak -> cursor.PeakMemory <- peak.GetValue<int64>()
 
+        match saved.Facts["ended"] with
+        | null -> ()
+        | ended ->
+            cursor.StageSeconds <- saved.Facts["stage-seconds"].GetValue<float>()
+
+            for entry in ended.AsObject() do
+                cursor.Ended[entry.Key] <- entry.Value.GetValue<string>()
+
+        match saved.Facts["stopping"] with
+        | null -> ()
+        | stopping ->
+            let section = composition.Phases[cursor.Phase].Section.EarlyStopping
+
+            if not section.IsNone then
+                cursor.Stopping <- ScoreWatch section.Delta
+                cursor.Stopping.Load stopping
+
+        if not (isNull saved.Facts["averages"]) then
+            loadAverages composition.Run saved
+
         loadModules composition saved
         composition.Registry.Import saved
 
         if cursor.Phase < composition.Phases.Count then
+            composition.Phases[cursor.Phase].Plateau.Load saved.Facts["plateau"]
             loadOptimisers composition cursor saved
 
         loadBests composition.Run saved bests

@@ -12,8 +12,9 @@ type internal ILoopHooks =
     /// Whether the loop is to stop before the next step.
     abstract Cancellation: CancellationToken
 
-    /// A step is done; epochDone: it was the last of an epoch.
-    abstract AfterStep: context: StepContext * progress: Progress * epochDone: bool -> unit
+    /// A step is done; epochDone: it was the last of an epoch. Why the stage ends with it; null where it goes on, or ends
+    /// anyway.
+    abstract AfterStep: context: StepContext * progress: Progress * epochDone: bool -> string
 
     /// A step failed: the batches it had drawn can be saved. What is to be raised, with where they are.
     abstract OnFailure: context: StepContext * progress: Progress * error: exn -> exn
@@ -135,7 +136,19 @@ module internal TrainingLoop =
 
             step <- step + 1L
             let after = Progress(name, step, total, perEpoch)
-            hooks.AfterStep(context, after, step % perEpoch = 0L || step = total || ended)
+
+            let over =
+                hooks.AfterStep(context, after, step % perEpoch = 0L || step = total || ended)
+
+            if not (isNull over) then
+                ended <- true
+
+                if not (isNull stage.End) then
+                    try
+                        guard.Run(progress, (fun () -> stage.End.Invoke context))
+                    with error ->
+                        failed context progress error
+
             context.Close()
 
         if ended || step >= total then

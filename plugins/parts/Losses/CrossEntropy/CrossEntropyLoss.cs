@@ -19,8 +19,29 @@ public sealed class CrossEntropyLoss : DistillationLoss<CrossEntropyOptions>
     // libtorch's own mark for "does not count".
     private const long Ignored = -100;
 
+    // Below it nothing in a batch counts.
+    private const double LeastWeight = 1e-12;
+
+    // By class; empty where all weigh the same.
+    private double[] _weights = [];
+
     /// <inheritdoc/>
     public override bool NeedsTeacher => false;
+
+    /// <inheritdoc/>
+    /// <exception cref="KdException">
+    /// <c>KDP0303</c>: there are not as many weights as classes; <c>KDP0306</c>: the data do not say how many samples each
+    /// class has.
+    /// </exception>
+    public override void Bind(LossBinding binding)
+    {
+        _weights = Options.BalancedClasses ? Balanced(binding.ClassCounts) : [.. Options.ClassWeights];
+        if (_weights.Length > 0 && _weights.Length != binding.Data.Classes)
+            throw Asker.Refusal(
+                CoreErrors.ShapesDiffer,
+                $"has {_weights.Length} class weights, the data set {binding.Data.Classes} classes."
+            );
+    }
 
     /// <inheritdoc/>
     /// <exception cref="KdException">
@@ -54,10 +75,24 @@ public sealed class CrossEntropyLoss : DistillationLoss<CrossEntropyOptions>
     private Tensor Soft(Tensor logits, Tensor values)
     {
         RequireShape(logits, "soft targets", values, logits.shape);
-        if (Options.LabelSmoothing == 0)
-            return KdMath.SoftCrossEntropy(logits, values);
-        var smooth = values.mul(1 - Options.LabelSmoothing).add(Options.LabelSmoothing / logits.shape[1]);
-        return KdMath.SoftCrossEntropy(logits, smooth);
+        if (Options.LabelSmoothing > 0)
+            values = values.mul(1 - Options.LabelSmoothing).add(Options.LabelSmoothing / logits.shape[1]);
+        return KdMath.SoftCrossEntropy(logits, Weights(logits) is { } weights ? values * weights : values);
+    }
+
+    private Tensor? Weights(Tensor logits) =>
+        _weights.Length == 0 ? null : tensor(_weights, dtype: logits.dtype, device: logits.device);
+
+    // What no sample is of weighs as the mean does.
+    private double[] Balanced(IReadOnlyList<long> counts)
+    {
+        if (counts.Count == 0)
+            throw Asker.Refusal(
+                CoreErrors.WrongCombination,
+                "is to balance classes, and the training data do not say of which class their samples are."
+            );
+        var present = counts.Count(n => n > 0);
+        return [.. counts.Select(n => n == 0 ? 1 : counts.Sum() / ((double)present * n))];
     }
 
     private Tensor Map(Tensor logits, ClassMapTarget target)
@@ -80,14 +115,20 @@ public sealed class CrossEntropyLoss : DistillationLoss<CrossEntropyOptions>
     // Where nothing counts there is nothing to learn: the sum over no element, not 0 / 0.
     private Tensor Nll(Tensor logits, Tensor labels)
     {
+        var weights = Weights(logits);
         var sum = nn.functional.cross_entropy(
             logits,
             labels,
+            weights,
             ignore_index: Ignored,
             reduction: nn.Reduction.Sum,
             label_smoothing: Options.LabelSmoothing
         );
-        return sum.div(labels.ne(Ignored).sum().clamp_min(1));
+        var counts = labels.ne(Ignored);
+        if (weights is null)
+            return sum.div(counts.sum().clamp_min(1));
+        var weight = weights.index_select(0, labels.clamp_min(0).flatten()).mul(counts.flatten()).sum();
+        return sum.div(weight.clamp_min(LeastWeight));
     }
 
     private void RequireShape(Tensor logits, string name, Tensor target, ReadOnlySpan<long> expected)
