@@ -81,6 +81,8 @@ public sealed class LookTests : IDisposable
             ],
             Points("student", "", "loss")
         );
+        // A mean over training steps is no meter's, whatever its name.
+        Assert.All(curves.Where(c => c.Source.Length == 0), c => Assert.Equal(-1, c.Rank));
     }
 
     [Theory]

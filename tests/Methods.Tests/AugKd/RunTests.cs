@@ -39,6 +39,26 @@ public sealed class RunTests : IDisposable
         Assert.Equal((string)whole["student"]!["sha256"]!, (string)pieces["student"]!["sha256"]!);
     }
 
+    // Beside its mask, which a penalty moves by itself: the body learns by what the teacher says of the anchors' images alone.
+    [Fact]
+    public void The_anchors_body_learns_from_the_images_that_are_made_of_it()
+    {
+        Dictionary<string, string> Body(string rate)
+        {
+            _runs.Whole(SmallRun.Recipe($", \"anchorRate\": {rate}, \"through\": \"anchor\""), rate);
+            using var saved = Checkpoint.Open(Checkpoint.List(_runs.Path(rate))[0].Path);
+            using var section = saved.Section("module.state.anchor");
+            return section
+                .Entries.Keys.Where(n =>
+                    n.StartsWith("module.", StringComparison.Ordinal) && n.EndsWith("weight", StringComparison.Ordinal)
+                )
+                .ToDictionary(n => n, n => Convert.ToHexString(section.Bytes(n)));
+        }
+        var (still, moved) = (Body("1e-30"), Body("0.05"));
+        Assert.NotEmpty(still);
+        Assert.All(still, w => Assert.NotEqual(w.Value, moved[w.Key]));
+    }
+
     [Fact]
     public void The_teachers_data_are_never_read_once_the_teacher_is_trained()
     {
