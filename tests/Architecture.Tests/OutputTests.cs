@@ -22,6 +22,19 @@ public sealed class OutputTests
         Assert.Empty(found);
     }
 
+    // A solution's build leaves out what is not in it, also where another project asks for it.
+    [Fact]
+    public void Every_project_is_in_the_solution()
+    {
+        var solution = File.ReadAllText(Path.Combine(Repository.Root, "KdPlugins.sln"));
+        var left = Repository
+            .Files("*.?sproj")
+            // Templates are of projects that are not there yet.
+            .Where(p => !p.StartsWith("core/Templates/", StringComparison.Ordinal))
+            .Where(p => !solution.Contains($"\"{p.Replace('/', '\\')}\"", StringComparison.Ordinal));
+        Assert.Empty(left);
+    }
+
     [Fact]
     public void Every_shipped_plugin_lies_beside_the_host_in_its_own_folder()
     {

@@ -52,10 +52,7 @@ internal sealed class Trials(
 
     /// <summary>The first that is wholly right, else the one with the fewest faults; null of none.</summary>
     internal static InstructionTrial? Best(IReadOnlyList<InstructionTrial> trials) =>
-        trials
-            .OrderBy(t => t.IsWhole ? 0 : 1)
-            .ThenBy(t => t.Faults.Count)
-            .FirstOrDefault();
+        trials.OrderBy(t => t.IsWhole ? 0 : 1).ThenBy(t => t.Faults.Count).FirstOrDefault();
 
     // A child that dies of a shape is a fault of that shape; the next child goes on behind it.
     private InstructionTrial? Try(string limit)
