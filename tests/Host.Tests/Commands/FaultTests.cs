@@ -109,7 +109,7 @@ public sealed class FaultTests : IDisposable
             "--plugins",
             Kd.Plugins,
             "--set",
-            "training.epochs=6",
+            "training.epochs=30",
         ]);
         while (await first.StandardOutput.ReadLineAsync() is { } line)
             if (line.Contains("\"event\":\"stage\""))
