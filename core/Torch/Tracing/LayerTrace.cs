@@ -73,8 +73,7 @@ public sealed class LayerTrace : IDisposable
         return nn.functional.linear(input, weight, bias);
     }
 
-    /// <summary>Takes in what the networks have got since.</summary>
-    public void Refresh()
+    private void Refresh()
     {
         foreach (var (root, module) in _roots())
         foreach (var (name, part) in module.named_modules().Prepend(("", module)))

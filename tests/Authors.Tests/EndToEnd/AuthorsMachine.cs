@@ -45,16 +45,7 @@ public sealed class AuthorsMachine : IDisposable
             "-o",
             At("feed")
         );
-        File.WriteAllText(
-            At("nuget.config"),
-            $"""
-            <configuration>
-              <config><add key="globalPackagesFolder" value="packages" /></config>
-              <packageSources><add key="feed" value="feed" /></packageSources>
-              <fallbackPackageFolders><add key="machine" value="{Commands.Packages}" /></fallbackPackageFolders>
-            </configuration>
-            """
-        );
+        Commands.UseFeed(Root);
         var templates = At("feed", $"KdPlugins.Templates.{Version}.nupkg");
         Commands.Dotnet(Root, "new", "install", templates, "--debug:custom-hive", At("hive"));
         return At("hive");

@@ -18,6 +18,19 @@ internal static class Commands
     /// <summary>The package folder that the tests were built from, wherever the machine has it.</summary>
     internal static string Packages { get; } = ((string)AppContext.GetData("KdPlugins.PackageRoot")!).Split(';')[0];
 
+    /// <summary>Has a folder take packages from "feed" in it, and what is not there from this machine's package folder.</summary>
+    internal static void UseFeed(string folder) =>
+        File.WriteAllText(
+            Path.Combine(folder, "nuget.config"),
+            $"""
+            <configuration>
+              <config><add key="globalPackagesFolder" value="packages" /></config>
+              <packageSources><add key="feed" value="feed" /></packageSources>
+              <fallbackPackageFolders><add key="machine" value="{Packages}" /></fallbackPackageFolders>
+            </configuration>
+            """
+        );
+
     /// <summary>The command line <c>kd</c>, with its output folder's plugins beside it.</summary>
     internal static string Kd { get; } =
         Path.Combine(

@@ -54,16 +54,7 @@ public sealed class StudentPackageTests : IDisposable
     {
         string[] pack = ["pack", "core/Student", "--no-build", "-c", Commands.Configuration, "-o", At("feed")];
         Commands.Dotnet(Commands.Repository, [.. pack, $"-p:PackageVersion={_version}"]);
-        File.WriteAllText(
-            At("nuget.config"),
-            $"""
-            <configuration>
-              <config><add key="globalPackagesFolder" value="packages" /></config>
-              <packageSources><add key="feed" value="feed" /></packageSources>
-              <fallbackPackageFolders><add key="machine" value="{Commands.Packages}" /></fallbackPackageFolders>
-            </configuration>
-            """
-        );
+        Commands.UseFeed(_root);
     }
 
     // One pixel, 24 bits, rows padded to four bytes.

@@ -23,16 +23,6 @@ public sealed class ImageListTests : IDisposable
     private IDataset Open(string list = "list.csv", ImageListOptions? options = null) =>
         Make.Plugin<ImageListPlugin>((options ?? new()) with { Path = [list] }).Open(_folder.Path);
 
-    // The red of every image, and its class.
-    private static (int Red, long Class)[] Samples(IDataset data, string split = "train")
-    {
-        using var scope = NewDisposeScope();
-        var source = data.Open(split);
-        var batch = source.Read(Enumerable.Range(0, (int)source.Count).Select(i => (long)i).ToArray());
-        var labels = ((ClassIndexTarget)batch.Target).Labels.data<long>().ToArray();
-        return [.. labels.Select((label, i) => ((int)batch.Input[i][0][0][0].item<byte>(), label))];
-    }
-
     [Fact]
     public void A_table_with_a_header_gives_files_and_classes_by_name()
     {
@@ -42,7 +32,7 @@ public sealed class ImageListTests : IDisposable
         );
         var data = Open();
         Assert.Equal(["cat, grey", "dog"], data.Info.ClassNames);
-        Assert.Equal([(0, 1), (1, 0), (2, 1)], Samples(data));
+        Assert.Equal([(0, 1), (1, 0), (2, 1)], Pngs.Samples(data));
         Assert.Equal(["train"], data.Splits);
         DataAssert.ReadsPurely(data.Open("train"));
     }
@@ -52,15 +42,15 @@ public sealed class ImageListTests : IDisposable
     {
         Put("list.tsv", "class\tpicture\n2\timages/3.png\n0\timages/4.png\n");
         var named = Open("list.tsv", new() { FileColumn = "picture", LabelColumn = "class" });
-        Assert.Equal([(3, 2), (4, 0)], Samples(named));
+        Assert.Equal([(3, 2), (4, 0)], Pngs.Samples(named));
         Assert.Equal((3, 0), ((int)named.Info.Classes, named.Info.ClassNames.Count));
         Put("bare.csv", "images/3.png;7\nimages/4.png;0\n");
         var bare = Open("bare.csv", new() { Header = false, Delimiter = ";" });
-        Assert.Equal([(3, 7), (4, 0)], Samples(bare));
+        Assert.Equal([(3, 7), (4, 0)], Pngs.Samples(bare));
         Put("turned.csv", "1,x,images/3.png\n");
         Assert.Equal(
             [(3, 1)],
-            Samples(
+            Pngs.Samples(
                 Open(
                     "turned.csv",
                     new()
@@ -79,7 +69,7 @@ public sealed class ImageListTests : IDisposable
             LabelColumn = "1",
             Classes = ["y", "x"],
         };
-        Assert.Equal([(3, 1)], Samples(Open("turned.csv", classes)));
+        Assert.Equal([(3, 1)], Pngs.Samples(Open("turned.csv", classes)));
     }
 
     [Fact]
@@ -91,9 +81,9 @@ public sealed class ImageListTests : IDisposable
                 + "\n\n"
                 + """{"label":"a","file_name":"images/1.png"}"""
         );
-        Assert.Equal([(5, 1), (1, 0)], Samples(Open("list.jsonl")));
+        Assert.Equal([(5, 1), (1, 0)], Pngs.Samples(Open("list.jsonl")));
         Put("numbers.jsonl", """{"image":"images/5.png","y":3}""");
-        Assert.Equal([(5, 3)], Samples(Open("numbers.jsonl", new() { LabelColumn = "y" })));
+        Assert.Equal([(5, 3)], Pngs.Samples(Open("numbers.jsonl", new() { LabelColumn = "y" })));
     }
 
     [Fact]
@@ -104,14 +94,14 @@ public sealed class ImageListTests : IDisposable
         var images = new ImageListOptions { Images = "images" };
         var data = Open("lists", images);
         Assert.Equal(["test", "train"], data.Splits.Order());
-        Assert.Equal([(2, 1)], Samples(data, "test"));
+        Assert.Equal([(2, 1)], Pngs.Samples(data, "test"));
         Put("more.csv", "file,label\n3.png,a\n");
-        Assert.Equal([(3, 0)], Samples(Open("lists/train.csv", images with { Val = ["more.csv"] }), "val"));
+        Assert.Equal([(3, 0)], Pngs.Samples(Open("lists/train.csv", images with { Val = ["more.csv"] }), "val"));
         Put("all.csv", "file,label,split\n0.png,a,train\n1.png,b,valid\n2.png,a,unused\n3.png,b,TEST\n4.png,b,train\n");
         var column = Open("all.csv", images with { SplitColumn = "split" });
-        Assert.Equal([(0, 0), (4, 1)], Samples(column));
-        Assert.Equal([(1, 1)], Samples(column, "val"));
-        Assert.Equal([(3, 1)], Samples(column, "test"));
+        Assert.Equal([(0, 0), (4, 1)], Pngs.Samples(column));
+        Assert.Equal([(1, 1)], Pngs.Samples(column, "val"));
+        Assert.Equal([(3, 1)], Pngs.Samples(column, "test"));
     }
 
     [Theory]
@@ -133,7 +123,7 @@ public sealed class ImageListTests : IDisposable
     {
         Put("elsewhere/list.csv", $"file,label\n{_folder["images", "2.png"]},a\n");
         DataAssert.Fails(DataErrors.AccessDenied, () => Open("elsewhere/list.csv"), "\"images\"");
-        Assert.Equal([(2, 0)], Samples(Open("elsewhere/list.csv", new() { Images = "images" })));
+        Assert.Equal([(2, 0)], Pngs.Samples(Open("elsewhere/list.csv", new() { Images = "images" })));
     }
 
     [Theory]

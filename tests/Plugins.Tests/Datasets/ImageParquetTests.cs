@@ -50,15 +50,6 @@ public sealed class ImageParquetTests : IDisposable
     private IDataset Open(ImageParquetOptions? options = null, string path = ".") =>
         Make.Plugin<ImageParquetPlugin>((options ?? new()) with { Path = [path] }).Open(_folder.Path);
 
-    private static (int Red, long Class)[] Samples(IDataset data, string split = "train")
-    {
-        using var scope = NewDisposeScope();
-        var source = data.Open(split);
-        var batch = source.Read(Enumerable.Range(0, (int)source.Count).Select(i => (long)i).ToArray());
-        var labels = ((ClassIndexTarget)batch.Target).Labels.data<long>().ToArray();
-        return [.. labels.Select((label, i) => ((int)batch.Input[i][0][0][0].item<byte>(), label))];
-    }
-
     [Fact]
     public void A_folder_of_the_hub_is_read_with_its_splits_and_names()
     {
@@ -83,8 +74,8 @@ public sealed class ImageParquetTests : IDisposable
         );
         var data = Open();
         Assert.Equal(["cat", "dog", "owl"], data.Info.ClassNames);
-        Assert.Equal([(1, 0), (2, 2), (3, 1), (4, 1)], Samples(data));
-        Assert.Equal([(5, 2)], Samples(data, "val"));
+        Assert.Equal([(1, 0), (2, 2), (3, 1), (4, 1)], Pngs.Samples(data));
+        Assert.Equal([(5, 2)], Pngs.Samples(data, "val"));
         DataAssert.ReadsPurely(data.Open("train"));
         Assert.Equal(data.Fingerprint, Open().Fingerprint);
         Assert.NotEqual(data.Fingerprint, Open(new() { Grey = true }).Fingerprint);
@@ -103,7 +94,7 @@ public sealed class ImageParquetTests : IDisposable
         );
         var data = Open();
         Assert.Equal(["angular_leaf_spot", "bean_rust", "healthy"], data.Info.ClassNames);
-        Assert.Equal(Enumerable.Range(0, 9).Select(i => (10 * i, (long)(i % 3))), Samples(data));
+        Assert.Equal(Enumerable.Range(0, 9).Select(i => (10 * i, (long)(i % 3))), Pngs.Samples(data));
     }
 
     [Fact]
@@ -117,9 +108,9 @@ public sealed class ImageParquetTests : IDisposable
             hub: null
         );
         var data = Open();
-        Assert.Equal([(1, 4), (2, 0)], Samples(data));
+        Assert.Equal([(1, 4), (2, 0)], Pngs.Samples(data));
         Assert.Equal((5, 0), ((int)data.Info.Classes, data.Info.ClassNames.Count));
-        Assert.Equal([(1, 4), (2, 0)], Samples(Open(new() { ImageColumn = "image", LabelColumn = "label" })));
+        Assert.Equal([(1, 4), (2, 0)], Pngs.Samples(Open(new() { ImageColumn = "image", LabelColumn = "label" })));
         DataAssert.Fails(
             DataErrors.DamagedFile,
             () => Open(new() { ImageColumn = "picture" }),
@@ -143,7 +134,7 @@ public sealed class ImageParquetTests : IDisposable
             ],
             hub
         );
-        Assert.Equal([(1, 0)], Samples(Open()));
+        Assert.Equal([(1, 0)], Pngs.Samples(Open()));
     }
 
     [Fact]
@@ -214,25 +205,22 @@ public sealed class ImageParquetTests : IDisposable
             ],
             Hub
         );
-        var intact = stream.ToArray();
-        var random = new Random(1);
-        for (var i = 0; i < 400; i++)
-        {
-            var bytes = i % 3 == 0 ? intact[..random.Next(intact.Length)] : intact.ToArray();
-            for (var k = 0; k < 3 && i % 3 > 0; k++)
-                bytes[random.Next(bytes.Length)] = (byte)random.Next(256);
-            File.WriteAllBytes(_folder["a.parquet"], bytes);
-            var failure = Record.Exception(() => Samples(Open()));
-            Assert.True(
-                failure
-                    is null
-                        or KdException
-                        {
-                            Code.Id: "KDP0404" or "KDP0405" or "KDP0406" or "KDP0407" or "KDP0408" or "KDP0409"
-                        },
-                $"{i}: {failure}"
-            );
-        }
+        Damage.Each(
+            stream.ToArray(),
+            400,
+            3,
+            bytes =>
+            {
+                File.WriteAllBytes(_folder["a.parquet"], bytes);
+                Pngs.Samples(Open());
+            },
+            "KDP0404",
+            "KDP0405",
+            "KDP0406",
+            "KDP0407",
+            "KDP0408",
+            "KDP0409"
+        );
     }
 
     [Fact]

@@ -1,4 +1,6 @@
+using KdPlugins.Core;
 using SkiaSharp;
+using static TorchSharp.torch;
 
 namespace KdPlugins.Plugins.Tests.Datasets;
 
@@ -24,4 +26,14 @@ internal static class Pngs
 
     /// <summary>Four by three pixels whose red is the number.</summary>
     public static byte[] Red(int number) => Plain(4, 3, new SKColor((byte)number, 0, 0));
+
+    /// <summary>The red of every image's first pixel, and its class.</summary>
+    public static (int Red, long Class)[] Samples(IDataset data, string split = "train")
+    {
+        using var scope = NewDisposeScope();
+        var source = data.Open(split);
+        var batch = source.Read(Enumerable.Range(0, (int)source.Count).Select(i => (long)i).ToArray());
+        var labels = ((ClassIndexTarget)batch.Target).Labels.data<long>().ToArray();
+        return [.. labels.Select((label, i) => ((int)batch.Input[i][0][0][0].item<byte>(), label))];
+    }
 }

@@ -128,11 +128,6 @@ type internal LayerCheck(judge: LayerJudge, rule: string) =
                 judge.Rest()
         }
 
-    /// Takes in what the run has got since.
-    member _.Refresh() =
-        if not (isNull trace) then
-            trace.Refresh()
-
     /// Has the wrong layers of a run's networks compute products until it is disposed.
     member _.Route(composition: Composition) : LayerDetours = LayerDetours.Begin(Func<_>(roots composition.Run), routed)
 

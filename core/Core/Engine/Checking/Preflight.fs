@@ -128,9 +128,6 @@ type internal Trial
     let tryStage (phase: Phase) (once: bool) (stage: Stage) : PreflightStage =
         composition.Enter phase
 
-        if not (isNull check) then
-            check.Refresh()
-
         let name = phase.StageName stage
         let pace = StagePace(run, stage)
         let steps = pace.Steps

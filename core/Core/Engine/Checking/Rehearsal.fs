@@ -151,9 +151,6 @@ module internal Rehearsal =
         for i, (phase, stage) in List.indexed stages do
             if not failed && not cancellation.IsCancellationRequested then
                 try
-                    if not (isNull check) then
-                        check.Refresh()
-
                     step composition phase stage tell cancellation
                 with error when not (holds error) ->
                     blame error

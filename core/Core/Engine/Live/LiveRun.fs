@@ -228,15 +228,12 @@ type internal LiveRun(device: torch.Device, training: TrainingPlan, key: RandomK
     /// Everything in evaluation mode and float32, until it is disposed.
     member _.Evaluating() = modes.Evaluating()
 
-    /// Lets go of the copies that Enter allowed, and of the stage's modes. What follows, such as the last evaluation, is in a
-    /// process that was resumed for it alone what it is in one that came from the stage.
+    /// Lets go of the copies that Enter allowed, and of the stage's modes.
     member this.Leave() =
         if not (isNull this.Replay) then
             this.Replay.Leave()
 
         for role in roles.Values do
             role.DropFrozen()
-            role.MayFreeze <- false
-            role.IsTrained <- false
 
         modes.Leave()

@@ -7,6 +7,8 @@ namespace KdPlugins.Datasets;
 /// <summary>Paths and files as data sets need them: every refusal of the operating system becomes one clear message.</summary>
 internal static class DataFile
 {
+    private const int Chunk = 1 << 20;
+
     /// <summary>The full path of a folder that an option names.</summary>
     /// <exception cref="KdException"><c>KDP0401</c>: there is no such folder.</exception>
     public static string Folder(string baseFolder, string path)
@@ -43,6 +45,26 @@ internal static class DataFile
             ShouldRecursePredicate = (ref FileSystemEntry e) => !e.Attributes.HasFlag(FileAttributes.ReparsePoint),
         };
         return Read(folder, found.ToArray);
+    }
+
+    /// <summary>So many bytes of a stream, in an array that grows with what arrives, not with what is declared.</summary>
+    /// <param name="stream">Whose next bytes they are.</param>
+    /// <param name="total">How many, at most those of an array.</param>
+    /// <param name="ended">What is thrown where it ends after so many.</param>
+    public static byte[] Bytes(Stream stream, long total, Func<int, KdException> ended)
+    {
+        var values = new byte[Math.Min(total, Chunk)];
+        var filled = 0;
+        while (filled < total)
+        {
+            if (filled == values.Length)
+                Array.Resize(ref values, (int)Math.Min(total, 2L * values.Length));
+            var read = stream.Read(values.AsSpan(filled));
+            if (read == 0)
+                throw ended(filled);
+            filled += read;
+        }
+        return values;
     }
 
     private static T Read<T>(string path, Func<T> read)

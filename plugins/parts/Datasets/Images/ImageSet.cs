@@ -66,20 +66,13 @@ internal sealed class ImageSet : IDataset
     private static (double[] Mean, double[] Std) Statistics(ImageSource source, long[] shape)
     {
         var (channels, area) = ((int)shape[0], (int)(shape[1] * shape[2]));
-        var (sums, squares, planes) = (new double[channels], new double[channels], new byte[channels * area]);
+        var (found, planes) = (new ChannelStatistics(channels, area), new byte[channels * area]);
         var count = Math.Min(source.Count, MeasuredImages);
         for (long i = 0; i < count; i++)
         {
             source.Load(i * source.Count / count, planes);
-            for (var p = 0; p < planes.Length; p++)
-            {
-                var value = planes[p] / 255.0;
-                sums[p / area] += value;
-                squares[p / area] += value * value;
-            }
+            found.Add(planes);
         }
-        var n = (double)count * area;
-        var mean = sums.Select(s => s / n).ToArray();
-        return (mean, squares.Select((s, c) => Math.Sqrt(Math.Max(1e-12, s / n - mean[c] * mean[c]))).ToArray());
+        return found.Read();
     }
 }

@@ -14,8 +14,6 @@ internal static class IdxFile
     /// <summary>The largest body that is read.</summary>
     public const long Limit = 1L << 30;
 
-    private const int Chunk = 1 << 20;
-
     /// <summary>Sizes and values of the file <paramref name="path"/>, or of the same name with <c>.gz</c>.</summary>
     /// <exception cref="KdException">
     /// <c>KDP0401</c>: missing; <c>KDP0404</c>: not idx, truncated or too long; <c>KDP0406</c>: larger than
@@ -31,7 +29,11 @@ internal static class IdxFile
         try
         {
             var sizes = Header(stream, dimensions, found, out var total);
-            var values = Body(stream, total, found);
+            var values = DataFile.Bytes(
+                stream,
+                total,
+                filled => Damaged(found, $"ends after {filled} of the {total} values that its header declares")
+            );
             if (stream.ReadByte() >= 0)
                 throw Damaged(found, $"holds more than the {total} values that its header declares");
             return (sizes, values);
@@ -78,23 +80,6 @@ internal static class IdxFile
         stream.ReadAtLeast(word, 4, throwOnEndOfStream: false) == 4
             ? BinaryPrimitives.ReadUInt32BigEndian(word)
             : throw Damaged(path, "ends within its header");
-
-    // Grows with what arrives, not with what is declared.
-    private static byte[] Body(Stream stream, long total, string path)
-    {
-        var values = new byte[Math.Min(total, Chunk)];
-        var filled = 0;
-        while (filled < total)
-        {
-            if (filled == values.Length)
-                Array.Resize(ref values, (int)Math.Min(total, 2L * values.Length));
-            var read = stream.Read(values.AsSpan(filled));
-            if (read == 0)
-                throw Damaged(path, $"ends after {filled} of the {total} values that its header declares");
-            filled += read;
-        }
-        return values;
-    }
 
     private static KdException Damaged(string path, string what) => new(DataErrors.DamagedFile, $"'{path}' {what}.");
 }

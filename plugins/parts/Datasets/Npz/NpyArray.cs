@@ -15,7 +15,6 @@ namespace KdPlugins.Datasets;
 internal sealed partial record NpyArray(char Kind, int Width, long[] Shape, byte[] Bytes)
 {
     private const int LongestHeader = 65_535;
-    private const int Chunk = 1 << 20;
 
     /// <summary>Reads no further than the header declares; memory grows with what arrives.</summary>
     /// <param name="stream">The array's file.</param>
@@ -49,7 +48,12 @@ internal sealed partial record NpyArray(char Kind, int Width, long[] Shape, byte
                 $"'{name}' declares {string.Join(" x ", shape)} values, which is more than may be held.",
                 "Raise \"maxMegabytes\" where the memory allows it; an array has at most 2 GB."
             );
-        return new(found.Groups["kind"].Value[0], width, shape, Body(stream, (int)total, name));
+        var values = DataFile.Bytes(
+            stream,
+            (long)total,
+            filled => Damaged(name, $"ends after {filled} of its {total} bytes")
+        );
+        return new(found.Groups["kind"].Value[0], width, shape, values);
     }
 
     /// <summary>The values, of at most 8 bytes each.</summary>
@@ -95,22 +99,6 @@ internal sealed partial record NpyArray(char Kind, int Width, long[] Shape, byte
         return stream.ReadAtLeast(text, text.Length, throwOnEndOfStream: false) == text.Length
             ? Encoding.Latin1.GetString(text)
             : throw Damaged(name, "ends within its header");
-    }
-
-    private static byte[] Body(Stream stream, int total, string name)
-    {
-        var values = new byte[Math.Min(total, Chunk)];
-        var filled = 0;
-        while (filled < total)
-        {
-            if (filled == values.Length)
-                Array.Resize(ref values, (int)Math.Min(total, 2L * values.Length));
-            var read = stream.Read(values.AsSpan(filled));
-            if (read == 0)
-                throw Damaged(name, $"ends after {filled} of its {total} bytes");
-            filled += read;
-        }
-        return values;
     }
 
     internal static KdException Damaged(string name, string what) => new(DataErrors.DamagedFile, $"'{name}' {what}.");

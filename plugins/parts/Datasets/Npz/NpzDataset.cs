@@ -168,21 +168,10 @@ internal sealed class NpzDataset : IDataset
 
     private static (double[] Mean, double[] Std) Statistics(byte[][] planes, long[] shape)
     {
-        var (channels, area) = ((int)shape[0], (int)(shape[1] * shape[2]));
-        var (sums, squares) = (new double[channels], new double[channels]);
+        var found = new ChannelStatistics((int)shape[0], (int)(shape[1] * shape[2]));
         var count = Math.Min(planes.Length, MeasuredImages);
         for (var i = 0; i < count; i++)
-        {
-            var image = planes[(long)i * planes.Length / count];
-            for (var p = 0; p < image.Length; p++)
-            {
-                var value = image[p] / 255.0;
-                sums[p / area] += value;
-                squares[p / area] += value * value;
-            }
-        }
-        var n = (double)count * area;
-        var mean = sums.Select(s => s / n).ToArray();
-        return (mean, squares.Select((s, c) => Math.Sqrt(Math.Max(1e-12, s / n - mean[c] * mean[c]))).ToArray());
+            found.Add(planes[(long)i * planes.Length / count]);
+        return found.Read();
     }
 }

@@ -64,22 +64,14 @@ internal sealed class ShapesDataset : IDataset
     {
         var source = new ShapesSource(_options, "train", _options.Train);
         var area = _options.Height * _options.Width;
-        var planes = new byte[3 * area];
-        var (sums, squares) = (new double[3], new double[3]);
+        var (found, planes) = (new ChannelStatistics(3, area), new byte[3 * area]);
         var count = Math.Min(_options.Train, Math.Max(16, 65536 / area));
         for (var i = 0; i < count; i++)
         {
             source.Paint(i, planes);
-            for (var p = 0; p < planes.Length; p++)
-            {
-                var value = planes[p] / 255.0;
-                sums[p / area] += value;
-                squares[p / area] += value * value;
-            }
+            found.Add(planes);
         }
-        var n = (double)count * area;
-        var mean = sums.Select(s => s / n).ToArray();
-        return (mean, squares.Select((s, c) => Math.Sqrt(Math.Max(1e-12, s / n - mean[c] * mean[c]))).ToArray());
+        return found.Read();
     }
 
     private static string Sides(ShapesOptions options) =>
