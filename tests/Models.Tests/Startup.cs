@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using KdPlugins.Host.Commands.Students;
 using KdPlugins.Torch;
 using Xunit;
 
@@ -10,5 +11,9 @@ namespace KdPlugins.Models.Tests;
 internal static class Startup
 {
     [ModuleInitializer]
-    internal static void StartLibTorch() => NativeRuntime.Start();
+    internal static void StartLibTorch()
+    {
+        NativeRuntime.Start();
+        StudentLibraries.Announce();
+    }
 }

@@ -105,8 +105,12 @@ type IDatasetPlugin =
 
 /// What a network has to fit.
 /// inputShape: see NetworkShape.Input. classes: outputs of the main head. data: what the run's main data set holds.
+/// baseFolder: what relative paths in the options are relative to (the recipe's folder); without one, the current folder.
 [<Sealed>]
-type ModelRequest(inputShape: IReadOnlyList<int64>, classes: int64, data: DataInfo) =
+type ModelRequest(inputShape: IReadOnlyList<int64>, classes: int64, data: DataInfo, baseFolder: string) =
+
+    /// For networks that are made of no file.
+    new(inputShape, classes, data) = ModelRequest(inputShape, classes, data, "")
 
     /// The input without the batch dimension.
     member _.InputShape = inputShape
@@ -116,6 +120,10 @@ type ModelRequest(inputShape: IReadOnlyList<int64>, classes: int64, data: DataIn
 
     /// What the run's main data set holds.
     member _.Data = data
+
+    /// The absolute place of a path that an option writes.
+    member _.PathOf(path: string) =
+        System.IO.Path.GetFullPath(path, System.IO.Path.GetFullPath(if baseFolder = "" then "." else baseFolder))
 
 /// Makes networks of one architecture.
 type IModelPlugin =

@@ -30,7 +30,7 @@ internal static class CheckReport
         text.AppendLine();
         if (report.Teacher is { } teacher)
             text.AppendLine(
-                $"teacher on {teacher.Samples} samples of {teacher.Source}{Untrained(recipe)}: {RunText.Metrics(teacher)}"
+                $"teacher on {teacher.Samples} samples of {teacher.Source}{Untrained(recipe, report)}: {RunText.Metrics(teacher)}"
             );
         if (report.Layers is { } layers)
             text.AppendLine(Layers(layers));
@@ -61,7 +61,7 @@ internal static class CheckReport
                 {
                     ["source"] = teacher.Source,
                     ["samples"] = teacher.Samples,
-                    ["trained"] = Untrained(recipe).Length == 0,
+                    ["trained"] = Untrained(recipe, report).Length == 0,
                     ["values"] = JsonDisplay.Values(teacher.Values),
                 }
                 : null,
@@ -97,8 +97,11 @@ internal static class CheckReport
 
     private static string Shape(PreflightValue value) => TensorText.Shape([.. value.Shape]);
 
-    private static string Untrained(Recipe recipe) =>
-        recipe.Model(Roles.Teacher) is { HasWeights: false } ? " (no weights given, so it is still untrained)" : "";
+    private static string Untrained(Recipe recipe, PreflightReport report) =>
+        recipe.Model(Roles.Teacher) is { HasWeights: false }
+        && report.Roles.Any(r => r.Role == Roles.Teacher && r.Parameters > 0)
+            ? " (no weights given, so it is still untrained)"
+            : "";
 
     private static string Layers(LayerReport layers)
     {

@@ -31,7 +31,8 @@ type internal NetworkMaker(recipe: Recipe, run: LiveRun, maker: PluginMaker, inf
         let place = $"while the network of '{section.Role}' was made"
 
         let network =
-            PluginCall.composing plugin place "Create" (fun () -> plugin.Create(ModelRequest(shape, classes, info)))
+            PluginCall.composing plugin place "Create" (fun () ->
+                plugin.Create(ModelRequest(shape, classes, info, recipe.Folder)))
 
         PluginNames.give network $"{PluginNames.find plugin} of '{section.Role}'"
         network.Module.``to`` run.Device |> ignore
@@ -91,7 +92,8 @@ type internal NetworkMaker(recipe: Recipe, run: LiveRun, maker: PluginMaker, inf
 
             let role = RoleState(section.Role, network, true)
 
-            if not section.HasWeights then
+            // A network without parameters, such as one that a file computes, has nothing that is still to be learnt.
+            if not section.HasWeights && not (Seq.isEmpty (network.Module.parameters ())) then
                 role.Untrained <- Nullable role.Weights
 
             role.Augmentations <- augmentationsOf section.Role

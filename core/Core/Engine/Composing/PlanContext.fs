@@ -48,7 +48,13 @@ type internal PlanContext
     let known (names: seq<string>) = String.Join(", ", names)
 
     let trainable (role: string) (sets: IReadOnlyList<WeightedLoss> seq) =
-        let own = (run.Role role).Network.Module.named_parameters()
+        let network = (run.Role role).Network
+        let own = network.Module.named_parameters ()
+
+        if Seq.isEmpty own then
+            Fail.error
+                CoreErrors.WrongCombination
+                $"The strategy of phase '{phase}' trains the role '{role}', and {PluginNames.find network} has no parameters."
 
         let ofLosses =
             Seq.concat sets
