@@ -59,6 +59,10 @@ internal static class ShippedSettings
     {
         ["supervised"] = Recipe("""{ "id": "supervised" }""", """{ "id": "cross-entropy" }"""),
         ["offline"] = Recipe("""{ "id": "offline" }""", """{ "id": "cross-entropy" }, { "id": "kd" }"""),
+        ["mutual"] = Recipe(
+            """{ "id": "mutual", "options": { "students": [ "student", "target" ] } }""",
+            """{ "id": "cross-entropy" }, { "id": "kd" }"""
+        ),
         ["icda"] = Recipe("""{ "id": "icda" }""", """{ "id": "kd" }, { "id": "icd" }"""),
         ["good-da-kd"] = Recipe("""{ "id": "good-da-kd" }""", """{ "id": "cross-entropy" }, { "id": "kd" }"""),
         ["t-stddev"] = Recipe("""{ "id": "t-stddev", "options": { "stepsPerGroup": 1 } }""", """{ "id": "kd" }"""),

@@ -32,6 +32,10 @@ internal static class ResumeRecipes
     internal static readonly IReadOnlyDictionary<string, string> Strategies = new Dictionary<string, string>
     {
         ["offline"] = Recipe("""{ "id": "offline" }"""),
+        ["mutual"] = Recipe(
+            """{ "id": "mutual", "options": { "students": [ "student", "peer" ] } }""",
+            models: $""", "peer": {Dropping}"""
+        ),
         ["supervised"] = Recipe("""{ "id": "supervised" }""", losses: """{ "id": "cross-entropy" }"""),
         ["icda"] = Recipe("""{ "id": "icda" }""", losses: Kd + """, { "id": "icd" }"""),
         ["good-da-kd"] = Recipe("""{ "id": "good-da-kd" }""", shared: """, { "id": "cut-mix-pick" }"""),

@@ -18,7 +18,7 @@ internal sealed class RecordedStep : StepContextStub
     public override Batch View(string role, Batch batch)
     {
         Calls.Add($"view {role}");
-        return batch.WithParameter($"view.{role}", zeros(1));
+        return batch.WithInput(full_like(batch.Input, role.Length)).WithParameter($"view.{role}", zeros(1));
     }
 
     public override ModelOutput Forward(string role, Batch batch, IReadOnlyCollection<string>? taps)
@@ -34,9 +34,29 @@ internal sealed class RecordedStep : StepContextStub
         return zeros(1);
     }
 
+    // Of each pair 10 times the student's place and the teacher's.
+    public override Tensor Objective(
+        IReadOnlyDictionary<string, ModelOutput> outputs,
+        string studentRole,
+        string teacherRole,
+        Batch batch
+    )
+    {
+        Calls.Add(
+            $"objective {studentRole} from {teacherRole} on {string.Join(' ', batch.Parameters.Keys)} of {string.Join(' ', outputs.Keys)}"
+        );
+        return full(1, Places[studentRole] * 10.0 + Places[teacherRole]);
+    }
+
+    public Action<Tensor> Updated { get; init; } = _ => { };
+
+    public Dictionary<string, int> Places { get; } = [];
+
     public override Tensor Update(IReadOnlyList<Trainable> trainables, Func<Tensor> objective)
     {
         Calls.Add($"update {string.Join(' ', trainables.Select(t => t.Name))}");
-        return base.Update(trainables, objective);
+        var value = base.Update(trainables, objective);
+        Updated(value);
+        return value;
     }
 }

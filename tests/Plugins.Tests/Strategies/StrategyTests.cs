@@ -105,6 +105,78 @@ public class StrategyTests
     }
 
     [Fact]
+    public void Mutual_updates_each_in_turn_by_the_labels_and_the_mean_of_what_the_others_say_then()
+    {
+        using var scope = NewDisposeScope();
+        string[] students = ["student", "peer", "third"];
+        var strategy = Make.Plugin<MutualStrategy>(new MutualOptions { Students = students });
+        Assert.Equal(students, strategy.Needs);
+        Assert.Equal("student", strategy.Result);
+        var plan = new PairsStub(students) { TeacherLosses = ["kd"] };
+        var stage = Assert.Single(strategy.Plan(plan));
+        Assert.Equal(["student from peer, third", "peer from student, third", "third from student, peer"], plan.Asked);
+        Assert.Equal(("together", StageLength.Epochs(3)), (stage.Name, stage.Length));
+        Assert.Equal(students, stage.Trains);
+        Assert.Equal(students, stage.Evaluates);
+        Assert.Equal(students, stage.Trainables.Select(t => t.Name));
+        var updates = new List<double>();
+        var asked = new List<string>();
+        var step = new RecordedStep
+        {
+            Updated = value => updates.Add(value.item<float>()),
+            Networks = students.ToDictionary(
+                role => role,
+                role =>
+                    (Func<Tensor, ModelOutput>)(
+                        view =>
+                        {
+                            // Everyone sees what its own augmentations make of the batch.
+                            Assert.Equal(role.Length, view.max().item<float>());
+                            asked.Add($"{role} after {updates.Count}");
+                            return new ModelOutput(zeros(2, 4), null, new Dictionary<string, Tensor>());
+                        }
+                    )
+            ),
+            Places =
+            {
+                ["student"] = 1,
+                ["peer"] = 2,
+                ["third"] = 4,
+            },
+        };
+        stage.Step.Invoke(step);
+        Assert.Equal([(12 + 14) / 2.0, (21 + 24) / 2.0, (41 + 42) / 2.0], updates);
+        Assert.Equal(
+            ["peer after 0", "third after 0", "student after 1", "third after 1", "student after 2", "peer after 2"],
+            asked
+        );
+        Assert.Single(step.Calls, "next train");
+        Assert.Contains("forward peer on view.peer", step.Calls);
+        Assert.Contains("objective peer from third on view.peer of student third peer", step.Calls);
+        Assert.Equal(["update student", "update peer", "update third"], step.Calls.Where(c => c.StartsWith("update")));
+    }
+
+    private sealed class PairsStub(params string[] roles) : PlanContextStub(roles)
+    {
+        public List<string> Asked { get; } = [];
+
+        public override Trainable TrainableOf(string role, IReadOnlyCollection<string> teachers)
+        {
+            Asked.Add($"{role} from {string.Join(", ", teachers)}");
+            return base.TrainableOf(role, teachers);
+        }
+    }
+
+    [Fact]
+    public void Mutual_needs_two_roles_that_differ()
+    {
+        Assert.True(Make.Passes(new MutualOptions()));
+        Assert.False(Make.Passes(new MutualOptions { Students = ["student"] }));
+        Assert.False(Make.Passes(new MutualOptions { Students = ["student", "student"] }));
+        Assert.False(Make.Passes(new MutualOptions { Students = null! }));
+    }
+
+    [Fact]
     public void An_empty_role_does_not_pass_validation()
     {
         Assert.False(Make.Passes(new SupervisedOptions { Role = "" }));
