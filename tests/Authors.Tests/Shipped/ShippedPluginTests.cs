@@ -30,6 +30,7 @@ public sealed class ShippedPluginTests
         "Dataset/image-tar",
         "Dataset/distilled-set",
         "Dataset/compensated-set",
+        "Model/onnx-teacher",
     ];
 
     public static TheoryData<string> Names => [.. ShippedPlugins.ByName.Keys.Order(StringComparer.Ordinal)];

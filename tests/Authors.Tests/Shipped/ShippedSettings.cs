@@ -37,6 +37,7 @@ internal static class ShippedSettings
         ["Dataset/image-tar"] = Path,
         ["Dataset/distilled-set"] = Path,
         ["Dataset/compensated-set"] = Path,
+        ["Model/onnx-teacher"] = Path,
         ["Dataset/shapes"] = """{ "size": 8, "train": 200, "test": 20 }""",
         ["Model/cifar-resnet"] = """{ "depth": 8 }""",
         ["Tool/rank-augmentations"] = """{ "candidates": "identity,flipped=horizontal-flip", "samples": 3200 }""",
