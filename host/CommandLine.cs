@@ -6,6 +6,7 @@ using System.Text.Json.Nodes;
 using KdPlugins.Core;
 using KdPlugins.Host.Commands;
 using KdPlugins.Host.Commands.Check;
+using KdPlugins.Host.Commands.Completion;
 using KdPlugins.Host.Commands.Doctor;
 using KdPlugins.Host.Commands.Explain;
 using KdPlugins.Host.Commands.Plugins;
@@ -73,6 +74,7 @@ internal static class CommandLine
             SchemaCommand.Make(screen),
             DoctorCommand.Make(screen),
             ExplainCommand.Make(screen),
+            CompletionCommand.Make(screen),
         };
         root.Add(ServeCommand.Make(screen));
         foreach (var command in QueueCommands.Make(screen))
@@ -88,6 +90,7 @@ internal static class CommandLine
                 Hidden = true,
             }
         );
+        Suggestions.AddTo(root);
         root.SetAction(parsed => new HelpAction().Invoke(parsed));
         return root;
     }

@@ -34,7 +34,7 @@ internal sealed class EvalPlace
         if (_recipe is not null)
             return host.ReadRecipe(_recipe, settings);
         var origin = RunOrigin.Read(_run!);
-        return host.ReadResolved(origin.Recipe, origin.RecipeFolder, settings);
+        return host.ReadResolved(RunText.RecipeThatRan(_run!, origin), origin.RecipeFolder, settings);
     }
 
     /// <summary>Refuses a file that nothing is known of.</summary>
