@@ -9,6 +9,7 @@ using KdPlugins.Host.Commands.Check;
 using KdPlugins.Host.Commands.Completion;
 using KdPlugins.Host.Commands.Doctor;
 using KdPlugins.Host.Commands.Explain;
+using KdPlugins.Host.Commands.New;
 using KdPlugins.Host.Commands.Plugins;
 using KdPlugins.Host.Commands.Probe;
 using KdPlugins.Host.Commands.Recipes;
@@ -75,6 +76,7 @@ internal static class CommandLine
             DoctorCommand.Make(screen),
             ExplainCommand.Make(screen),
             CompletionCommand.Make(screen),
+            NewCommand.Make(screen),
         };
         root.Add(ServeCommand.Make(screen));
         foreach (var command in QueueCommands.Make(screen))

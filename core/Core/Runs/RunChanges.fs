@@ -10,7 +10,7 @@ open System.Text.Json.Nodes
 open KdPlugins.Torch
 
 /// A value of a recipe that was changed.
-type SettingChange =
+type internal SettingChange =
     {
         /// Where, such as training.epochs.
         Path: string
@@ -69,7 +69,10 @@ module internal RunChanges =
 
     let private write (change: RunChange) : JsonNode =
         let node = describe change
-        let recipes = change.Recipes |> Seq.map (fun (struct (a, b)) -> pair a b :> JsonNode)
+
+        let recipes =
+            change.Recipes |> Seq.map (fun (struct (a, b)) -> pair a b :> JsonNode)
+
         node["recipes"] <- JsonArray(Seq.toArray recipes)
         node
 
@@ -91,7 +94,10 @@ module internal RunChanges =
                             To = text one "to"
                         }
                 |]
-            Recipes = [| for one in node["recipes"].AsArray() -> struct (text one "from", text one "to") |]
+            Recipes =
+                [|
+                    for one in node["recipes"].AsArray() -> struct (text one "from", text one "to")
+                |]
         }
 
     /// What is recorded in a folder, in order; empty where nothing is. Raises KDP0618.
@@ -133,7 +139,7 @@ module internal RunChanges =
             | Some(struct (found, _)) -> found
             | None -> identity
 
-        before = now || List.scanBack (fun c i -> earlier i c) all now |> List.contains before
+        List.scanBack (fun c i -> earlier i c) all now |> List.contains before
 
     /// Records one behind the others. Raises KDP0603 to KDP0605.
     let append (folder: RunFolder) (change: RunChange) (before: RunChange list) =

@@ -56,7 +56,10 @@ internal static class Suggestions
             _ => null,
         };
 
-    private static IEnumerable<string> Begun(CompletionContext context, Func<CompletionContext, IEnumerable<string>> all)
+    private static IEnumerable<string> Begun(
+        CompletionContext context,
+        Func<CompletionContext, IEnumerable<string>> all
+    )
     {
         try
         {
@@ -68,7 +71,14 @@ internal static class Suggestions
                     .Order(StringComparer.Ordinal),
             ];
         }
-        catch (Exception e) when (e is KdException or IOException or UnauthorizedAccessException or ArgumentException)
+        catch (Exception e)
+            when (e
+                    is KdException
+                        or IOException
+                        or UnauthorizedAccessException
+                        or ArgumentException
+                        or InvalidOperationException
+            )
         {
             return [];
         }

@@ -148,7 +148,8 @@ module internal Provenance =
         node["hashes"] <- hashes composition.Identity
 
         if not changes.IsEmpty then
-            node["changes"] <- JsonArray(changes |> List.map (fun c -> RunChanges.describe c :> JsonNode) |> List.toArray)
+            node["changes"] <-
+                JsonArray(changes |> List.map (fun c -> RunChanges.describe c :> JsonNode) |> List.toArray)
 
         node
 

@@ -209,7 +209,9 @@ type Experiment private () =
         try
             match session.Run cancellation with
             | SessionEnd.Done ->
-                let report = Finish(composition, folder, session, finite, changes, options.Clock).Run()
+                let report =
+                    Finish(composition, folder, session, finite, changes, options.Clock).Run()
+
                 folder.WriteStatus(RunState.Done, Nullable 0, "")
                 ExperimentEnd(SessionEnd.Done, report)
             | _ -> stopped folder options
@@ -385,7 +387,8 @@ type Experiment private () =
                 if of'.Seeds.Count = 1 then
                     [ of'.Identity() ]
                 else
-                    of'.Identity() :: [ for seed in of'.Seeds -> (forSeed of' path seed).Identity() ]
+                    of'.Identity()
+                    :: [ for seed in of'.Seeds -> (forSeed of' path seed).Identity() ]
 
             let resumption =
                 Resumptions.judge recipe path resume identities folders options.Clock

@@ -42,9 +42,27 @@ let rec private differences (path: string) (before: JsonNode) (after: JsonNode) 
             }
         ]
 
+// A recipe that says nothing of early stopping is written without the section.
+let private withStopping (training: JsonNode) =
+    let name = "earlyStopping"
+
+    if isNull training[name] then
+        training[name] <-
+            OptionWriter.text false (fun json ->
+                OptionWriter.write json typeof<EarlyStoppingSection> EarlyStoppingSection.Default)
+            |> JsonNode.Parse
+
+let private tree (recipe: Recipe) : JsonNode =
+    let root = JsonNode.Parse(recipe.ToResolvedJson())
+    withStopping root["training"]
+
+    for phase in root["prepare"].AsArray() do
+        withStopping phase["training"]
+
+    root
+
 /// What differs between two recipes, in the order of the format.
-let changes (before: Recipe) (after: Recipe) : SettingChange list =
-    differences "" (JsonNode.Parse(before.ToResolvedJson())) (JsonNode.Parse(after.ToResolvedJson()))
+let changes (before: Recipe) (after: Recipe) : SettingChange list = differences "" (tree before) (tree after)
 
 // The student as it is now, for a new run to begin with; empty where there is none yet.
 let private weights (newest: CheckpointInfo) =
@@ -88,7 +106,10 @@ let private isPlace (before: Recipe) (after: Recipe) (change: SettingChange) =
         recipe.Paths
         |> Seq.exists (fun p -> covers p.Key change.Path || covers change.Path p.Key)
 
-    not (isNull change.From) && not (isNull change.To) && names before && names after
+    not (isNull change.From)
+    && not (isNull change.To)
+    && names before
+    && names after
 
 let private isGrownSeeds (before: Recipe) (after: Recipe) (change: SettingChange) =
     change.Path = "seeds"
@@ -96,12 +117,15 @@ let private isGrownSeeds (before: Recipe) (after: Recipe) (change: SettingChange
     && after.Seeds.Count > before.Seeds.Count
     && Seq.forall2 (=) before.Seeds (Seq.truncate before.Seeds.Count after.Seeds)
 
-let private whole (text: string) = if isNull text then 0L else Int64.Parse(text, Globalization.CultureInfo.InvariantCulture)
+let private whole (text: string) =
+    if isNull text then
+        0L
+    else
+        Int64.Parse(text, Globalization.CultureInfo.InvariantCulture)
 
 // The phase that the newest checkpoint is in; the number of phases of "prepare" for the main one.
 let private phaseOf (recipe: Recipe) (newest: CheckpointInfo) =
-    let isIn (phase: PhaseSection) =
-        newest.Position.Stage.StartsWith(phase.Name + "/", StringComparison.Ordinal)
+    let isIn (phase: PhaseSection) = newest.Position.Stage.StartsWith(phase.Name + "/", StringComparison.Ordinal)
 
     match recipe.Prepare |> Seq.tryFindIndex isIn with
     | Some index -> index
@@ -112,7 +136,10 @@ let private requireLength (recipe: Recipe) (newest: CheckpointInfo) (change: Set
     let isMain = not found.Groups[1].Success
 
     if found.Groups[2].Value = "epochs" && whole change.To < whole change.From then
-        refuse newest change "epochs that were planned may become more, and not fewer: the rate was on its way to their end."
+        refuse
+            newest
+            change
+            "epochs that were planned may become more, and not fewer: the rate was on its way to their end."
 
     if not isMain && not (isNull newest) then
         let index = int found.Groups[1].Value
@@ -143,7 +170,11 @@ let judge (before: Recipe) (after: Recipe) (newest: CheckpointInfo) : Accepted =
                 refuse newest change "the learning rate follows the evaluations (schedule plateau)."
 
             true
-        elif harmless.Contains change.Path || isPlace before after change || isGrownSeeds before after change then
+        elif
+            harmless.Contains change.Path
+            || isPlace before after change
+            || isGrownSeeds before after change
+        then
             false
         else
             refuse newest change "with it the run would be another experiment."
