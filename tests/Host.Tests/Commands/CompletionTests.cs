@@ -96,22 +96,18 @@ public sealed class CompletionTests : IDisposable
     public async Task Bash_completes_by_the_script(string line, string expected)
     {
         Skip.IfNot(File.Exists("/bin/bash"), "There is no bash.");
-        var bin = _kd.At("bin");
-        Directory.CreateDirectory(bin);
-        File.WriteAllText(Path.Combine(bin, "kd"), $"#!/bin/sh\nexec dotnet {Kd.Program} \"$@\"\n");
-        File.SetUnixFileMode(Path.Combine(bin, "kd"), UnixFileMode.UserRead | UnixFileMode.UserExecute);
         line = line.Replace("PLUGINS", Kd.Plugins);
         var words = line.Split(' ');
         // What bash itself does: it fills these and calls the function that 'complete' names.
-        var script = $"""
-            PATH={bin}:$PATH
+        var script = $$"""
+            kd() { dotnet {{Kd.Program}} "$@"; }
             source <(kd completion bash)
             function=$(complete -p kd | sed 's/.*-F \([^ ]*\).*/\1/')
-            COMP_WORDS=({string.Join(' ', words.Select(w => $"'{w}'"))}) COMP_CWORD={words.Length - 1}
-            COMP_LINE='{line}' COMP_POINT={line.Length}
-            $function kd '{words[^1]}' '{words[^2]}'
-            printf '%s\n' "$" + "COMPREPLY"
-            """.Replace("\"$\" + \"COMPREPLY\"", "\"${COMPREPLY[@]}\"");
+            COMP_WORDS=({{string.Join(' ', words.Select(w => $"'{w}'"))}}) COMP_CWORD={{words.Length - 1}}
+            COMP_LINE='{{line}}' COMP_POINT={{line.Length}}
+            $function kd '{{words[^1]}}' '{{words[^2]}}'
+            printf '%s\n' "${COMPREPLY[@]}"
+            """;
         var start = new ProcessStartInfo("/bin/bash") { RedirectStandardOutput = true, RedirectStandardError = true };
         start.ArgumentList.Add("-c");
         start.ArgumentList.Add(script);
