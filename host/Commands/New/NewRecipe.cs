@@ -182,6 +182,8 @@ internal sealed class NewRecipe(Screen screen, PluginHost host, NewFlags flags)
             throw Exists($"'{path}' is a folder.", "Name a file with --out.");
         if (File.Exists(path) && !flags.Force)
             throw Exists($"'{path}' is there already.", null);
+        if (!Directory.Exists(Path.GetDirectoryName(path)))
+            throw Unwritable($"There is no folder '{Path.GetDirectoryName(path)}'.");
         return path;
 
         static KdException Exists(string detail, string? remedy)
@@ -211,8 +213,24 @@ internal sealed class NewRecipe(Screen screen, PluginHost host, NewFlags flags)
             : relative;
     }
 
-    private static void WriteTo(string path, string text) =>
-        AtomicFile.Write(path, stream => stream.Write(Encoding.UTF8.GetBytes(text)));
+    private static void WriteTo(string path, string text)
+    {
+        try
+        {
+            AtomicFile.Write(path, stream => stream.Write(Encoding.UTF8.GetBytes(text)));
+        }
+        catch (KdException e) when (e.Code == WeightErrors.WriteFailed)
+        {
+            throw Unwritable(e.Detail);
+        }
+    }
+
+    private static KdException Unwritable(string detail)
+    {
+        var error = new KdException(CommandErrors.FileUnreadable, detail);
+        ExitCodes.Mark(error, ExitCodes.Folder);
+        return error;
+    }
 
     private void Tell(string path, Wish wish, FoundData data)
     {
