@@ -6,8 +6,10 @@ using System.Text.Json.Nodes;
 using KdPlugins.Core;
 using KdPlugins.Host.Commands;
 using KdPlugins.Host.Commands.Check;
+using KdPlugins.Host.Commands.Completion;
 using KdPlugins.Host.Commands.Doctor;
 using KdPlugins.Host.Commands.Explain;
+using KdPlugins.Host.Commands.New;
 using KdPlugins.Host.Commands.Plugins;
 using KdPlugins.Host.Commands.Probe;
 using KdPlugins.Host.Commands.Recipes;
@@ -73,6 +75,8 @@ internal static class CommandLine
             SchemaCommand.Make(screen),
             DoctorCommand.Make(screen),
             ExplainCommand.Make(screen),
+            CompletionCommand.Make(screen),
+            NewCommand.Make(screen),
         };
         root.Add(ServeCommand.Make(screen));
         foreach (var command in QueueCommands.Make(screen))
@@ -88,6 +92,7 @@ internal static class CommandLine
                 Hidden = true,
             }
         );
+        Suggestions.AddTo(root);
         root.SetAction(parsed => new HelpAction().Invoke(parsed));
         return root;
     }

@@ -24,6 +24,9 @@ internal sealed record Screen(TextWriter Output, TextWriter Error, bool IsTermin
 
     private readonly Lock _gate = new();
 
+    /// <summary>Where answers come from; null where nobody sits at a terminal.</summary>
+    internal TextReader? Input { get; init; }
+
     /// <summary>Who judges the layers of a run's networks.</summary>
     internal Func<LayerJudge> Judge { get; init; } = LayerJudge.OfThisProgram;
 
@@ -32,7 +35,10 @@ internal sealed record Screen(TextWriter Output, TextWriter Error, bool IsTermin
     {
         var channel = OwnOutput.Channel(args);
         if (channel is null && !args.Contains("--json"))
-            return new(Console.Out, Console.Error, Watched(), false, false);
+            return new(Console.Out, Console.Error, Watched(), false, false)
+            {
+                Input = Watched() && !Console.IsInputRedirected ? Console.In : null,
+            };
         // For programs: no line of a plugin comes between.
         var own = OwnOutput.Take(channel);
         return new(own, channel is null ? Console.Error : own, false, false, false);

@@ -131,6 +131,34 @@ public static class CommandErrors
         "Restore the packages (dotnet restore), or put the library that is named above beside kd."
     );
 
+    /// <summary>A new recipe needs to know something, and nobody says it.</summary>
+    public static readonly ErrorCode Unanswered = new(
+        "KDP0830",
+        "a question has no answer",
+        "Give the flags that are named above, or run 'kd new' at a terminal."
+    );
+
+    /// <summary>What lies at a path is nothing that a new recipe could train on.</summary>
+    public static readonly ErrorCode DataUnknown = new(
+        "KDP0831",
+        "data are of no form that is known",
+        "Name a folder with one folder of images per class, a list, or files of another form that plugins/parts/Datasets/README.md describes."
+    );
+
+    /// <summary>A new recipe would take the place of a file.</summary>
+    public static readonly ErrorCode RecipeExists = new(
+        "KDP0832",
+        "there is a file where a new recipe is to be",
+        "Name another file with --out, or give --force to write over it."
+    );
+
+    /// <summary>A method or a teacher that was named needs more than a new recipe can say.</summary>
+    public static readonly ErrorCode CannotBegin = new(
+        "KDP0833",
+        "a recipe cannot be begun with what was named",
+        "Begin with the method's own recipe: kd recipes NAME > my.json"
+    );
+
     /// <summary>Every entry of the command line.</summary>
     public static IReadOnlyList<ErrorCode> All { get; } = ErrorCode.In(typeof(CommandErrors));
 }

@@ -70,6 +70,8 @@ public static class ExitCodes
         TrainingErrors.Diverged.Contains(code) ? Diverged
         : PluginErrors.Unforeseen.Contains(code) || code == CoreErrors.ToolArguments ? Failed
         : code == CoreErrors.ToolInput ? Damaged
+        // What is asked for does not fit; nothing of the run is damaged.
+        : code == RunErrors.ChangeRefused ? BadRecipe
         // What a network computes is its plugin's, as a shape is.
         : code == TorchErrors.Graph || code == CommandErrors.ExportDiffers ? BadRecipe
         : Room(code) switch

@@ -2,6 +2,7 @@ namespace KdPlugins.Core
 
 open System
 open System.Collections.Generic
+open System.Text.Json.Nodes
 
 /// What a data set's inputs are.
 type InputKind =
@@ -102,6 +103,17 @@ type IDatasetPlugin =
 
     /// Opens it. baseFolder: what relative paths in the options are relative to (the recipe's folder).
     abstract Open: baseFolder: string -> IDataset
+
+/// A data set plugin that knows data of its form when it sees them: for people who have data and no recipe yet.
+type IRecognisesData =
+    inherit IDatasetPlugin
+
+    /// The options that open what lies at a path, without those that keep their defaults; null where that is nothing of this
+    /// plugin's. It looks at names, beginnings and a few samples; whether all of it can be read shows when it is opened, and that
+    /// it looks like this plugin's and is damaged is no reason for null. The plugin is not configured. Other plugins may know the
+    /// same path.
+    /// path: an absolute one, of a file or a folder that exists.
+    abstract Recognise: path: string -> JsonObject
 
 /// What a network has to fit.
 /// inputShape: see NetworkShape.Input. classes: outputs of the main head. data: what the run's main data set holds.

@@ -16,6 +16,10 @@ type ResumeOptions() =
     /// Whether changed recipe, plugins, networks or data are accepted; the event log records it.
     member val OverrideContradictions = false with get, set
 
+    /// The recipe that the run had, where the one that it is to go on with is a change of it; null where it is the same. What may
+    /// change is allowed without OverrideContradictions, and recorded; all else is refused (KDP0617).
+    member val ChangedFrom: Recipe = Unchecked.defaultof<_> with get, set
+
 module private Retention =
 
     /// The folders to delete, oldest first: all but the policy's, unreadable ones counted as old.
@@ -172,14 +176,20 @@ type Checkpoint private () =
     /// Raises KDP0611 where none is intact (strict: where the newest is not), KDP0612 for another major version, KDP0613
     /// with all contradictions unless they are overridden.
     static member LoadNewest(folder: RunFolder, now: RunIdentity, options: ResumeOptions) : LoadedCheckpoint =
-        Checkpoint.LoadNewest(folder, now, options, (fun _ -> null))
+        Checkpoint.LoadNewest(folder, now, options, (fun _ -> false), (fun _ -> null))
 
     /// The same, passing over those that are intact and hold values that are not finite, as earlier releases saved them.
+    /// allows: whether the recipe of an identity may be another one than now's, since what changed is recorded.
     /// complaint: what of an opened checkpoint is not finite, in words; null for nothing.
     /// Raises KDP0615 where none is left (strict: for the newest), too.
     static member internal LoadNewest
-        (folder: RunFolder, now: RunIdentity, options: ResumeOptions, complaint: LoadedCheckpoint -> string)
-        : LoadedCheckpoint =
+        (
+            folder: RunFolder,
+            now: RunIdentity,
+            options: ResumeOptions,
+            allows: string -> bool,
+            complaint: LoadedCheckpoint -> string
+        ) : LoadedCheckpoint =
         let root = folder.CheckpointsPath
         RunIo.guard "Removing what a crash left" root (fun () -> RunIo.sweep folder.Files root)
         let skipped = List<string>()
@@ -222,7 +232,15 @@ type Checkpoint private () =
 
             Fail.error code $"None in '{root}' can be gone on from: {all}."
         | Some found ->
-            let contradictions = found.Identity.Contradictions now
+            let saved = found.Identity
+
+            let contradictions =
+                saved.Contradictions(
+                    if allows saved.Recipe then
+                        now.WithRecipe saved.Recipe
+                    else
+                        now
+                )
 
             if contradictions.Count > 0 && not options.OverrideContradictions then
                 (found :> IDisposable).Dispose()

@@ -85,6 +85,9 @@ type RunIdentity
     /// libtorch's version and device.
     member _.LibTorch = libtorch
 
+    /// The same of another recipe.
+    member internal _.WithRecipe(other: string) = RunIdentity(other, plugins, networks, data, build, libtorch)
+
     /// What speaks against going on under another identity with a checkpoint of this one, a line each; empty for nothing.
     member _.Contradictions(now: RunIdentity) : IReadOnlyList<string> =
         [|

@@ -85,6 +85,20 @@ type RunErrors private () =
             "the recipe of a finished run was changed"
             "Start a new run with the changed recipe, or restore recipe.json."
 
+    /// A run that has begun was to go on with what would make it another experiment.
+    static member val ChangeRefused =
+        entry
+            "KDP0617"
+            "a run cannot go on with this change of its recipe"
+            "Start a new run with it, kd run RECIPE --set PATH=VALUE: what a run may go on with says core/Core/Runs/README.md."
+
+    /// The record of what a run was gone on with is damaged.
+    static member val ChangesUnreadable =
+        entry
+            "KDP0618"
+            "a run's record of changes cannot be read"
+            "Restore changes.json from a copy; or delete it and resume with --override-changes, if recipe.json is what you want."
+
     /// Two parts of the state have one name.
     static member val StateDuplicate =
         entry "KDP0620" "a name of state is used twice" "Register every part of the state under a name of its own."

@@ -1,5 +1,9 @@
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json;
 using KdPlugins.Core;
 using KdPlugins.Host.Runs;
+using KdPlugins.Host.Texts;
 using KdPlugins.Torch;
 
 namespace KdPlugins.Host.Commands.Results;
@@ -34,7 +38,27 @@ internal sealed class EvalPlace
         if (_recipe is not null)
             return host.ReadRecipe(_recipe, settings);
         var origin = RunOrigin.Read(_run!);
-        return host.ReadResolved(origin.Recipe, origin.RecipeFolder, settings);
+        return host.ReadResolved(RecipeThatRan(_run!, origin), origin.RecipeFolder, settings);
+    }
+
+    // What a run was gone on with is in its recipe.json; what somebody wrote there since has not run.
+    private static string RecipeThatRan(string run, RunOrigin origin)
+    {
+        var (kept, provenance) = (Path.Combine(run, "recipe.json"), Path.Combine(run, "provenance.json"));
+        if (!File.Exists(kept) || !File.Exists(provenance))
+            return origin.Recipe;
+        try
+        {
+            var text = PlainFile.ReadText(kept, Json.LargestFile);
+            var ran = Json.Text(Json.Object(Json.Read(provenance), "hashes"), "recipe");
+            return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text))) == ran
+                ? text
+                : origin.Recipe;
+        }
+        catch (Exception e) when (e is JsonException or IOException or ArgumentException)
+        {
+            return origin.Recipe;
+        }
     }
 
     /// <summary>Refuses a file that nothing is known of.</summary>

@@ -21,6 +21,12 @@ internal static class ResumeCommand
         {
             Description = "Stops where the newest checkpoint is damaged, instead of taking the newest intact one.",
         };
+        var set = new Option<string[]>("--set")
+        {
+            Description =
+                "Changes what may change in the middle of a run, such as training.epochs=20 or dataset.options.path=/moved; may be repeated.",
+            HelpName = "PATH=VALUE",
+        };
         var (supervised, within) = (CommonOptions.Supervised(), CommonOptions.Within());
         var (steps, plugins, threads) = (CommonOptions.MaxSteps(), CommonOptions.Plugins(), CommonOptions.Threads());
         var command = new Command("resume", "Goes on with a run that was stopped, failed or killed.")
@@ -28,6 +34,7 @@ internal static class ResumeCommand
             run,
             changes,
             strict,
+            set,
             supervised,
             within,
             steps,
@@ -52,7 +59,8 @@ internal static class ResumeCommand
                 Strict = parsed.GetValue(strict),
             };
             using var host = PluginHost.Load(origin.PluginFolder, trust.Read(parsed));
-            return Resume(screen, host, folder, origin, resume, DataRoots.Of(parsed.GetValue(within)));
+            var settings = parsed.GetValue(set) ?? [];
+            return Resume(screen, host, folder, origin, settings, resume, DataRoots.Of(parsed.GetValue(within)));
         });
         return command;
     }
@@ -62,6 +70,7 @@ internal static class ResumeCommand
         PluginHost host,
         string folder,
         RunOrigin origin,
+        IReadOnlyList<string> settings,
         ResumeOptions resume,
         DataRoots? roots
     )
@@ -69,7 +78,13 @@ internal static class ResumeCommand
         // A run that died before its folder was complete has the recipe only in its origin.
         var kept = Path.Combine(folder, "recipe.json");
         var text = File.Exists(kept) ? PlainFile.ReadText(kept, NamedRecipe.MaxBytes) : origin.Recipe;
-        var job = new RunJob(host.ReadResolved(text, origin.RecipeFolder), folder, origin.MaxStepsPerStage, resume);
+        var recipe = host.ReadResolved(text, origin.RecipeFolder);
+        if (settings.Count > 0)
+        {
+            resume.ChangedFrom = recipe;
+            recipe = host.ReadResolved(text, origin.RecipeFolder, settings);
+        }
+        var job = new RunJob(recipe, folder, origin.MaxStepsPerStage, resume);
         roots?.Check(job.Recipe);
         if (Experiment.Finished(job.Recipe, folder) is { } report)
         {

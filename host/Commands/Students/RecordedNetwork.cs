@@ -72,7 +72,8 @@ internal sealed class RecordedNetwork : IDisposable
     }
 
     /// <summary>The record in a weight file's metadata.</summary>
-    private static JsonObject ReadRecord(string weights)
+    /// <exception cref="KdException"><c>KDP0820</c>: there is none.</exception>
+    internal static JsonObject ReadRecord(string weights)
     {
         var text = "";
         if (weights.EndsWith(".safetensors", StringComparison.OrdinalIgnoreCase))

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Invocation;
 using KdPlugins.Core;
+using KdPlugins.Host.Commands.Completion;
 using KdPlugins.Host.Commands.Plugins;
 using KdPlugins.Host.Loading.Folders;
 using KdPlugins.Host.Loading.Inspection;
@@ -22,6 +23,11 @@ internal static class ToolShelf
         if (parsed.CommandResult.Command != root)
             return null;
         var folder = Folder(args);
+        if (Suggestions.AreAsked(args))
+        {
+            List(root, folder);
+            return null;
+        }
         var word = parsed.UnmatchedTokens.FirstOrDefault(t => !t.StartsWith('-'));
         var tools = word is null ? [] : Look(folder);
         if (word is null || tools.All(t => t.Part.Id != word))
@@ -52,7 +58,11 @@ internal static class ToolShelf
         {
             foreach (var (part, _) in Look(folder).Where(t => t.IsAccepted).DistinctBy(t => t.Part.Id))
                 if (root.Subcommands.All(c => c.Name != part.Id))
-                    root.Add(new Command(part.Id, part.Description) { new Argument<string>("RECIPE") });
+                {
+                    var tool = new Command(part.Id, part.Description) { new Argument<string>("RECIPE") };
+                    Suggestions.AddTo(tool);
+                    root.Add(tool);
+                }
         }
         catch (KdException) { }
     }

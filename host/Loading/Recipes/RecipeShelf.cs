@@ -37,6 +37,14 @@ internal sealed class RecipeShelf
         ]);
     }
 
+    /// <summary>The names of what lies in folders of plugins and beside the program, by files' names alone: nothing is loaded.</summary>
+    internal static IEnumerable<string> Names(IEnumerable<string> folders) =>
+        folders
+            .Select(folder => (Path.GetFileName(folder), folder))
+            .Prepend(("", AppContext.BaseDirectory))
+            .SelectMany(f => In(f.Item1, f.Item2))
+            .Select(r => r.Name);
+
     /// <summary>The recipe of a name, or of a name with its plugin's folder and ':' before it.</summary>
     /// <exception cref="KdException"><c>KDP0129</c>: there is none, or several plugins have one of this name.</exception>
     internal NamedRecipe Find(string name)

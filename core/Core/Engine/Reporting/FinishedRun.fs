@@ -83,14 +83,20 @@ module internal FinishedRun =
             RunErrors.FinishedChanged
             $"The run in '{folder}' is done, with another recipe than its {recipeName} is now. Nothing was trained or written."
 
-    /// Raises KDP0616 where a report is of another recipe.
+    /// Raises KDP0616 where a report is of another recipe, and it did not become this one by a change that a run may go on with.
     /// single: the recipe of the first seed. sub: the folder of the first seed; the run's own where it has one seed.
-    let requireRecipe (single: Recipe) (folder: string) (sub: string) (report: JsonObject) =
+    let requireRecipe
+        (single: Recipe)
+        (folder: string)
+        (sub: string)
+        (allows: string -> string -> bool)
+        (report: JsonObject)
+        =
         let ran = recipeOf report
 
         // Another release may write a recipe out in other keys: there the files tell that nobody has changed it.
         let isUnchanged =
-            single.Identity() = ran
+            allows ran (single.Identity())
             || (text report "build" <> Build.version
                 && fileHash sub = ran
                 && (folder = sub || haveSameRecipe folder sub))
@@ -110,12 +116,18 @@ module internal FinishedRun =
         | now, before when before > now || Seq.toArray (Seq.truncate before recipe.Seeds) <> ran -> refuse folder
         | now, before -> now = before
 
-    /// Raises KDP0616 where a checkpoint is the end of a run of another recipe, whatever is overridden.
-    let requireUnfinished (composition: Composition) (folder: RunFolder) (saved: LoadedCheckpoint) =
+    /// Raises KDP0616 where a checkpoint is the end of a run of another recipe, whatever is overridden. allows: whether the recipe of
+    /// an identity may be another one than the composition's there.
+    let requireUnfinished
+        (composition: Composition)
+        (folder: RunFolder)
+        (allows: string -> bool)
+        (saved: LoadedCheckpoint)
+        =
         if
             not (isNull saved)
             && saved.Counter "phase" >= int64 composition.Phases.Count
-            && saved.Identity.Recipe <> composition.Identity.Recipe
+            && not (allows saved.Identity.Recipe)
             && (saved.Identity.Build = Build.version
                 || saved.Identity.Recipe <> folder.RecipeSha256)
         then

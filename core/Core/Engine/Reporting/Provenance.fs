@@ -129,8 +129,8 @@ module internal Provenance =
         node["data"] <- RunJson.map identity.Data
         node
 
-    /// Name, method, seed, data, machine, plugins and hashes.
-    let describe (composition: Composition) : JsonObject =
+    /// Name, method, seed, data, machine, plugins, hashes, and what the run was gone on with.
+    let describe (composition: Composition) (changes: RunChange list) : JsonObject =
         let node = JsonObject()
         node["format"] <- JsonValue.Create "1.0"
         node["name"] <- JsonValue.Create composition.Recipe.Name
@@ -146,8 +146,13 @@ module internal Provenance =
         node["plugins"] <- plugins composition
         node["weights"] <- weights composition
         node["hashes"] <- hashes composition.Identity
+
+        if not changes.IsEmpty then
+            node["changes"] <-
+                JsonArray(changes |> List.map (fun c -> RunChanges.describe c :> JsonNode) |> List.toArray)
+
         node
 
     /// Writes it into the run's folder.
-    let write (composition: Composition) (folder: string) =
-        RunJson.write (Path.Combine(folder, fileName)) (describe composition)
+    let write (composition: Composition) (changes: RunChange list) (folder: string) =
+        RunJson.write (Path.Combine(folder, fileName)) (describe composition changes)

@@ -61,10 +61,25 @@ type Experiment private () =
             for reason in saved.Skipped do
                 warn.Invoke $"Checkpoint {reason}. The run goes on from '{saved.Info.Name}' ({saved.Position})."
 
-    // From an override on, the recipe in the folder is the one that is run.
+    // From an override or a change on, the recipe in the folder is the one that is run.
     static let keepRecipe (recipe: Recipe) (folder: RunFolder) (saved: LoadedCheckpoint) =
-        if not (isNull saved) && saved.Overridden.Count > 0 then
+        if
+            not (isNull saved)
+            && (saved.Overridden.Count > 0 || saved.Identity.Recipe <> recipe.Identity())
+        then
             folder.WriteFile("recipe.json", Encoding.UTF8.GetBytes(recipe.ToResolvedJson()))
+
+    // The control group is trained as long as the result is, and its phase comes first.
+    static let tellUnequal (recipe: Recipe) (resumption: Resumption) (warn: string -> unit) =
+        match recipe.Prepare |> Seq.tryFind (fun phase -> phase.Name = Recipe.BaselineRole) with
+        | Some phase when
+            recipe.Baseline
+            && phase.Training.Epochs <> recipe.Training.Epochs
+            && not (List.isEmpty (resumption.UpTo(recipe.Identity())))
+            ->
+            warn
+                $"The baseline is trained for {phase.Training.Epochs} epochs, the result for {recipe.Training.Epochs} since the recipe was changed: the two are no longer compared alike."
+        | _ -> ()
 
     // The steps of a rehearsal change what they are taken in: the run itself is composed anew.
     static let composed
@@ -127,7 +142,8 @@ type Experiment private () =
         data
         (options: SessionOptions)
         (resume: ResumeOptions)
-        (root: string)
+        (resumption: Resumption)
+        (root: RunFolder)
         rehearse
         (check: LayerCheck)
         cancellation
@@ -155,14 +171,18 @@ type Experiment private () =
 
         use _ = if isNull check then null else check.Route composition
         let finite = FiniteState composition
+        let now = composition.Identity.Recipe
+        let allows before = resumption.Allows(before, now)
 
         use saved =
-            Checkpoint.LoadNewest(folder, composition.Identity, resume, finite.Complaint)
+            Checkpoint.LoadNewest(folder, composition.Identity, resume, allows, finite.Complaint)
 
-        FinishedRun.requireUnfinished composition folder saved
+        let isSame before = before = now || (not resumption.TouchesTraining && allows before)
+        FinishedRun.requireUnfinished composition folder isSame saved
         tellSkipped saved warn
         use journal = new Journal(folder, saved, warn)
         told.Value <- Action<string> journal.Warn
+        resumption.Accept(root, Action<string> journal.Changed)
         keepRecipe recipe folder saved
         let doubted = HashSet<string>()
 
@@ -178,21 +198,25 @@ type Experiment private () =
         BatchSizeCheck.warn composition doubt
         ReplayCheck.warn composition doubt
         TrainingCheck.warn composition doubt
+        tellUnequal recipe resumption doubt
         Seq.iter doubt doubts
         composition.Run.Warn <- Action<string> doubt
-        Provenance.write composition folder.Path
+        let changes = resumption.UpTo now
+        Provenance.write composition changes folder.Path
         use session = new Session(composition, folder, journal, finite, watcher, options)
         session.Restore saved
 
         try
             match session.Run cancellation with
             | SessionEnd.Done ->
-                let report = Finish(composition, folder, session, finite, options.Clock).Run()
+                let report =
+                    Finish(composition, folder, session, finite, changes, options.Clock).Run()
+
                 folder.WriteStatus(RunState.Done, Nullable 0, "")
                 ExperimentEnd(SessionEnd.Done, report)
             | _ -> stopped folder options
         with error ->
-            match offered root session.Saved error with
+            match offered root.Path session.Saved error with
             | same when obj.ReferenceEquals(same, error) -> reraise ()
             | other -> raise other
 
@@ -202,7 +226,7 @@ type Experiment private () =
         else
             LayerCheck(options.Layers, recipe.WrongLayers)
 
-    // root: what a resume is told, the folder itself or the one of all seeds. check: null where nobody is to look at layers.
+    // root: the folder of all seeds; null where there is one seed. check: null where nobody is to look at layers.
     static let one
         (recipe: Recipe)
         (path: string)
@@ -210,7 +234,8 @@ type Experiment private () =
         data
         (options: SessionOptions)
         resume
-        (root: string)
+        resumption
+        (root: RunFolder)
         rehearse
         check
         cancellation
@@ -227,7 +252,8 @@ type Experiment private () =
             options.Observer.RunStarted(recipe.Seeds[0], folder.Path)
 
         try
-            carryOut recipe folder catalog data options resume root (isNew && rehearse) check cancellation
+            let root = if isNull root then folder else root
+            carryOut recipe folder catalog data options resume resumption root (isNew && rehearse) check cancellation
         with error ->
             failed folder options error
             reraise ()
@@ -263,6 +289,7 @@ type Experiment private () =
         data
         (options: SessionOptions)
         resume
+        (resumption: Resumption)
         (cancellation: CancellationToken)
         =
         use folder =
@@ -289,14 +316,15 @@ type Experiment private () =
                         let single = forSeed recipe path seed
 
                         let ended =
-                            one single sub catalog data options resume path rehearse check cancellation
+                            one single sub catalog data options resume resumption folder rehearse check cancellation
 
                         match ended with
                         | ended when ended.State = SessionEnd.Done -> reports.Add ended.Report
                         | _ -> isStopped <- true
                     | report ->
                         if seed = recipe.Seeds[0] then
-                            FinishedRun.requireRecipe (forSeed recipe path seed) path sub report
+                            let allows a b = resumption.Allows(a, b)
+                            FinishedRun.requireRecipe (forSeed recipe path seed) path sub allows report
 
                         reports.Add report
 
@@ -326,11 +354,14 @@ type Experiment private () =
                 else
                     seedFolder path recipe.Seeds[0]
 
-            FinishedRun.requireRecipe (forSeed recipe path recipe.Seeds[0]) path sub report
+            let known = RunChanges.read path
+            let allows a b = RunChanges.leads a b known
+            FinishedRun.requireRecipe (forSeed recipe path recipe.Seeds[0]) path sub allows report
             if hasAll then report else null
 
     /// Starts a run in a folder, or goes on with the run that is there; one that is done gives its report. With several
     /// seeds every seed has a folder "seed-<n>" below it, and the report has means and deviations.
+    /// resume.ChangedFrom: the recipe is a change of this one, which is judged before anything is opened or written (KDP0617).
     /// Raises KDP02xx to KDP07xx for whatever does not fit or fails; what was saved before is intact then.
     static member Run
         (
@@ -344,9 +375,28 @@ type Experiment private () =
         match Experiment.Finished(recipe, path) with
         | report when not (isNull report) -> ExperimentEnd(SessionEnd.Done, report)
         | _ ->
+            let isSingle = recipe.Seeds.Count = 1
+
+            let folders =
+                if isSingle then
+                    [ path ]
+                else
+                    [ for seed in recipe.Seeds -> seedFolder path seed ]
+
+            let identities (of': Recipe) =
+                if of'.Seeds.Count = 1 then
+                    [ of'.Identity() ]
+                else
+                    of'.Identity()
+                    :: [ for seed in of'.Seeds -> (forSeed of' path seed).Identity() ]
+
+            let resumption =
+                Resumptions.judge recipe path resume identities folders options.Clock
+
             use data = new OpenedData(catalog, recipe.Folder)
 
-            if recipe.Seeds.Count = 1 then
-                one recipe path catalog data options resume path options.Rehearse (checkOf recipe options) cancellation
+            if isSingle then
+                let check = checkOf recipe options
+                one recipe path catalog data options resume resumption null options.Rehearse check cancellation
             else
-                several recipe path catalog data options resume cancellation
+                several recipe path catalog data options resume resumption cancellation

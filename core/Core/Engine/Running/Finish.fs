@@ -30,7 +30,14 @@ type internal RoleResult
 /// The end of a run: numbers on data that chose nothing, the networks as files, the report.
 [<Sealed>]
 type internal Finish
-    (composition: Composition, folder: RunFolder, session: Session, finite: FiniteState, clock: TimeProvider) =
+    (
+        composition: Composition,
+        folder: RunFolder,
+        session: Session,
+        finite: FiniteState,
+        changes: RunChange list,
+        clock: TimeProvider
+    ) =
     let run = composition.Run
 
     let source =
@@ -176,7 +183,7 @@ type internal Finish
 
     /// Evaluates, writes networks, outputs and report.json; gives the report.
     member _.Run() : JsonObject =
-        let report = Provenance.describe composition
+        let report = Provenance.describe composition changes
         let cursor = session.Cursor
         cursor.NotePeakMemory()
 

@@ -62,6 +62,9 @@ type internal Journal(folder: RunFolder, saved: LoadedCheckpoint, warn: Action<s
     member _.StageDone(stage: string, step: int64, why: string) =
         events.Append("stage", stage, Nullable step, null, why)
 
+    /// The run goes on with a changed recipe: an event.
+    member _.Changed(message: string) = events.Note("changed", message)
+
     /// Something the person ought to know: an event, and the observer is told.
     member _.Warn(message: string) = warned message
 

@@ -16,10 +16,14 @@ internal sealed class ImageDecoder(ImageOptions options)
     /// <summary>Height and width of the images: what the options say, or else what the first one has, from its header alone.</summary>
     public (int Height, int Width) Measure(ImageSplit split)
     {
-        if (options.Height > 0)
-            return (options.Height, options.Width);
-        using var data = split.Store.Load(split.PlaceOf(0));
-        using var codec = Start(data, split.NameOf(0));
+        return options.Height > 0 ? (options.Height, options.Width) : HeaderSize(split, 0);
+    }
+
+    /// <summary>Height and width of an image as it is stored, from its header.</summary>
+    public (int Height, int Width) HeaderSize(ImageSplit split, long index)
+    {
+        using var data = split.Store.Load(split.PlaceOf(index));
+        using var codec = Start(data, split.NameOf(index));
         return ImagePixels.Upright(codec);
     }
 

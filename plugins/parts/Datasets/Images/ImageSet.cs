@@ -8,8 +8,12 @@ namespace KdPlugins.Datasets;
 internal sealed class ImageSet : IDataset
 {
     private const int MeasuredImages = 256;
+    private const int SmallestSize = 8;
+    private static readonly int[] UsualSizes = [224, 192, 160, 128, 96, 64, 48, 32];
     private readonly Type _plugin;
     private readonly Func<string> _fingerprint;
+    private readonly ImageDecoder _decoder;
+    private readonly ImageSplit _train;
     private readonly Dictionary<string, ImageSource> _sources = [];
 
     /// <param name="plugin">Whose it is, for messages.</param>
@@ -33,7 +37,8 @@ internal sealed class ImageSet : IDataset
         var intact = splits;
         if (options.SkipCorrupt > 0)
             intact = splits.ToDictionary(s => s.Key, s => CorruptImages.Skip(s.Key, s.Value, decoder, options, doubts));
-        var (height, width) = decoder.Measure(intact["train"]);
+        (_decoder, _train) = (decoder, intact["train"]);
+        var (height, width) = decoder.Measure(_train);
         long[] shape = [decoder.Channels, height, width];
         foreach (var (name, split) in intact)
             _sources[name] = new ImageSource(
@@ -62,6 +67,24 @@ internal sealed class ImageSet : IDataset
         _sources.TryGetValue(split, out var source) ? source : throw Asker.Of(_plugin).NoSplit(split, _sources.Keys);
 
     public void Dispose() { }
+
+    /// <summary>
+    /// The size to train at: what the images have where they agree and are not large, else a square of a usual size that most of
+    /// them can be cut down to.
+    /// </summary>
+    public (int Height, int Width) SuggestSize()
+    {
+        var count = Math.Min(_train.Count, MeasuredImages);
+        var sizes = new List<(int Height, int Width)>();
+        for (long i = 0; i < count; i++)
+            sizes.Add(_decoder.HeaderSize(_train, i * _train.Count / count));
+        if (sizes.Distinct().Count() == 1 && Math.Max(sizes[0].Height, sizes[0].Width) <= UsualSizes[0])
+            return sizes[0];
+        int[] shorter = [.. sizes.Select(s => Math.Min(s.Height, s.Width)).Order()];
+        var most = shorter[shorter.Length / 10];
+        var side = UsualSizes.FirstOrDefault(s => s <= most, Math.Max(most, SmallestSize));
+        return (side, side);
+    }
 
     private static (double[] Mean, double[] Std) Statistics(ImageSource source, long[] shape)
     {

@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using KdPlugins.Core;
 using KdPlugins.Sdk;
 
@@ -5,7 +6,7 @@ namespace KdPlugins.Datasets;
 
 /// <summary>Arrays of images and labels in a .npz file, held in memory.</summary>
 [KdDataset("npz", Description = "NumPy .npz files of uint8 images and labels, as MedMNIST and Keras have them")]
-public sealed class NpzPlugin : DatasetPlugin<NpzOptions>
+public sealed class NpzPlugin : DatasetPlugin<NpzOptions>, IRecognisesData
 {
     /// <inheritdoc/>
     public override IDataset Open(string baseFolder)
@@ -13,4 +14,8 @@ public sealed class NpzPlugin : DatasetPlugin<NpzOptions>
         var path = Path.GetFullPath(Options.Path, Path.GetFullPath(baseFolder.Length == 0 ? "." : baseFolder));
         return new NpzDataset(path, Options);
     }
+
+    /// <inheritdoc/>
+    public JsonObject? Recognise(string path) =>
+        Recognition.Files(path, deep: false, ".npz") is [var file] ? new() { ["path"] = file } : null;
 }
