@@ -1,0 +1,139 @@
+using KdPlugins.Core;
+using KdPlugins.Torch;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace KdPlugins.MosaicKd;
+
+/// <summary>
+/// One step: an update of the discriminator, one of the generator with the same images, and so many of the student on fresh
+/// ones. Discriminator and student stay in training mode throughout, as published: their norms see whatever goes through them.
+/// </summary>
+internal sealed class MosaicStage(
+    IPlanContext context,
+    MosaicKdOptions options,
+    ILatentGenerator generator,
+    string source
+)
+{
+    public Stage Plan(bool usesImages)
+    {
+        var student = context.TrainableOf(options.Student);
+        var maker = Adam("generator", generator.Module!, options.GeneratorRate);
+        var critic =
+            options.Local > 0
+                ? Adam(
+                    MosaicKdStrategy.DiscriminatorRole,
+                    context.Network(MosaicKdStrategy.DiscriminatorRole).Module,
+                    options.DiscriminatorRate
+                )
+                : null;
+        return new("mosaic", StageLength.Epochs(context.Training.Epochs), step => Step(step, student, maker, critic))
+        {
+            Source = usesImages || options.StepsPerEpoch == 0 ? source : "train",
+            StepsPerEpoch = options.StepsPerEpoch,
+            Trainables = critic is null ? [maker, student] : [critic, maker, student],
+            Trains = critic is null ? [options.Student] : [options.Student, MosaicKdStrategy.DiscriminatorRole],
+            Evaluates = [options.Student],
+        };
+    }
+
+    // The recipe's schedule, which is the student's too.
+    private static Trainable Adam(string name, nn.Module module, double rate) =>
+        Trainable.Of(
+            name,
+            module,
+            new()
+            {
+                Name = "adam",
+                LearningRate = rate,
+                Beta1 = 0.5,
+            },
+            null
+        );
+
+    private void Step(IStepContext step, Trainable student, Trainable maker, Trainable? critic)
+    {
+        // With graph to the generator; the discriminator's update cuts it off.
+        var made = Seen(step, generator.Decode(Draw(step, 0)));
+        if (critic is not null)
+            step.Update([critic], () => DiscriminatorLoss(step, made));
+        step.Update([maker], () => GeneratorLoss(step, made));
+        for (var i = 1; i <= options.InnerSteps; i++)
+        {
+            var z = Draw(step, i);
+            var fresh = step.WithoutGraph(() => generator.Decode(z));
+            step.Update([student], () => StudentLoss(step, Seen(step, fresh)));
+        }
+    }
+
+    private Tensor Draw(IStepContext step, int n)
+    {
+        using var random = step.Random.Derive("z").Derive(n).NewGenerator(context.Device);
+        return randn([context.Training.BatchSize, generator.Latent], device: context.Device, generator: random);
+    }
+
+    // Generated images as the networks see them: normalised as all others, and nothing random.
+    private Batch Seen(IStepContext step, Tensor images) =>
+        step.EvaluationView(options.Student, Batch.Generated(images));
+
+    private static Tensor Patches(IStepContext step, Batch images) =>
+        step.Forward(MosaicKdStrategy.DiscriminatorRole, images, null).Logits;
+
+    private Tensor DiscriminatorLoss(IStepContext step, Batch made)
+    {
+        var fake = Patches(step, made.WithInput(made.Input.detach()));
+        // As they are: the student's augmentations would make patches that no image has.
+        var plain = step.Read(source, step.Next(source).Indices.data<long>().ToArray());
+        var real = Patches(step, step.EvaluationView(options.Student, plain));
+        step.Report("discriminator.accuracy", (Share(fake.lt(0)) + Share(real.gt(0))) / 2);
+        return MosaicKdLosses.Discriminator(fake, real, options.Patches) * options.Local;
+    }
+
+    private static Tensor Share(Tensor rightly) => rightly.to(ScalarType.Float32).mean();
+
+    // Through both networks into the images; no weight of theirs gets a gradient.
+    private Tensor GeneratorLoss(IStepContext step, Batch made)
+    {
+        var loss = MosaicKdLosses.Generator(
+            step.Through(options.Teacher, made, null).Logits,
+            step.Forward(options.Student, made, null).Logits,
+            options.Local > 0 ? Patches(step, made) : null,
+            options.Adversarial,
+            options.Align,
+            options.Local,
+            options.Balance,
+            options.Patches
+        );
+        step.Report("generator.adversarial", loss.Adversarial);
+        step.Report("generator.align", loss.Align);
+        step.Report("generator.balance", loss.Balance);
+        if (options.Local > 0)
+            step.Report("generator.local", loss.Local);
+        step.Report("generator.total", loss.Total);
+        return loss.Total;
+    }
+
+    private Tensor StudentLoss(IStepContext step, Batch made)
+    {
+        var batch = options.OutOfDomainBatch ? Batch.Generated(cat([made.Input, Viewed(step).Input], 0)) : made;
+        var (student, teacher) = (options.Student, options.Teacher);
+        var taught = step.Forward(teacher, batch, null);
+        var outputs = new Dictionary<string, ModelOutput>
+        {
+            [student] = step.Forward(student, batch, null),
+            [teacher] = taught,
+        };
+        // Of these images no more is known than what the teacher says: that is the class for losses that ask for one.
+        var labelled = batch.WithTarget(new ClassIndexTarget(taught.Logits.detach().argmax(1)));
+        return step.Objective(outputs, student, teacher, labelled);
+    }
+
+    // Without their own classes, which are not the teacher's: augmentations that mix classes get one that there is.
+    private Batch Viewed(IStepContext step)
+    {
+        var images = step.Next(source);
+        var none = new ClassIndexTarget(zeros([images.Count], ScalarType.Int64, images.Input.device));
+        return step.View(options.Student, images.WithTarget(none));
+    }
+}
