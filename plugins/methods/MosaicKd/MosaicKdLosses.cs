@@ -61,8 +61,7 @@ public static class MosaicKdLosses
     /// <param name="teacher">The teacher's logits on generated images, with graph.</param>
     /// <param name="student">The student's.</param>
     [Formula("adversarial-loss", Description = "L_adv: minus the divergence of teacher and student")]
-    public static Tensor Adversarial(Tensor teacher, Tensor student) =>
-        KdMath.KlDivergence(student, teacher, 1).neg();
+    public static Tensor Adversarial(Tensor teacher, Tensor student) => KdMath.KlDivergence(student, teacher, 1).neg();
 
     /// <summary>L_bal = sum_c pbar_c log2 pbar_c of the batch's mean answer; -log2 C to 0. The logarithm is of base 2.</summary>
     /// <param name="teacher">The teacher's logits on generated images, with graph.</param>
@@ -96,13 +95,7 @@ public static class MosaicKdLosses
     {
         var (apart, certain, even) = (Adversarial(teacher, student), Align(teacher), Balance(teacher));
         var real = fake is null ? zeros_like(certain) : Local(fake, reduction);
-        return new(
-            apart * adversarial + certain * align + real * local + even * balance,
-            apart,
-            certain,
-            real,
-            even
-        );
+        return new(apart * adversarial + certain * align + real * local + even * balance, apart, certain, real, even);
     }
 
     private static Tensor Patches(Tensor logits, double target, PatchReduction reduction)

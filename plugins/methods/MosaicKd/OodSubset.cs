@@ -58,7 +58,13 @@ internal sealed class OodSubset : IDataSource
         for (var i = 0; i < wanted.Length; i++)
             wanted[i] = kept[indices.Span[i]];
         var batch = _all.Read(wanted);
-        return new(batch.Input, batch.Mask, new NoTarget(batch.Count), tensor(indices.ToArray(), ScalarType.Int64), null);
+        return new(
+            batch.Input,
+            batch.Mask,
+            new NoTarget(batch.Count),
+            tensor(indices.ToArray(), ScalarType.Int64),
+            null
+        );
     }
 
     // Several threads read ahead.
