@@ -83,11 +83,20 @@ internal sealed class MosaicStage(
     private Tensor DiscriminatorLoss(IStepContext step, Batch made)
     {
         var fake = Patches(step, made.WithInput(made.Input.detach()));
-        // As they are: the student's augmentations would make patches that no image has.
-        var plain = step.Read(source, step.Next(source).Indices.data<long>().ToArray());
-        var real = Patches(step, step.EvaluationView(options.Student, plain));
+        var real = Patches(step, step.EvaluationView(options.Student, Plain(step)));
         step.Report("discriminator.accuracy", (Share(fake.lt(0)) + Share(real.gt(0))) / 2);
         return MosaicKdLosses.Discriminator(fake, real, options.Patches) * options.Local;
+    }
+
+    // Real images as they are, in an order of the discriminator's own: augmentations would make patches that no image has.
+    private Batch Plain(IStepContext step)
+    {
+        var all = context.SourceCount(source);
+        var size = (int)Math.Min(context.Training.BatchSize, all);
+        var first = step.Progress.Step * size;
+        return step.Read(source, Enumerable.Range(0, size).Select(i => At(first + i)).ToArray());
+
+        long At(long n) => new SeededPermutation(context.Random.Derive("plain").Derive(n / all).Value, all)[n % all];
     }
 
     private static Tensor Share(Tensor rightly) => rightly.to(ScalarType.Float32).mean();
