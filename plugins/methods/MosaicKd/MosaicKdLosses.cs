@@ -95,17 +95,15 @@ public static class MosaicKdLosses
     {
         var (apart, certain, even) = (Adversarial(teacher, student), Align(teacher), Balance(teacher));
         var real = fake is null ? zeros_like(certain) : Local(fake, reduction);
-        return new(apart * adversarial + certain * align + real * local + even * balance, apart, certain, real, even);
+        var total = apart * adversarial + certain * align + real * local + even * balance;
+        return new(total, apart, certain, real, even);
     }
 
     private static Tensor Patches(Tensor logits, double target, PatchReduction reduction)
     {
         var wide = logits.dtype is ScalarType.BFloat16 or ScalarType.Float16 ? logits.to(ScalarType.Float32) : logits;
-        var sum = nn.functional.binary_cross_entropy_with_logits(
-            wide,
-            full_like(wide, target),
-            reduction: nn.Reduction.Sum
-        );
+        var expected = full_like(wide, target);
+        var sum = nn.functional.binary_cross_entropy_with_logits(wide, expected, reduction: nn.Reduction.Sum);
         return sum / (reduction == PatchReduction.Sum ? wide.shape[0] : wide.numel());
     }
 }

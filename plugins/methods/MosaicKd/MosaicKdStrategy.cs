@@ -17,9 +17,6 @@ namespace KdPlugins.MosaicKd;
 )]
 public sealed class MosaicKdStrategy : DistillationStrategy<MosaicKdOptions>
 {
-    /// <summary>The role of the patch discriminator, which a run adds.</summary>
-    public const string DiscriminatorRole = "discriminator";
-
     /// <summary>The source of those out-of-domain images that are kept, which a run with <c>keep</c> adds.</summary>
     public const string KeptSource = "ood-kept";
 
@@ -35,7 +32,7 @@ public sealed class MosaicKdStrategy : DistillationStrategy<MosaicKdOptions>
 
     /// <inheritdoc/>
     /// <exception cref="KdException">
-    /// <c>KDP0301</c>: the generator is missing; <c>KDP0303</c>: classes or images do not fit; <c>KDP0304</c>: the data are no images
+    /// <c>KDP0301</c>: the generator is missing; <c>KDP0303</c>: images do not fit; <c>KDP0304</c>: the data are no images
     /// with a class each; <c>KDP0305</c>: the out-of-domain images are missing; <c>KDP0306</c>: the generator has no latent
     /// vector, or no loss needs the teacher.
     /// </exception>
@@ -81,23 +78,15 @@ public sealed class MosaicKdStrategy : DistillationStrategy<MosaicKdOptions>
 
     private void Check(IPlanContext context)
     {
-        var (data, teacher, student) = (
-            context.Data,
-            context.Network(Options.Teacher).Shape,
-            context.Network(Options.Student).Shape
-        );
+        var data = context.Data;
         if (data.Kind != InputKind.Image || data.Target != TargetKind.ClassIndex)
             throw Asker.Refusal(
                 CoreErrors.TargetKind,
                 $"makes images of one class each; the data set gives {data.Kind} with {data.Target} targets."
             );
-        if (teacher.Classes != student.Classes)
-            throw Asker.WrongShape(
-                $"got a teacher with {teacher.Classes} classes and a student with {student.Classes}: class counts must match."
-            );
-        if (!UsesImages && Options.StepsPerEpoch > 0)
-            return;
-        var ood = context.SourceData(Options.Source);
+        // Where none are used and an epoch is not counted by them, there need not be any.
+        var isAsked = UsesImages || Options.StepsPerEpoch == 0;
+        var ood = isAsked ? context.SourceData(Options.Source) : data;
         if (!ood.InputShape.SequenceEqual(data.InputShape))
             throw Asker.WrongShape(
                 $"got images {TensorText.Shape([.. ood.InputShape])} of the source '{Options.Source}', and the data set's are {TensorText.Shape([.. data.InputShape])}.",
@@ -113,11 +102,9 @@ public sealed class MosaicKdStrategy : DistillationStrategy<MosaicKdOptions>
                 $"halves the sides of images {steps} times; the data are {TensorText.Shape([.. image])}.",
                 "Lower \"discriminatorSteps\", or take larger images."
             );
-        var width =
-            Options.DiscriminatorWidth > 0 ? Options.DiscriminatorWidth
-            : steps == 2 ? 128
-            : 64;
-        using var _ = RandomScope.Use(context.Random.Derive(DiscriminatorRole).Value);
-        context.AddRole(DiscriminatorRole, new PatchDiscriminator(image, width, steps, Options.OutputStride));
+        var published = steps == 2 ? 128 : 64;
+        var width = Options.DiscriminatorWidth > 0 ? Options.DiscriminatorWidth : published;
+        using var _ = RandomScope.Use(context.Random.Derive(MosaicStage.Critic).Value);
+        context.AddRole(MosaicStage.Critic, new PatchDiscriminator(image, width, steps, Options.OutputStride));
     }
 }

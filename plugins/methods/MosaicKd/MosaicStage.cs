@@ -16,41 +16,31 @@ internal sealed class MosaicStage(
     string source
 )
 {
+    /// <summary>The role of the patch discriminator, which a run adds.</summary>
+    public const string Critic = "discriminator";
+
     public Stage Plan(bool usesImages)
     {
         var student = context.TrainableOf(options.Student);
         var maker = Adam("generator", generator.Module!, options.GeneratorRate);
-        var critic =
-            options.Local > 0
-                ? Adam(
-                    MosaicKdStrategy.DiscriminatorRole,
-                    context.Network(MosaicKdStrategy.DiscriminatorRole).Module,
-                    options.DiscriminatorRate
-                )
-                : null;
+        var critic = options.Local > 0 ? Adam(Critic, context.Network(Critic).Module, options.DiscriminatorRate) : null;
         return new("mosaic", StageLength.Epochs(context.Training.Epochs), step => Step(step, student, maker, critic))
         {
             Source = usesImages || options.StepsPerEpoch == 0 ? source : "train",
             StepsPerEpoch = options.StepsPerEpoch,
             Trainables = critic is null ? [maker, student] : [critic, maker, student],
-            Trains = critic is null ? [options.Student] : [options.Student, MosaicKdStrategy.DiscriminatorRole],
+            Trains = critic is null ? [options.Student] : [options.Student, Critic],
             Evaluates = [options.Student],
         };
     }
 
     // The recipe's schedule, which is the student's too.
-    private static Trainable Adam(string name, nn.Module module, double rate) =>
-        Trainable.Of(
-            name,
-            module,
-            new()
-            {
-                Name = "adam",
-                LearningRate = rate,
-                Beta1 = 0.5,
-            },
-            null
-        );
+    private static Trainable Adam(string name, nn.Module module, double rate)
+    {
+        var adam = new OptimiserSettings { Name = "adam", Beta1 = 0.5 };
+        adam.LearningRate = rate;
+        return Trainable.Of(name, module, adam, null);
+    }
 
     private void Step(IStepContext step, Trainable student, Trainable maker, Trainable? critic)
     {
@@ -77,14 +67,13 @@ internal sealed class MosaicStage(
     private Batch Seen(IStepContext step, Tensor images) =>
         step.EvaluationView(options.Student, Batch.Generated(images));
 
-    private static Tensor Patches(IStepContext step, Batch images) =>
-        step.Forward(MosaicKdStrategy.DiscriminatorRole, images, null).Logits;
+    private static Tensor Patches(IStepContext step, Batch images) => step.Forward(Critic, images, null).Logits;
 
     private Tensor DiscriminatorLoss(IStepContext step, Batch made)
     {
         var fake = Patches(step, made.WithInput(made.Input.detach()));
         var real = Patches(step, step.EvaluationView(options.Student, Plain(step)));
-        step.Report("discriminator.accuracy", (Share(fake.lt(0)) + Share(real.gt(0))) / 2);
+        step.Report("discriminator.accuracy", cat([fake.lt(0), real.gt(0)]).to(ScalarType.Float32).mean());
         return MosaicKdLosses.Discriminator(fake, real, options.Patches) * options.Local;
     }
 
@@ -98,8 +87,6 @@ internal sealed class MosaicStage(
 
         long At(long n) => new SeededPermutation(context.Random.Derive("plain").Derive(n / all).Value, all)[n % all];
     }
-
-    private static Tensor Share(Tensor rightly) => rightly.to(ScalarType.Float32).mean();
 
     // Through both networks into the images; no weight of theirs gets a gradient.
     private Tensor GeneratorLoss(IStepContext step, Batch made)
@@ -117,8 +104,7 @@ internal sealed class MosaicStage(
         step.Report("generator.adversarial", loss.Adversarial);
         step.Report("generator.align", loss.Align);
         step.Report("generator.balance", loss.Balance);
-        if (options.Local > 0)
-            step.Report("generator.local", loss.Local);
+        step.Report("generator.local", loss.Local);
         step.Report("generator.total", loss.Total);
         return loss.Total;
     }
@@ -128,11 +114,8 @@ internal sealed class MosaicStage(
         var batch = options.OutOfDomainBatch ? Batch.Generated(cat([made.Input, Viewed(step).Input], 0)) : made;
         var (student, teacher) = (options.Student, options.Teacher);
         var taught = step.Forward(teacher, batch, null);
-        var outputs = new Dictionary<string, ModelOutput>
-        {
-            [student] = step.Forward(student, batch, null),
-            [teacher] = taught,
-        };
+        var answered = step.Forward(student, batch, null);
+        Dictionary<string, ModelOutput> outputs = new() { [student] = answered, [teacher] = taught };
         // Of these images no more is known than what the teacher says: that is the class for losses that ask for one.
         var labelled = batch.WithTarget(new ClassIndexTarget(taught.Logits.detach().argmax(1)));
         return step.Objective(outputs, student, teacher, labelled);

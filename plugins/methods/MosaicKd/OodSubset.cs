@@ -15,13 +15,15 @@ internal sealed class OodSubset : IDataSource
 
     private readonly IDataSource _all;
     private readonly IPool _found;
-    private readonly Lock _once = new();
-    private long[]? _kept;
+
+    // Several threads read ahead.
+    private readonly Lazy<long[]> _kept;
 
     public OodSubset(IPlanContext context, string source, long count)
     {
         (_all, Count) = (context.Samples(source), count);
         _found = context.State.Pool("ood-entropy", 0);
+        _kept = new(Kept);
     }
 
     public long Count { get; }
@@ -53,10 +55,9 @@ internal sealed class OodSubset : IDataSource
 
     public Batch Read(ReadOnlyMemory<long> indices)
     {
-        var kept = Kept();
         var wanted = new long[indices.Length];
         for (var i = 0; i < wanted.Length; i++)
-            wanted[i] = kept[indices.Span[i]];
+            wanted[i] = _kept.Value[indices.Span[i]];
         var batch = _all.Read(wanted);
         return new(
             batch.Input,
@@ -67,16 +68,10 @@ internal sealed class OodSubset : IDataSource
         );
     }
 
-    // Several threads read ahead.
     private long[] Kept()
     {
-        lock (_once)
-        {
-            if (_kept is not null)
-                return _kept;
-            using var scope = NewDisposeScope();
-            var entropies = _found.Read(Column, arange(_found.Count, ScalarType.Int64));
-            return _kept = Largest(entropies.cpu().to(ScalarType.Float32).data<float>().ToArray(), Count);
-        }
+        using var scope = NewDisposeScope();
+        var entropies = _found.Read(Column, arange(_found.Count, ScalarType.Int64));
+        return Largest(entropies.cpu().to(ScalarType.Float32).data<float>().ToArray(), Count);
     }
 }
