@@ -72,6 +72,9 @@ public class PlanContextStub(params string[] roles) : IPlanContext
         Sources.Contains(source) ? 4 : throw new KdException(CoreErrors.SourceMissing, $"No source '{source}'.");
 
     /// <inheritdoc/>
+    public virtual IDataSource Samples(string source) => throw new NotSupportedException();
+
+    /// <inheritdoc/>
     public virtual void AddSource(string name, IDataSource source) => throw new NotSupportedException();
 
     /// <inheritdoc/>

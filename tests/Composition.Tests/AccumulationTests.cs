@@ -46,6 +46,7 @@ public sealed class AccumulationTests : IDisposable
     [InlineData("two-views", "", """{ "id": "nt-xent" }""", "train 3")]
     [InlineData("linear-evaluation", "\"neighbours\": 3", """{ "id": "cross-entropy" }""", "linear 3, neighbours 8")]
     [InlineData("aug-kd", AugKd, """{ "id": "aug-kd-mix" }""", "data-free 2, anchor 3, mixup 3")]
+    [InlineData("mosaic-kd", "\"source\": \"train\", \"discriminatorWidth\": 4", """{ "id": "kd" }""", "mosaic 3")]
     [InlineData("sre2l", Sre2l, """{ "id": "cross-entropy" }""", "recover 4, label 3, student 1")]
     // Distillation asks for three times its 12 real images in each of 2 steps.
     [InlineData(

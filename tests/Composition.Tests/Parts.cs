@@ -9,6 +9,7 @@ using KdPlugins.Icda;
 using KdPlugins.KrrSt;
 using KdPlugins.Losses;
 using KdPlugins.Models;
+using KdPlugins.MosaicKd;
 using KdPlugins.SelfSupervised;
 using KdPlugins.Sokd;
 using KdPlugins.Sre2l;
@@ -34,6 +35,7 @@ internal static class Parts
                 typeof(KdLoss).Assembly,
                 typeof(Meters.ClassificationMeter).Assembly,
                 typeof(CifarResNetPlugin).Assembly,
+                typeof(MosaicKdStrategy).Assembly,
                 typeof(TwoViewsStrategy).Assembly,
                 typeof(SokdStrategy).Assembly,
                 typeof(Sre2lStrategy).Assembly,

@@ -118,6 +118,10 @@ type IPlanContext =
     /// What the data set of a source holds. Raises KDP0305 where the recipe has none of that name.
     abstract SourceData: source: string -> DataInfo
 
+    /// The samples of a source, for another one that is made of them (AddSource). Raises KDP0305 where the recipe has none of
+    /// that name.
+    abstract Samples: source: string -> IDataSource
+
     /// The sources that the recipe fills: train, validation, test and whatever it names besides.
     abstract Sources: IReadOnlyCollection<string>
 

@@ -28,6 +28,7 @@ internal static class ShippedSettings
         ["Augmentation/cutout"] = """{ "size": 3 }""",
         ["Augmentation/random-affine"] = """{ "degrees": 20 }""",
         ["Generator/upsample-generator"] = """{ "latent": 6, "width": 8 }""",
+        ["Generator/mosaic-generator"] = """{ "latent": 6, "width": 2 }""",
         ["Dataset/cifar"] = Path,
         ["Dataset/mnist"] = Path,
         ["Dataset/image-folder"] = Path,
@@ -78,6 +79,12 @@ internal static class ShippedSettings
                                            "anchorEpochs": 1 } }
             """,
             """{ "id": "aug-kd-mix" }"""
+        ),
+        ["mosaic-kd"] = Recipe(
+            """
+            { "id": "mosaic-kd", "options": { "source": "teacher-domain", "keep": 24, "innerSteps": 2, "discriminatorWidth": 4 } }
+            """,
+            """{ "id": "kd" }"""
         ),
         ["krr-st"] = Recipe(
             """

@@ -36,6 +36,11 @@ public sealed class ShippedModulesTests
         ["two-views"] = ("{}", "barlow-twins", ""),
         ["linear-evaluation"] = ("{}", "cross-entropy", ""),
         ["aug-kd"] = ("{}", "aug-kd-mix", """, "generators": { "main": { "id": "upsample-generator" } }"""),
+        ["mosaic-kd"] = (
+            """{ "source": "train" }""",
+            "kd",
+            """, "generators": { "main": { "id": "mosaic-generator" } }"""
+        ),
         ["infer"] = ("""{ "teachers": [ "teacher" ], "imagesPerClass": 2 }""", "kd", ""),
         ["sokd"] = ("{}", "kd", ""),
         ["backward-pass-kd"] = ("""{ "epochsPerRound": 1 }""", "kd", ""),

@@ -131,6 +131,7 @@ public sealed partial class ProbeSweepTests : IDisposable
             "wrn" => """{ "depth": 10, "width": 1 }""",
             "convnet" => """{ "widths": [4, 6, 8] }""",
             "upsample-generator" => """{ "latent": 6, "width": 8 }""",
+            "mosaic-generator" => """{ "latent": 6, "width": 2 }""",
             "nt-xent" or "barlow-twins" => """{ "projector": [8, 6] }""",
             _ => null,
         };

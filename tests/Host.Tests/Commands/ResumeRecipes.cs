@@ -50,6 +50,17 @@ internal static class ResumeRecipes
             , "generators": { "main": { "id": "upsample-generator", "options": { "latent": 6, "width": 8 } } }
             """
         ),
+        ["mosaic-kd"] = Recipe(
+            """
+            { "id": "mosaic-kd", "options": { "keep": 40, "innerSteps": 2, "discriminatorWidth": 4 } }
+            """,
+            losses: """{ "id": "kd" }""",
+            student: """, { "id": "cutmix" }""",
+            more: """
+            , "generators": { "main": { "id": "mosaic-generator", "options": { "latent": 6, "width": 2 } } },
+            "sources": { "ood": { "id": "shapes", "options": { "size": 8, "classes": 4, "firstClass": 4, "train": 48 } } }
+            """
+        ),
         ["infer"] = Recipe(
             """
             { "id": "infer", "options": { "teachers": [ "teacher", "second" ], "imagesPerClass": 3, "iterations": 3, "jitter": 2 } }

@@ -13,6 +13,7 @@ using KdPlugins.Infer;
 using KdPlugins.KrrSt;
 using KdPlugins.Losses;
 using KdPlugins.Models;
+using KdPlugins.MosaicKd;
 using KdPlugins.SelfSupervised;
 using KdPlugins.Sokd;
 using KdPlugins.Sre2l;
@@ -41,6 +42,7 @@ public sealed class RecordedStepsTests : IDisposable
         typeof(IcdaStrategy).Assembly,
         typeof(InferStrategy).Assembly,
         typeof(KrrStStrategy).Assembly,
+        typeof(MosaicKdStrategy).Assembly,
         typeof(SokdStrategy).Assembly,
         typeof(Sre2lStrategy).Assembly,
         typeof(TwoViewsStrategy).Assembly,
@@ -108,6 +110,16 @@ public sealed class RecordedStepsTests : IDisposable
             """
             "krr-st", "options": { "images": 24, "pool": { "networks": 2, "steps": 3 }, "preTrain": { "epochs": 2 },
                                    "distil": { "steps": 4, "batch": 24, "learningRate": 0.01 } }
+            """
+        ),
+        ["mosaic-kd"] = Recipe(
+            Pair,
+            $$""" "shared": [ {{Flip}} ] """,
+            """{ "id": "kd", "options": { "temperature": 1 } }""",
+            """ "mosaic-kd", "options": { "keep": 48, "innerSteps": 2, "discriminatorWidth": 4 } """,
+            """
+            "generators": { "main": { "id": "mosaic-generator", "options": { "latent": 6, "width": 2 } } },
+            "sources": { "ood": { "id": "shapes", "options": { "size": 8, "classes": 4, "firstClass": 4, "train": 64 } } },
             """
         ),
         ["sokd"] = Recipe(Pair, $"\"student\": [ {Flip} ]", Kd, "\"sokd\""),

@@ -1,6 +1,7 @@
 using FsCheck.Xunit;
 using KdPlugins.Core;
 using KdPlugins.Datasets;
+using KdPlugins.Torch;
 using static TorchSharp.torch;
 
 namespace KdPlugins.Plugins.Tests.Datasets;
@@ -31,6 +32,43 @@ public class ShapesTests
         Assert.NotEqual(Bytes(new()), Bytes(new() { Seed = 2 }));
         Assert.NotEqual(Bytes(new()), Bytes(new(), "test"));
         Assert.NotEqual(Bytes(new()), Bytes(new() { DomainShift = 0.5 }));
+    }
+
+    [Theory]
+    [InlineData("class")]
+    [InlineData("mask")]
+    [InlineData("boxes")]
+    public void Classes_from_one_on_are_those_of_the_whole_set_with_labels_from_0(string target)
+    {
+        using var scope = NewDisposeScope();
+        IDataset Of(int classes, int first) =>
+            Open(
+                new()
+                {
+                    Classes = classes,
+                    FirstClass = first,
+                    Objects = 1,
+                    Target = target,
+                    Noise = 0,
+                    Train = 18,
+                }
+            );
+        var (all, rest) = (Of(18, 0), Of(4, 14));
+        var offset = target == "mask" ? 1 : 0;
+        Assert.Equal(all.Info.ClassNames.Skip(14 + offset), rest.Info.ClassNames.Skip(offset));
+        Assert.NotEqual(rest.Fingerprint, Of(4, 0).Fingerprint);
+        Assert.NotEqual(rest.Fingerprint, Of(4, 13).Fingerprint);
+        // Number 0 draws as any number 0 does, but for its class.
+        var (first, crescent) = (Of(4, 0).Open("train").Read(First(1)), rest.Open("train").Read(First(1)));
+        Assert.NotEqual(first.Input.bytes.ToArray(), crescent.Input.bytes.ToArray());
+        var labels = rest.Open("train").Read(First(4)).Target switch
+        {
+            ClassIndexTarget index => index.Labels.data<long>().ToArray(),
+            ClassMapTarget map => [.. map.Labels.amax([1, 2]).data<long>().ToArray().Select(l => l - 1)],
+            BoxTarget boxes => boxes.Labels.SelectMany(l => l.data<long>().ToArray()).ToArray(),
+            _ => [],
+        };
+        Assert.Equal([0, 1, 2, 3], labels);
     }
 
     [Fact]
@@ -225,6 +263,8 @@ public class ShapesTests
         Assert.False(Make.Passes(new ShapesOptions { Target = "pixels" }));
         Assert.False(Make.Passes(new ShapesOptions { Classes = 19 }));
         Assert.True(Make.Passes(new ShapesOptions()));
+        Assert.False(Make.Passes(new ShapesOptions { FirstClass = -1 }));
+        Assert.Throws<KdException>(() => Open(new() { Classes = 10, FirstClass = 9 }));
     }
 
     [Fact]

@@ -36,6 +36,22 @@ public class StrategyTests
     }
 
     [Fact]
+    public void Offline_learns_on_a_source_of_the_recipe_and_refuses_one_that_there_is_not()
+    {
+        using var scope = NewDisposeScope();
+        var strategy = Make.Plugin<OfflineStrategy>(new OfflineOptions { Source = "photos" });
+        var plan = new PlanContextStub("teacher", "student") { Sources = ["train", "photos"] };
+        var stage = Assert.Single(strategy.Plan(plan));
+        Assert.Equal("photos", stage.Source);
+        var step = new RecordedStep();
+        stage.Step.Invoke(step);
+        Assert.Contains("next photos", step.Calls);
+        Assert.DoesNotContain("next train", step.Calls);
+        var failure = Assert.Throws<KdException>(() => strategy.Plan(new PlanContextStub("teacher", "student")));
+        Assert.Equal(CoreErrors.SourceMissing, failure.Code);
+    }
+
+    [Fact]
     public void Supervised_refuses_losses_that_need_a_teacher_before_the_first_step()
     {
         var strategy = Make.Plugin<SupervisedStrategy>(new SupervisedOptions());

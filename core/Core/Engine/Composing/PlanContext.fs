@@ -102,6 +102,7 @@ type internal PlanContext
                     $"The strategy of phase '{phase}' needs the generator '{name}'; the recipe has: {known generators.Keys}."
 
         member _.SourceCount source = (run.Feed source).Source.Count
+        member _.Samples source = (run.Feed source).Source
         member _.Sources = run.Feeds.Keys
 
         member _.SourceData source =

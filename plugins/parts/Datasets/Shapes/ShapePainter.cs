@@ -77,7 +77,7 @@ internal static class ShapePainter
             var filled = Coverage(thing, x, y, out var u, out var v);
             if (filled <= 0)
                 continue;
-            var share = ShapeTexture.Share(thing.Class % ShapeTexture.Names.Length, u, v, thing.Frequency, thing.Phase);
+            var share = ShapeTexture.Share(thing.Kind % ShapeTexture.Names.Length, u, v, thing.Frequency, thing.Phase);
             colour = colour.Towards(thing.First.Towards(thing.Second, share), filled);
         }
         foreach (ref readonly var stroke in CollectionsMarshal.AsSpan(scene.InFront))
@@ -97,7 +97,7 @@ internal static class ShapePainter
             return 0;
         u = dx * thing.Cosine + dy * thing.Sine;
         v = dy * thing.Cosine - dx * thing.Sine;
-        return Edge(ShapeForm.Distance(thing.Class / ShapeTexture.Names.Length, u, v) * thing.Radius);
+        return Edge(ShapeForm.Distance(thing.Kind / ShapeTexture.Names.Length, u, v) * thing.Radius);
     }
 
     // One pixel wide, from outside to inside.

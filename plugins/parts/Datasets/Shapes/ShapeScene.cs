@@ -18,9 +18,10 @@ internal readonly record struct Colour(float Red, float Green, float Blue)
         new(Red + (other.Red - Red) * share, Green + (other.Green - Green) * share, Blue + (other.Blue - Blue) * share);
 }
 
-/// <summary>An object of a class: outline, filling, place in pixels, turn, and two colours.</summary>
+/// <summary>An object of a class (its label) and a kind (its place among all 18): outline, filling, place in pixels, turn, and two colours.</summary>
 internal readonly record struct SceneObject(
     int Class,
+    int Kind,
     float X,
     float Y,
     float Radius,
@@ -62,7 +63,7 @@ internal sealed class ShapeScene
     public List<SceneObject> Objects { get; } = [];
     public List<Stroke> InFront { get; } = [];
 
-    /// <summary>Draws a scene. firstClass: the class of the first object.</summary>
+    /// <summary>Draws a scene. firstClass: the class of the first object, counted from the options' first.</summary>
     public static ShapeScene Draw(ShapesOptions options, int firstClass, int objects, ref SceneRandom random)
     {
         var scene = new ShapeScene();
@@ -106,7 +107,8 @@ internal sealed class ShapeScene
         // Shapes lean a little in the usual domain, and any way at all in the far one.
         var turn = random.Between(-1, 1) * (0.4f + (MathF.PI - 0.4f) * shift);
         // A hint, no proof: each outline favours a hue, with a spread that lets neighbours overlap.
-        var favoured = (float)(label / ShapeTexture.Names.Length) / ShapeForm.Names.Length;
+        var kind = options.FirstClass + label;
+        var favoured = (float)(kind / ShapeTexture.Names.Length) / ShapeForm.Names.Length;
         var hue = favoured + 0.5f * shift + random.Bell() * (0.12f + 0.2f * shift);
         var first = Colour.FromHue(hue, random.Between(0.3f, 0.9f), random.Between(0.35f, 1));
         var second = Colour.FromHue(
@@ -118,6 +120,7 @@ internal sealed class ShapeScene
         var fade = random.Between(0, 0.4f) + 0.3f * shift;
         return new SceneObject(
             label,
+            kind,
             x,
             y,
             radius,

@@ -18,7 +18,7 @@ internal sealed class ShapesDataset : IDataset
     {
         _options = options;
         var names = Enumerable
-            .Range(0, options.Classes)
+            .Range(options.FirstClass, options.Classes)
             .Select(k =>
                 $"{ShapeTexture.Names[k % ShapeTexture.Names.Length]} {ShapeForm.Names[k / ShapeTexture.Names.Length]}"
             );
@@ -84,6 +84,9 @@ internal sealed class ShapesDataset : IDataset
             $"{Generation};{Sides(options)};{options.Classes};{options.Train};{options.Test};{options.Target};{options.Objects};"
                 + $"{options.Noise:R};{options.Clutter};{options.Occlusion:R};{options.DomainShift:R};{options.Seed}"
         );
+        // What began with the first class before there was a choice keeps its fingerprint.
+        if (options.FirstClass > 0)
+            text += string.Create(CultureInfo.InvariantCulture, $";from {options.FirstClass}");
         return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text)));
     }
 }

@@ -19,6 +19,14 @@ public sealed record ShapesOptions
     [Range(2, 18)]
     public int Classes { get; init; } = 12;
 
+    /// <summary>
+    /// How many of the 18 classes are passed over before the first one: images of classes that another set of shapes does not
+    /// have, with the same colours and fillings.
+    /// </summary>
+    /// <value>0 to 16, with <see cref="Classes"/> no more than 18; default 0.</value>
+    [Range(0, 16)]
+    public int FirstClass { get; init; }
+
     /// <summary>Samples of the split <c>train</c>.</summary>
     /// <value>1 to 10,000,000; default 4000.</value>
     [Range(1, 10_000_000)]

@@ -43,9 +43,6 @@ public sealed class UpsampleGeneratorNet : nn.Module<Tensor, Tensor>
         this.ToChannelsLast();
     }
 
-    /// <summary>What it computes in.</summary>
-    internal ScalarType Dtype => parameters().First().dtype;
-
     /// <summary>Images <c>[batch, channels, height, width]</c> in [0, 1].</summary>
     /// <param name="z">Latent vectors <c>[batch, latent]</c>.</param>
     public override Tensor forward(Tensor z)
@@ -56,7 +53,8 @@ public sealed class UpsampleGeneratorNet : nn.Module<Tensor, Tensor>
         return decoder[^1].call(x).sigmoid();
     }
 
-    private static Tensor Twice(Tensor x) =>
+    /// <summary>Both sides doubled, each pixel four times.</summary>
+    internal static Tensor Twice(Tensor x) =>
         nn.functional.interpolate(x, scale_factor: [2, 2], mode: InterpolationMode.Nearest);
 
     private static (Conv2d, BatchNorm2d) Stage(long inputs, long outputs) =>

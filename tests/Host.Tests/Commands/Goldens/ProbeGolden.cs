@@ -20,6 +20,9 @@ internal sealed record ProbeGolden(
     /// <summary>The formula of the plugin's that is probed; null for the plugin itself.</summary>
     internal string? Formula { get; init; }
 
+    /// <summary>Whether it is probed in evaluation mode.</summary>
+    internal bool Evaluates { get; init; }
+
     /// <summary>Sum and 2-norm of whole tensors of the output.</summary>
     internal Dictionary<string, (double Sum, double Norm)> Sums { get; init; } = [];
 
