@@ -140,7 +140,7 @@ public sealed class TermTests : IDisposable
     {
         Tensor Maps(params double[] values) => tensor(values).view(1, 2, 2, 2);
         var (s, t) = (Maps(1, 2, 3, 4, 0, 1, 1, 0), Maps(2, 1, 0, 1, 1, 1, 2, 0));
-        var attention = Value((FeatureMath.Attention(s) - FeatureMath.Attention(t)).square().sum());
+        var attention = Value((FeatureMath.Attention(s) - FeatureMath.Attention(t)).square().mean());
         Assert.Equal(0.2321955706, attention, 1e-9);
         var divergence = Value(KdMath.KlDivergence(Student, Teacher, 1)) / 4;
         Assert.Equal(58.1127249670, divergence + 250 * attention, 1e-7);
