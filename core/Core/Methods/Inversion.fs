@@ -99,7 +99,9 @@ type Inversion(context: IPlanContext, options: InversionOptions, name: string, p
             ItemLoop(
                 iterations,
                 [| trainable |],
-                (fun step _ -> start.Invoke step),
+                (fun step _ ->
+                    start.Invoke step
+                    step.Restart trainable),
                 (fun step number ->
                     let item = number / iterations
                     objective step (role.Invoke item) (fun () -> images.Invoke item) ()),

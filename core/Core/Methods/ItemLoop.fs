@@ -6,8 +6,8 @@ open TorchSharp
 
 /// Items that are made one after the other by so many updates each, such as batches of images or compensators: update i is of
 /// item i div N, so that a run finds its place in an item again by the number alone.
-/// iterations: N. trainables: what is updated, with optimisers that begin anew with every item. start: sets an item's values
-/// before its first update, without graph. objective: of an update; a scalar with graph. after: an update is done; gets its objective's
+/// iterations: N. trainables: what is updated. start: sets an item's values before its first update, without graph, and begins the optimisers
+/// of what is its own anew. objective: of an update; a scalar with graph. after: an update is done; gets its objective's
 /// value, without graph. keep: stores an item after its last update, without graph.
 [<Sealed>]
 type ItemLoop
@@ -28,9 +28,6 @@ type ItemLoop
         if e = 0L then
             use _ = torch.no_grad ()
             start.Invoke(step, item)
-
-            for trainable in trainables do
-                step.Restart trainable
 
         let value = step.Update(trainables, (fun () -> objective.Invoke(step, number)))
         use _ = torch.no_grad ()

@@ -109,14 +109,18 @@ type internal Batches
     let adam (rate: double) =
         OptimiserSettings(Name = "adam", LearningRate = rate, Beta1 = s.Beta1, Beta2 = s.Beta2)
 
-    let inner =
+    // Of one batch alone.
+    let own =
         [|
             Trainable.Of("generator", generator.Module, adam s.Rate, (fun _ -> 1.0))
             Trainable("z", [| struct ("z", z) |], adam s.LatentRate, (fun _ -> 1.0))
-
-            if s.Contrast > 0.0 then
-                contrasting.Trainable
         |]
+
+    let inner =
+        if s.Contrast > 0.0 then
+            Array.append own [| contrasting.Trainable |]
+        else
+            own
 
     let resetAt =
         if o.ResetAt.HasValue then
@@ -138,6 +142,10 @@ type internal Batches
     let start (step: IStepContext) (item: int64) =
         best.Begin()
 
+        for trainable in own do
+            step.Restart trainable
+
+
         z.copy_ (Players.Normal(step.Random.Derive "z", z.shape, context.Device))
         |> ignore
 
@@ -154,7 +162,7 @@ type internal Batches
         let item = number / s.Steps
         let key = step.Random.Derive("views").Derive number
         let random = SeededRandom key.Value
-        let images = generator.Decode z
+        let images = (generator.Decode z).to_type torch.ScalarType.Float32
 
         let view =
             if s.GlobalView then

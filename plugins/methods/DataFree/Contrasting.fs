@@ -39,7 +39,8 @@ type internal Contrasting(context: IPlanContext, o: DataFreeOptions, s: Settings
 
     let bank = context.State.Pool("bank", int64 o.Bank)
 
-    let project (features: torch.Tensor) = FeatureMath.Unit(projector.call features, 1)
+    let project (features: torch.Tensor) =
+        FeatureMath.Unit((projector.call features).to_type torch.ScalarType.Float32, 1)
 
     // Rows of the bank, with replacement: global features, then local ones.
     let drawn (key: RandomKey) : torch.Tensor =

@@ -76,6 +76,7 @@ type internal Pixels
 
     let start (step: IStepContext) (_: int64) =
         best.Begin()
+        step.Restart trainable
 
         let drawn =
             if s.Impression then

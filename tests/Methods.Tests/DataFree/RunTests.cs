@@ -119,7 +119,7 @@ public sealed class RunTests : IDisposable
     [MemberData(nameof(Methods))]
     public void A_run_in_pieces_ends_where_the_whole_one_does(string method)
     {
-        var recipe = Recipe(method, precision: method is "dfq" ? "bf16" : "float32");
+        var recipe = Recipe(method, precision: method is "dfq" or "cmi" or "zskd" ? "bf16" : "float32");
         _runs.Whole(recipe, "whole");
         var (_, sittings) = _runs.Pieces(recipe, "pieces", 1);
         Assert.True(sittings > 3);
