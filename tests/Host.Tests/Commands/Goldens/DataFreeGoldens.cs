@@ -52,10 +52,10 @@ internal static class DataFreeGoldens
             {
                 ["mean"] = tensor(new[] { mean }),
                 ["variance"] = tensor(new[] { variance }),
-                ["runningMean"] = tensor(new[] { 0.0 }),
-                ["runningVariance"] = tensor(new[] { 1.0 }),
-                ["averageMean"] = tensor(new[] { earlierMean }),
-                ["averageVariance"] = tensor(new[] { earlier }),
+                ["running-mean"] = tensor(new[] { 0.0 }),
+                ["running-variance"] = tensor(new[] { 1.0 }),
+                ["average-mean"] = tensor(new[] { earlierMean }),
+                ["average-variance"] = tensor(new[] { earlier }),
             },
             FormattableString.Invariant($$"""{ "rho": {{rho}} }""")
         );
