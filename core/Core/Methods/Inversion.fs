@@ -95,22 +95,22 @@ type Inversion(context: IPlanContext, options: InversionOptions, name: string, p
             confine: Action,
             keep: Action<int64>
         ) : Stage =
+        let loop =
+            ItemLoop(
+                iterations,
+                [| trainable |],
+                (fun step _ ->
+                    start.Invoke step
+                    step.Restart trainable),
+                (fun step number ->
+                    let item = number / iterations
+                    objective step (role.Invoke item) (fun () -> images.Invoke item) ()),
+                (fun _ -> confine.Invoke()),
+                keep
+            )
+
         let iterate (step: IStepContext) =
-            let item, e = step.Progress.Step / iterations, step.Progress.Step % iterations
-
-            if e = 0L then
-                use _ = torch.no_grad ()
-                start.Invoke step
-                step.Restart trainable
-
-            step.Update([| trainable |], objective step (role.Invoke item) (fun () -> images.Invoke item))
-            |> ignore
-
-            use _ = torch.no_grad ()
-            confine.Invoke()
-
-            if e = iterations - 1L || step.Progress.Step = step.Progress.TotalSteps - 1L then
-                keep.Invoke item
+            loop.Iterate(step, step.Progress.Step, (step.Progress.Step = step.Progress.TotalSteps - 1L))
 
         Stage(name, StageLength.Steps(items * iterations), iterate, Trainables = [| trainable |])
 

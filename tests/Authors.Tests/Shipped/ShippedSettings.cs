@@ -111,6 +111,13 @@ internal static class ShippedSettings
             )
             // A round, a search, a round.
             .Replace("\"epochs\": 1", "\"epochs\": 2", StringComparison.Ordinal),
+        ["data-free"] = Recipe(
+            """
+            { "id": "data-free", "options": { "method": "cmi", "steps": 2, "warmUp": 2, "studentSteps": 2, "rounds": 2,
+                                              "bank": 24, "bankBatch": 8 } }
+            """,
+            """{ "id": "kd" }"""
+        ),
         ["frskd"] = Recipe(
             """{ "id": "frskd", "options": { "width": 1, "depth": 1 } }""",
             """{ "id": "cross-entropy" }, { "id": "kd" }, { "id": "frskd-features" }"""

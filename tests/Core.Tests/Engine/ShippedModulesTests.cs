@@ -44,6 +44,11 @@ public sealed class ShippedModulesTests
         ["infer"] = ("""{ "teachers": [ "teacher" ], "imagesPerClass": 2 }""", "kd", ""),
         ["sokd"] = ("{}", "kd", ""),
         ["backward-pass-kd"] = ("""{ "epochsPerRound": 1 }""", "kd", ""),
+        ["data-free"] = (
+            """{ "method": "cmi", "normMomentum": 0.5 }""",
+            "kd",
+            """, "generators": { "main": { "id": "upsample-generator" } }"""
+        ),
         ["frskd"] = ("{}", "frskd-features", ""),
         ["sre2l"] = ("""{ "imagesPerClass": 2 }""", "kd", ""),
         ["krr-st"] = (

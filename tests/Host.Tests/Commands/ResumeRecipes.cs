@@ -103,6 +103,15 @@ internal static class ResumeRecipes
         ["backward-pass-kd"] = Recipe(
             """{ "id": "backward-pass-kd", "options": { "epochsPerRound": 1, "steps": 2 } }"""
         ),
+        ["data-free"] = DataFree("fast-meta", "\"steps\": 2, \"warmUp\": 3, \"resetAt\": 4"),
+        ["data-free cmi"] = DataFree(
+            "cmi",
+            "\"steps\": 4, \"warmUp\": 2, \"bank\": 24, \"bankBatch\": 8, \"normMomentum\": 0.5"
+        ),
+        ["data-free deep-inversion"] = DataFree("deep-inversion", "\"steps\": 4, \"warmUp\": 2"),
+        ["data-free zskd"] = DataFree("zskd", "\"steps\": 4, \"warmUp\": 2"),
+        ["data-free dfq"] = DataFree("dfq", "\"normMomentum\": 0.5"),
+        ["data-free dafl"] = DataFree("dafl", ""),
         ["frskd"] = Recipe(
             """{ "id": "frskd", "options": { "width": 1, "depth": 1, "rampEpochs": 2 } }""",
             losses: Kd + """, { "id": "frskd-features", "options": { "form": "fit" } }"""
@@ -141,6 +150,19 @@ internal static class ResumeRecipes
                 both: Models[name["model ".Length..]],
                 size: name.Contains("efficientnet") ? 32 : 16
             );
+
+    private static string DataFree(string method, string options) =>
+        Recipe(
+            $$"""
+            { "id": "data-free", "options": { "method": "{{method}}", "studentSteps": 3, "rounds": 2 {{(
+                options.Length > 0 ? ", " + options : ""
+            )}} } }
+            """,
+            losses: """{ "id": "kd" }""",
+            more: """
+            , "generators": { "main": { "id": "upsample-generator", "options": { "latent": 6, "width": 8 } } }
+            """
+        );
 
     private static string Recipe(
         string strategy,

@@ -4,6 +4,7 @@ using KdPlugins.AugKd;
 using KdPlugins.Augmentations;
 using KdPlugins.BackwardPass;
 using KdPlugins.Core;
+using KdPlugins.DataFree;
 using KdPlugins.Datasets;
 using KdPlugins.Frskd;
 using KdPlugins.Generators;
@@ -37,6 +38,7 @@ public sealed class RecordedStepsTests : IDisposable
     private static readonly TestCatalog Catalog = TestCatalog.Of(
         typeof(AugKdStrategy).Assembly,
         typeof(BackwardPassStrategy).Assembly,
+        typeof(DataFreeStrategy).Assembly,
         typeof(FrskdStrategy).Assembly,
         typeof(GoodDaKdStrategy).Assembly,
         typeof(IcdaStrategy).Assembly,
@@ -79,6 +81,15 @@ public sealed class RecordedStepsTests : IDisposable
             Kd,
             """ "backward-pass-kd", "options": { "epochsPerRound": 1, "steps": 2 } """
         ),
+        ["data-free cmi"] = DataFree("cmi", "\"steps\": 2, \"warmUp\": 2, \"bank\": 24, \"bankBatch\": 8"),
+        ["data-free dafl"] = DataFree("dafl", ""),
+        ["data-free deep-inversion"] = DataFree("deep-inversion", "\"steps\": 2, \"warmUp\": 2"),
+        ["data-free dfad"] = DataFree("dfad", ""),
+        ["data-free dfq"] = DataFree("dfq", "\"normMomentum\": 0.5"),
+        ["data-free fast"] = DataFree("fast", "\"steps\": 2, \"warmUp\": 3"),
+        ["data-free fast-meta"] = DataFree("fast-meta", "\"steps\": 2, \"warmUp\": 3, \"resetAt\": 2"),
+        ["data-free zskd"] = DataFree("zskd", "\"steps\": 2, \"warmUp\": 2"),
+        ["data-free zskt"] = DataFree("zskt", ""),
         ["frskd"] = Recipe(
             $"\"student\": {Net}",
             $"\"student\": [ {Flip} ]",
@@ -136,6 +147,17 @@ public sealed class RecordedStepsTests : IDisposable
             "\"two-views\""
         ),
     };
+
+    private static string DataFree(string method, string options) =>
+        Recipe(
+            Pair,
+            $"\"shared\": [ {Flip} ]",
+            """{ "id": "kd" }""",
+            $$""" "data-free", "options": { "method": "{{method}}", "studentSteps": 1, "rounds": 2 {{(
+                options.Length > 0 ? ", " + options : ""
+            )}} } """,
+            """ "generators": { "main": { "id": "upsample-generator", "options": { "latent": 6, "width": 8 } } }, """
+        );
 
     public static TheoryData<string> Methods => [.. Recipes.Keys];
 
