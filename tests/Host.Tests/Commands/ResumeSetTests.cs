@@ -26,6 +26,7 @@ public sealed class ResumeSetTests : IDisposable
             "1",
             "--json"
         );
+        _ = process.StandardError.ReadToEndAsync();
         var checkpoints = 0;
         while (checkpoints < 14 && await process.StandardOutput.ReadLineAsync() is { } line)
             checkpoints += line.Contains("\"checkpoint\"") ? 1 : 0;
