@@ -56,7 +56,7 @@ public sealed class MosaicKdStrategy : DistillationStrategy<MosaicKdOptions>
         }
         if (HasDiscriminator)
             AddDiscriminator(context);
-        stages.Add(new MosaicStage(context, Options, generator, source).Plan(UsesImages));
+        stages.Add(new MosaicStage(context, Options, generator, source).Plan());
         return stages;
     }
 

@@ -19,14 +19,14 @@ internal sealed class MosaicStage(
     /// <summary>The role of the patch discriminator, which a run adds.</summary>
     public const string Critic = "discriminator";
 
-    public Stage Plan(bool usesImages)
+    public Stage Plan()
     {
         var student = context.TrainableOf(options.Student);
         var maker = Adam("generator", generator.Module!, options.GeneratorRate);
         var critic = options.Local > 0 ? Adam(Critic, context.Network(Critic).Module, options.DiscriminatorRate) : null;
         return new("mosaic", StageLength.Epochs(context.Training.Epochs), step => Step(step, student, maker, critic))
         {
-            Source = usesImages || options.StepsPerEpoch == 0 ? source : "train",
+            Source = source,
             StepsPerEpoch = options.StepsPerEpoch,
             Trainables = critic is null ? [maker, student] : [critic, maker, student],
             Trains = critic is null ? [options.Student] : [options.Student, Critic],

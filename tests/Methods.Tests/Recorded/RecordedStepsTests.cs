@@ -127,7 +127,7 @@ public sealed class RecordedStepsTests : IDisposable
             Pair,
             $$""" "shared": [ {{Flip}} ] """,
             """{ "id": "kd", "options": { "temperature": 1 } }""",
-            """ "mosaic-kd", "options": { "keep": 48, "innerSteps": 2, "discriminatorWidth": 4 } """,
+            """ "mosaic-kd", "options": { "keep": 48, "innerSteps": 2, "discriminatorWidth": 4, "local": 2 } """,
             """
             "generators": { "main": { "id": "mosaic-generator", "options": { "latent": 6, "width": 2 } } },
             "sources": { "ood": { "id": "shapes", "options": { "size": 8, "classes": 4, "firstClass": 4, "train": 64 } } },
