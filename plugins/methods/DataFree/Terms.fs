@@ -3,6 +3,7 @@ namespace KdPlugins.DataFree
 open System
 open TorchSharp
 open KdPlugins.Core
+open KdPlugins.Torch
 
 /// How images are held against what the student already knows.
 type Adversary =
@@ -132,7 +133,9 @@ type Terms private () =
     static member Contrast
         (locals: torch.Tensor, globals: torch.Tensor, temperature: double, fresh: int64)
         : torch.Tensor =
-        let logits = locals.matmul(globals.detach().t()).div(temperature.ToScalar())
+        let logits =
+            TorchOps.matmul(locals, globals.detach().t()).div(temperature.ToScalar())
+
         let n = logits.shape[0]
         let each = logits.log_softmax(1L).diagonal().neg()
         let ofBatch = each.narrow(0L, 0L, fresh).mean()
@@ -147,7 +150,7 @@ type Terms private () =
     [<Formula("similarity", Description = "cosines of classes' weights, scaled to [0, 1] over the matrix")>]
     static member Similarity(weights: torch.Tensor) : torch.Tensor =
         let unit = FeatureMath.Unit(weights, 1)
-        let cosines = unit.matmul (unit.t ())
+        let cosines = TorchOps.matmul (unit, unit.t ())
         let least = cosines.min ()
         (cosines - least).div(cosines.max () - least)
 

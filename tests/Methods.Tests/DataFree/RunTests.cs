@@ -273,7 +273,7 @@ public sealed class RunTests : IDisposable
                     ""
                 );
         _runs.Whole(recipe, "other");
-        Assert.NotEqual(_runs.Sha256("plain", Student), _runs.Sha256("other", Student));
+        Assert.NotEqual(Weights("plain"), Weights("other"));
     }
 
     [Theory]
@@ -284,7 +284,7 @@ public sealed class RunTests : IDisposable
         _runs.Whole(Recipe(method, losses: """{ "id": "dkd" }"""), "run");
         Assert.Contains(Events("run"), e => (e["values"] as JsonObject)?["dkd.guided"] is not null);
         _runs.Whole(Recipe(method, losses: """{ "id": "kd" }"""), "kd");
-        Assert.NotEqual(_runs.Sha256("kd", Student), _runs.Sha256("run", Student));
+        Assert.NotEqual(Weights("kd"), Weights("run"));
     }
 
     [Fact]
