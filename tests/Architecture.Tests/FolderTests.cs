@@ -27,7 +27,10 @@ public sealed class FolderTests
     )]
     [InlineData("core/Testing", ". Conformance")]
     [InlineData("host", "Errors Texts Loading Runs Reports Service Commands .")]
-    [InlineData("host/Commands", ". Doctor Explain Plugins Run Check Probe Recipes Results Service Students Tools")]
+    [InlineData(
+        "host/Commands",
+        ". Doctor Explain Plugins Run Check Probe Recipes Results Service Students Tools New Completion"
+    )]
     [InlineData("host/Loading", ". Files Manifest Inspection Contexts Parts Packages Folders Listing Recipes")]
     [InlineData("host/Reports", "Charts Images Page .")]
     [InlineData("host/Service", ". Connections Queue Processes Plugins Workers Intake Api Dashboard Hosting")]

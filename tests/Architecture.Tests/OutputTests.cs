@@ -18,7 +18,9 @@ public sealed class OutputTests
                 )
             )
             // Publishing for a machine without a package folder puts it there on request.
-            .Where(f => !f.Contains($"{Path.DirectorySeparatorChar}publish{Path.DirectorySeparatorChar}"));
+            .Where(f => !f.Contains($"{Path.DirectorySeparatorChar}publish{Path.DirectorySeparatorChar}"))
+            // A plugin's folder holds what the plugin needs beside the host, and this one is ONNX Runtime's.
+            .Where(f => !f.Contains($"{Path.DirectorySeparatorChar}OnnxModels{Path.DirectorySeparatorChar}"));
         Assert.Empty(found);
     }
 

@@ -30,6 +30,7 @@ public sealed class ShippedModulesTests
     {
         ["supervised"] = ("{}", "cross-entropy", ""),
         ["offline"] = ("{}", "kd", ""),
+        ["mutual"] = ("""{ "students": [ "student", "teacher" ] }""", "kd", ""),
         ["icda"] = ("{}", "icd", ""),
         ["good-da-kd"] = ("{}", "kd", ""),
         ["t-stddev"] = ("{}", "kd", ""),
@@ -63,7 +64,9 @@ public sealed class ShippedModulesTests
         ),
     };
 
-    public static TheoryData<string> Models => Ids(PluginKind.Model);
+    // What a file computes has no form of its own.
+    public static TheoryData<string> Models =>
+        [.. Ids(PluginKind.Model).Select(row => (string)row[0]).Except(["onnx-teacher"])];
 
     public static TheoryData<string> Losses => Ids(PluginKind.Loss);
 
