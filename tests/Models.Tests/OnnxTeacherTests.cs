@@ -199,9 +199,9 @@ public sealed class OnnxTeacherTests : IDisposable
         // The first output is a map of other values.
         Refused("KDP0303", () => Open(new() { Path = path }), "32 classes", "'layer2'");
         Assert.Equal(7, Open(new() { Path = path, Logits = "scores" }).Shape.Classes);
-        Refused("KDP0556", () => Open(new() { Path = path, Logits = "score" }), "'score'", "layer2, pooled, scores");
+        Refused("KDP0417", () => Open(new() { Path = path, Logits = "score" }), "'score'", "layer2, pooled, scores");
         Refused(
-            "KDP0556",
+            "KDP0417",
             () =>
                 Open(
                     new()
@@ -214,7 +214,7 @@ public sealed class OnnxTeacherTests : IDisposable
             "'none'"
         );
         Refused(
-            "KDP0556",
+            "KDP0417",
             () =>
                 Open(
                     new()
@@ -258,7 +258,7 @@ public sealed class OnnxTeacherTests : IDisposable
         Assert.Equal(SHA256.HashData(File.ReadAllBytes(path)), kept.data<byte>().ToArray());
         network.Forward(zeros(2, 3, 8, 8), null, []);
         kept[0] = kept[0].bitwise_xor(tensor((byte)1));
-        Refused("KDP0556", () => network.Forward(zeros(2, 3, 8, 8), null, []), "another file", path);
+        Refused("KDP0417", () => network.Forward(zeros(2, 3, 8, 8), null, []), "another file", path);
     }
 
     [Fact]
@@ -276,7 +276,7 @@ public sealed class OnnxTeacherTests : IDisposable
     {
         var path = Path.Combine(_folder, name);
         File.WriteAllText(path, text);
-        Refused("KDP0556", () => Open(new() { Path = path }), path);
+        Refused("KDP0417", () => Open(new() { Path = path }), path);
         Refused("KDP0401", () => Open(new() { Path = _folder }), _folder);
     }
 
@@ -298,7 +298,7 @@ public sealed class OnnxTeacherTests : IDisposable
             }
             catch (KdException e)
             {
-                Assert.Contains(e.Code.Id, (string[])["KDP0556", "KDP0303"]);
+                Assert.Contains(e.Code.Id, (string[])["KDP0417", "KDP0303"]);
             }
         }
     }
@@ -320,6 +320,6 @@ public sealed class OnnxTeacherTests : IDisposable
         graph.Output("logits", graph.Node("Cast", [bytes], ("to", 1L)), GraphType.Float32, "batch", 3, 8, 8);
         var path = Path.Combine(_folder, "bytes.onnx");
         File.WriteAllBytes(path, graph.ToBytes(new Dictionary<string, string>(), ("tests", "1")));
-        Refused("KDP0556", () => Open(new() { Path = path }), "Byte", "'image'");
+        Refused("KDP0417", () => Open(new() { Path = path }), "Byte", "'image'");
     }
 }

@@ -110,12 +110,12 @@ public sealed class StudentNetworkTests : IDisposable
     [Fact]
     public void Files_that_say_nothing_or_something_else_are_refused()
     {
-        Refused("KDP0556", () => StudentNetwork.Load(Write(null).Path), "no such kd.record");
-        Refused("KDP0556", () => StudentNetwork.Load(Write(null, "{ broken").Path), "no JSON");
-        Refused("KDP0556", () => StudentNetwork.Load(Write(Record("of-others")).Path), "'of-others'");
+        Refused("KDP0417", () => StudentNetwork.Load(Write(null).Path), "no such kd.record");
+        Refused("KDP0417", () => StudentNetwork.Load(Write(null, "{ broken").Path), "no JSON");
+        Refused("KDP0417", () => StudentNetwork.Load(Write(Record("of-others")).Path), "'of-others'");
         var cut = Record();
         cut.Remove("outputs");
-        Refused("KDP0556", () => StudentNetwork.Load(Write(cut).Path), "cannot be read");
+        Refused("KDP0417", () => StudentNetwork.Load(Write(cut).Path), "cannot be read");
         Refused("KDP0550", () => StudentNetwork.Load(Write(Record(options: """{ "depth": 16, "width": 1 }""")).Path));
         var missing = Assert.ThrowsAny<Exception>(() => StudentNetwork.Load(Path.Combine(_folder, "none.safetensors")));
         Assert.Contains("none.safetensors", missing.Message);

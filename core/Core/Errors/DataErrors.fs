@@ -80,5 +80,12 @@ type DataErrors private () =
             "a given draw does not fit"
             "Give what the plugin could have drawn, in the form in which it records its own draws."
 
+    /// A file that holds a whole network, not its weights alone, cannot be used as one.
+    static member val NetworkFile =
+        entry
+            "KDP0417"
+            "the file of a network cannot be used"
+            "Export the network again: one file, float32, its logits as an output, any number of images as a batch."
+
     /// Every entry.
     static member All: IReadOnlyList<ErrorCode> = entries

@@ -237,13 +237,6 @@ public static class WeightErrors
     /// <summary>A boolean tensor holds other bytes than 0 and 1.</summary>
     public static readonly ErrorCode BoolInvalid = new("KDP0555", "a boolean tensor holds other values", Damaged);
 
-    /// <summary>A file that holds a whole network, not its weights alone, cannot be used as one.</summary>
-    public static readonly ErrorCode NetworkFile = new(
-        "KDP0556",
-        "the file of a network cannot be used",
-        "Export the network again: one file, float32, its logits as an output, any number of images as a batch."
-    );
-
     /// <summary>Writing failed; what was there before is untouched.</summary>
     public static readonly ErrorCode WriteFailed = new(
         "KDP0560",

@@ -25,12 +25,19 @@ internal static class Suggestions
     /// <summary>Gives every argument of every command its suggestions, where there are any.</summary>
     internal static void AddTo(Command command)
     {
+        // The help lists what is suggested, unless there is a name for it.
         foreach (var argument in command.Arguments)
             if (Of(command.Name, argument.Name) is { } source)
+            {
+                argument.HelpName ??= argument.Name;
                 argument.CompletionSources.Add(context => Begun(context, source));
+            }
         foreach (var option in command.Options)
             if (Of(option.Name) is { } source)
+            {
+                option.HelpName ??= option.Name.TrimStart('-');
                 option.CompletionSources.Add(context => Begun(context, source));
+            }
         foreach (var inner in command.Subcommands)
             AddTo(inner);
     }

@@ -16,6 +16,8 @@ internal static class NativeRules
             .. (string[])["kernel32", "user32", "advapi32", "ntdll", "ole32", "oleaut32", "shell32", "gdi32", "psapi"],
             .. (string[])["bcrypt", "ncrypt", "crypt32", "ws2_32", "dbghelp", "version", "winmm", "iphlpapi", "msvcrt"],
             .. (string[])["ucrtbase", "secur32", "setupapi", "libSystem", "libSystem.B", "libobjc", "libproc"],
+            // Operators that users of ONNX Runtime add to it; it does without.
+            "ortextensions",
         ],
         StringComparer.OrdinalIgnoreCase
     );

@@ -1,4 +1,5 @@
 using System.Security.Cryptography;
+using KdPlugins.Core;
 using KdPlugins.Sdk;
 using KdPlugins.Torch;
 using Microsoft.ML.OnnxRuntime;
@@ -16,7 +17,7 @@ internal sealed class OnnxModel : IDisposable
     /// <param name="path">Where it is, for messages.</param>
     /// <param name="threads">0 for as many as libtorch has.</param>
     /// <param name="asker">Who refuses.</param>
-    /// <exception cref="KdException"><c>KDP0556</c>.</exception>
+    /// <exception cref="KdException"><c>KDP0417</c>.</exception>
     internal OnnxModel(byte[] model, string path, int threads, Asker asker)
     {
         (Path, Sha256, Asker) = (path, SHA256.HashData(model), asker);
@@ -66,7 +67,7 @@ internal sealed class OnnxModel : IDisposable
     /// <summary>The refusal of the file, to be thrown.</summary>
     /// <param name="what">What follows its name.</param>
     internal KdException Refusal(string what) =>
-        Asker.Refusal(WeightErrors.NetworkFile, $"cannot use '{Path}': it {what}.");
+        Asker.Refusal(DataErrors.NetworkFile, $"cannot use '{Path}': it {what}.");
 
     internal static string Text(IEnumerable<int> dimensions) =>
         string.Join(", ", dimensions.Select(d => d < 0 ? "any" : $"{d}"));
@@ -74,7 +75,7 @@ internal sealed class OnnxModel : IDisposable
     /// <summary>The outputs of these names to a batch of any size. A file that takes so many samples at a time gets them in parts.</summary>
     /// <param name="batch">Float32, contiguous, on the CPU.</param>
     /// <param name="names">Of <see cref="Outputs"/>.</param>
-    /// <exception cref="KdException"><c>KDP0556</c>: it cannot compute them.</exception>
+    /// <exception cref="KdException"><c>KDP0417</c>: it cannot compute them.</exception>
     internal Dictionary<string, Tensor> Run(Tensor batch, IReadOnlyCollection<string> names)
     {
         var most = InputDimensions[0];

@@ -16,7 +16,7 @@ public sealed class OnnxTeacherPlugin : ModelPlugin<OnnxTeacherOptions>
 
     /// <inheritdoc/>
     /// <exception cref="KdException">
-    /// <c>KDP0401</c>, <c>KDP0411</c>: no such file, or not readable; <c>KDP0556</c>: no network that can be used; <c>KDP0303</c>: it
+    /// <c>KDP0401</c>, <c>KDP0411</c>: no such file, or not readable; <c>KDP0417</c>: no network that can be used; <c>KDP0303</c>: it
     /// takes other samples, or has other classes; <c>KDP0306</c>: its main output holds probabilities.
     /// </exception>
     public override INetwork Create(ModelRequest request)
@@ -48,7 +48,7 @@ public sealed class OnnxTeacherPlugin : ModelPlugin<OnnxTeacherOptions>
         }
         catch (IOException e)
         {
-            throw Asker.Refusal(WeightErrors.NetworkFile, $"cannot read '{path}': {e.Message}");
+            throw Asker.Refusal(DataErrors.NetworkFile, $"cannot read '{path}': {e.Message}");
         }
     }
 }

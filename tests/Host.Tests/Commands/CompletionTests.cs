@@ -18,6 +18,19 @@ public sealed class CompletionTests : IDisposable
         return result.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
     }
 
+    [Theory]
+    [InlineData("run <RECIPE>")]
+    [InlineData("resume <RUN>")]
+    [InlineData("explain <CODE>")]
+    [InlineData("describe <ID>")]
+    public void The_help_names_what_is_completed_and_does_not_list_it(string usage)
+    {
+        var help = Kd.Call("--help").Output;
+        Assert.Matches($@"\n  {usage} +[A-Z]", help);
+        Assert.All(help.Split('\n'), line => Assert.InRange(line.Length, 0, 400));
+        Assert.DoesNotContain("backward-pass-kd", Kd.Call(usage.Split(' ')[0], "--help").Output);
+    }
+
     [Fact]
     public void Commands_and_options_are_completed()
     {

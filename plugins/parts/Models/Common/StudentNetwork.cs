@@ -47,7 +47,7 @@ public sealed class StudentNetwork : IDisposable
     /// <summary>Makes the network of a weight file that a run has written, and loads its weights. Starts libtorch where nothing has.</summary>
     /// <param name="path">Such as <c>runs/mine/student.safetensors</c>.</param>
     /// <exception cref="KdException">
-    /// <c>KDP0556</c>: it does not say which network it is of, or that is none of these; KDP05xx: it cannot be read, or is damaged.
+    /// <c>KDP0417</c>: it does not say which network it is of, or that is none of these; KDP05xx: it cannot be read, or is damaged.
     /// </exception>
     public static StudentNetwork Load(string path)
     {
@@ -155,5 +155,5 @@ public sealed class StudentNetwork : IDisposable
             : [.. Enumerable.Repeat(otherwise, (int)InputShape[0])];
 
     private static KdException Refusal(string path, string what) =>
-        new(WeightErrors.NetworkFile, $"'{path}' {what}.", "Name a .safetensors file that a run has written.");
+        new(DataErrors.NetworkFile, $"'{path}' {what}.", "Name a .safetensors file that a run has written.");
 }

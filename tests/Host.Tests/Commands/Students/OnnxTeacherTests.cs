@@ -87,7 +87,7 @@ public sealed class OnnxTeacherTests(StudentRun run) : IClassFixture<StudentRun>
         File.WriteAllBytes(model, bytes);
         var result = Kd.Call("resume", _kd.At("cut"), "--max-steps-per-stage", "1");
         Assert.Equal(ExitCodes.Damaged, result.ExitCode);
-        Assert.StartsWith("KDP0556 ", result.Error);
+        Assert.StartsWith("KDP0417 ", result.Error);
         Assert.Contains(model, result.Error);
     }
 

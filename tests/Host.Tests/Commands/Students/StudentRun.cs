@@ -18,7 +18,7 @@ public sealed class StudentRun : IDisposable
           "augmentations": { "shared": [ { "id": "normalise", "options": { "mean": [0.5, 0.4, 0.3], "std": [0.25, 0.2, 0.3] } } ] },
           "losses": [ { "id": "cross-entropy" } ],
           "strategy": { "id": "supervised", "options": { "role": "student" } },
-          "training": { "epochs": 8, "batchSize": 16, "optimiser": { "name": "adam", "learningRate": 0.01 } }
+          "training": { "epochs": 16, "batchSize": 16, "optimiser": { "name": "adam", "learningRate": 0.01 } }
         }
         """;
 
