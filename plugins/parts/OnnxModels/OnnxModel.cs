@@ -1,5 +1,4 @@
 using System.Security.Cryptography;
-using KdPlugins.Core;
 using KdPlugins.Sdk;
 using KdPlugins.Torch;
 using Microsoft.ML.OnnxRuntime;
@@ -67,7 +66,7 @@ internal sealed class OnnxModel : IDisposable
     /// <summary>The refusal of the file, to be thrown.</summary>
     /// <param name="what">What follows its name.</param>
     internal KdException Refusal(string what) =>
-        Asker.Refusal(DataErrors.NetworkFile, $"cannot use '{Path}': it {what}.");
+        Asker.Refusal(Core.DataErrors.NetworkFile, $"cannot use '{Path}': it {what}.");
 
     internal static string Text(IEnumerable<int> dimensions) =>
         string.Join(", ", dimensions.Select(d => d < 0 ? "any" : $"{d}"));

@@ -13,12 +13,12 @@ public sealed class StudentRun : IDisposable
     internal const string Recipe = """
         {
           "name": "student", "seed": 5, "device": "cpu", "wrongLayers": "warn",
-          "dataset": { "id": "shapes", "options": { "train": 256, "test": 64, "classes": 4, "size": 12, "noise": 0.02, "clutter": 0, "occlusion": 0 } },
+          "dataset": { "id": "shapes", "options": { "train": 1024, "test": 64, "classes": 4, "size": 12, "noise": 0.02, "clutter": 0, "occlusion": 0 } },
           "models": { "student": { "id": "cifar-resnet", "options": { "depth": 8 } } },
           "augmentations": { "shared": [ { "id": "normalise", "options": { "mean": [0.5, 0.4, 0.3], "std": [0.25, 0.2, 0.3] } } ] },
           "losses": [ { "id": "cross-entropy" } ],
           "strategy": { "id": "supervised", "options": { "role": "student" } },
-          "training": { "epochs": 16, "batchSize": 16, "optimiser": { "name": "adam", "learningRate": 0.01 } }
+          "training": { "epochs": 8, "batchSize": 16, "optimiser": { "name": "adam", "learningRate": 0.003 } }
         }
         """;
 
