@@ -72,6 +72,26 @@ public static class DataChecks
     public static KdException NoSplit(this Asker asker, string split, IEnumerable<string> known) =>
         asker.Refusal(DataErrors.SplitMissing, $"has no split '{split}'; it has: {string.Join(", ", known)}.");
 
+    /// <summary>The recipe's generator of a name, which has to be one of latent vectors.</summary>
+    /// <param name="asker">The strategy that needs it.</param>
+    /// <param name="context">Its plan.</param>
+    /// <param name="name">A name under "generators".</param>
+    /// <param name="use">What the strategy does: "learns latent vectors".</param>
+    /// <param name="such">The id of a generator that has them.</param>
+    /// <exception cref="KdException"><c>KDP0301</c>: there is none of that name; <c>KDP0306</c>: it has no latent vector.</exception>
+    public static ILatentGenerator RequireLatentGenerator(
+        this Asker asker,
+        IPlanContext context,
+        string name,
+        string use,
+        string such = "upsample-generator"
+    ) =>
+        context.Generator(name) as ILatentGenerator
+        ?? throw asker.WrongCombination(
+            $"{use}, and the generator '{name}' has none.",
+            $"Take a generator with a latent vector, such as '{such}'."
+        );
+
     /// <summary>Refuses numbers of samples that a split does not have.</summary>
     /// <param name="indices">What was asked for.</param>
     /// <param name="count">How many samples there are.</param>

@@ -36,12 +36,7 @@ public sealed class AugKdStrategy : DistillationStrategy<AugKdOptions>
     public override IReadOnlyList<Stage> Plan(IPlanContext context)
     {
         Check(context.Data, context.Network(Options.Teacher), context.Network(Options.Student).Shape.Classes);
-        var generator =
-            context.Generator(Options.Generator) as ILatentGenerator
-            ?? throw Asker.WrongCombination(
-                $"learns latent vectors, and the generator '{Options.Generator}' has none.",
-                "Take a generator with a latent vector, such as 'upsample-generator'."
-            );
+        var generator = Asker.RequireLatentGenerator(context, Options.Generator, "learns latent vectors");
         var parts = new AugKdParts(context, Options, generator);
         List<Stage> stages = [new DataFreeStage(context, Options, parts).Plan()];
         if (Options.Through >= LastStage.Anchor && Options.Anchors)

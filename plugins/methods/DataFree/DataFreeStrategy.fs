@@ -70,14 +70,8 @@ type DataFreeStrategy() =
                 "Set \"joint\" to false, or \"steps\" to 1 and \"adversarial\" to 0."
             )
 
-    member private this.Generator(context: IPlanContext) : ILatentGenerator =
-        match context.Generator this.Options.Generator with
-        | :? ILatentGenerator as latent -> latent
-        | _ ->
-            this.Refuse(
-                $"makes images of latent vectors, and the generator '{this.Options.Generator}' has none.",
-                "Take a generator with a latent vector, such as 'upsample-generator'."
-            )
+    member private this.Generator(context: IPlanContext) =
+        this.Asker.RequireLatentGenerator(context, this.Options.Generator, "makes images of latent vectors")
 
     /// Raises KDP0301 where the generator is missing, KDP0303 where classes differ, KDP0304 for data that are no classified
     /// images, KDP0306 where method, options and networks do not go together.

@@ -40,12 +40,12 @@ public sealed class MosaicKdStrategy : DistillationStrategy<MosaicKdOptions>
     {
         Asker.RequireTeacherLoss(context);
         Check(context);
-        var generator =
-            context.Generator(Options.Generator) as ILatentGenerator
-            ?? throw Asker.WrongCombination(
-                $"draws latent vectors, and the generator '{Options.Generator}' has none.",
-                "Take a generator with a latent vector, such as 'mosaic-generator'."
-            );
+        var generator = Asker.RequireLatentGenerator(
+            context,
+            Options.Generator,
+            "draws latent vectors",
+            "mosaic-generator"
+        );
         List<Stage> stages = [];
         var source = Options.Source;
         if (Options.Keep > 0 && Options.Keep < context.SourceCount(source))

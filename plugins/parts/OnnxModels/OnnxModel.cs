@@ -55,6 +55,7 @@ internal sealed class OnnxModel : IDisposable
     /// <summary>Of the file.</summary>
     internal byte[] Sha256 { get; }
 
+    /// <summary>Who refuses.</summary>
     internal Asker Asker { get; }
 
     /// <summary>With the batch; -1 where any number does.</summary>

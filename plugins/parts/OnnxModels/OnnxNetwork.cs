@@ -1,5 +1,4 @@
 using KdPlugins.Core;
-using KdPlugins.Sdk;
 using KdPlugins.Torch;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -11,7 +10,6 @@ internal sealed class OnnxNetwork : INetwork
 {
     private readonly OnnxModel _model;
     private readonly OnnxTeacherOptions _options;
-    private readonly Asker _asker;
     private readonly string _logits;
     private readonly Holder _module;
     private readonly bool _channelsLast;
@@ -20,10 +18,9 @@ internal sealed class OnnxNetwork : INetwork
     /// <param name="options">Which output is what.</param>
     /// <param name="input">Of the run's samples, without the batch.</param>
     /// <param name="classes">Of the run.</param>
-    /// <param name="asker">Who refuses.</param>
-    internal OnnxNetwork(OnnxModel model, OnnxTeacherOptions options, long[] input, long classes, Asker asker)
+    internal OnnxNetwork(OnnxModel model, OnnxTeacherOptions options, long[] input, long classes)
     {
-        (_model, _options, _asker) = (model, options, asker);
+        (_model, _options) = (model, options);
         _channelsLast = TakesChannelsLast(input);
         _logits = options.Logits.Length > 0 ? Output(options.Logits) : MainOutput();
         if (options.Embedding.Length > 0)
@@ -42,7 +39,7 @@ internal sealed class OnnxNetwork : INetwork
     public ModelOutput Forward(Tensor input, Tensor? mask, IReadOnlyCollection<string> taps)
     {
         if (is_grad_enabled() && input.requires_grad)
-            throw _asker.WrongCombination(
+            throw _model.Asker.WrongCombination(
                 "passes no gradients to its input, and the strategy asks for them.",
                 "Give the teacher as weights of a model that ships, or choose another strategy."
             );
@@ -54,7 +51,7 @@ internal sealed class OnnxNetwork : INetwork
         return new(
             Placed(_logits)!,
             Placed(_options.Embedding),
-            taps.ToDictionary(name => name, name => Placed(Shape.Tap(name).Name)!)
+            taps.ToDictionary(name => name, name => Placed(name)!)
         );
     }
 
@@ -82,12 +79,12 @@ internal sealed class OnnxNetwork : INetwork
                 $"gives {TensorText.Shape(logits)} as '{_logits}' to two samples; [2, classes] is needed"
             );
         if (logits[1] != classes)
-            throw _asker.WrongShape(
+            throw _model.Asker.WrongShape(
                 $"gives {logits[1]} classes as '{_logits}', the run has {classes}.",
                 "Name the output that is the main head by \"logits\", or take the data that the network was trained on."
             );
         if (_options.Answer == OnnxAnswer.Logits && AreProbabilities(answers[_logits]))
-            throw _asker.WrongCombination(
+            throw _model.Asker.WrongCombination(
                 $"finds probabilities in '{_logits}': they are not below 0, and those of a sample come to 1.",
                 "Set \"answer\": \"probabilities\", or name the output before the softmax by \"logits\"."
             );
@@ -118,7 +115,7 @@ internal sealed class OnnxNetwork : INetwork
             return false;
         if (input.Length == 3 && Fits([input[1], input[2], input[0]], given))
             return true;
-        throw _asker.WrongShape(
+        throw _model.Asker.WrongShape(
             $"takes [{OnnxModel.Text(_model.InputDimensions)}], the data have the shape {TensorText.Shape(input)}.",
             "Bring the data to the size that the network was exported for, or export it for this one."
         );

@@ -25,7 +25,7 @@ public sealed class OnnxTeacherPlugin : ModelPlugin<OnnxTeacherOptions>
         var model = new OnnxModel(Bytes(path), path, Options.Threads, Asker);
         try
         {
-            return new OnnxNetwork(model, Options, [.. request.InputShape], request.Classes, Asker);
+            return new OnnxNetwork(model, Options, [.. request.InputShape], request.Classes);
         }
         catch
         {

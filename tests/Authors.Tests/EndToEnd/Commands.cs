@@ -31,6 +31,34 @@ internal static class Commands
             """
         );
 
+    /// <summary>Writes a console application into app/ of a folder and builds it into out/, without a warning.</summary>
+    /// <param name="folder">Where both are.</param>
+    /// <param name="program">Its Program.cs.</param>
+    /// <param name="packages">Its package references.</param>
+    /// <param name="settings">Further properties of its project.</param>
+    internal static void BuildApplication(string folder, string program, string packages, string settings = "")
+    {
+        var app = Path.Combine(folder, "app");
+        Directory.CreateDirectory(app);
+        File.WriteAllText(Path.Combine(app, "Program.cs"), program);
+        File.WriteAllText(
+            Path.Combine(app, "app.csproj"),
+            $"""
+            <Project Sdk="Microsoft.NET.Sdk">
+              <PropertyGroup>
+                <OutputType>Exe</OutputType>
+                <TargetFramework>net10.0</TargetFramework>
+                <ImplicitUsings>enable</ImplicitUsings>
+                <Nullable>enable</Nullable>
+                {settings}
+              </PropertyGroup>
+              <ItemGroup>{packages}</ItemGroup>
+            </Project>
+            """
+        );
+        Assert.Contains("0 Warning(s)", Dotnet(app, "build", "-c", "Release", "-o", Path.Combine(folder, "out")));
+    }
+
     /// <summary>The command line <c>kd</c>, with its output folder's plugins beside it.</summary>
     internal static string Kd { get; } =
         Path.Combine(

@@ -29,28 +29,7 @@ public sealed class ModelsPackageTests(AuthorsMachine machine) : IClassFixture<A
             Regex.Match(readme, $"```{language}\n(.*?)```", RegexOptions.Singleline).Groups[1].Value;
         var (program, packages) = (Block("csharp"), Block("xml"));
         Assert.Contains("StudentNetwork.Load", program);
-        Directory.CreateDirectory(machine.At("app"));
-        File.WriteAllText(machine.At("app", "Program.cs"), program);
-        File.WriteAllText(
-            machine.At("app", "app.csproj"),
-            $"""
-            <Project Sdk="Microsoft.NET.Sdk">
-              <PropertyGroup>
-                <OutputType>Exe</OutputType>
-                <TargetFramework>net10.0</TargetFramework>
-                <ImplicitUsings>enable</ImplicitUsings>
-                <Nullable>enable</Nullable>
-              </PropertyGroup>
-              <ItemGroup>
-                {packages.Replace("0.1.0", machine.Version)}
-              </ItemGroup>
-            </Project>
-            """
-        );
-        Assert.Contains(
-            "0 Warning(s)",
-            Commands.Dotnet(machine.At("app"), "build", "-c", "Release", "-o", machine.At("out"))
-        );
+        Commands.BuildApplication(machine.Root, program, packages.Replace("0.1.0", machine.Version));
         Assert.DoesNotContain(
             Folders.Files(machine.At("out")),
             f => Path.GetFileName(f).StartsWith("libtorch", StringComparison.Ordinal)

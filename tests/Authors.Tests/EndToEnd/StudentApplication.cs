@@ -12,25 +12,12 @@ internal sealed class StudentApplication : IDisposable
         string[] pack = ["pack", "core/Student", "--no-build", "-c", Commands.Configuration, "-o", At("feed")];
         Commands.Dotnet(Commands.Repository, [.. pack, $"-p:PackageVersion={_version}"]);
         Commands.UseFeed(Root);
-        Directory.CreateDirectory(At("app"));
-        File.WriteAllText(At("app", "Program.cs"), program);
-        File.WriteAllText(
-            At("app", "app.csproj"),
-            $"""
-            <Project Sdk="Microsoft.NET.Sdk">
-              <PropertyGroup>
-                <OutputType>Exe</OutputType>
-                <TargetFramework>net10.0</TargetFramework>
-                <ImplicitUsings>enable</ImplicitUsings>
-                <Nullable>enable</Nullable>
-                <RuntimeIdentifier>linux-x64</RuntimeIdentifier>
-                <SelfContained>false</SelfContained>
-              </PropertyGroup>
-              <ItemGroup><PackageReference Include="KdPlugins.Student" Version="{_version}" /></ItemGroup>
-            </Project>
-            """
+        Commands.BuildApplication(
+            Root,
+            program,
+            $"""<PackageReference Include="KdPlugins.Student" Version="{_version}" />""",
+            "<RuntimeIdentifier>linux-x64</RuntimeIdentifier><SelfContained>false</SelfContained>"
         );
-        Assert.Contains("0 Warning(s)", Commands.Dotnet(At("app"), "build", "-c", "Release", "-o", At("out")));
     }
 
     /// <summary>The folder of everything, removed at the end.</summary>
