@@ -102,6 +102,28 @@ public sealed class Kd : IDisposable
         return Process.Start(start)!;
     }
 
+    /// <summary>
+    /// The folder of a run that was killed so many lines after its start, and before its end: one that came to its end
+    /// before its lines were read is begun anew, under another name.
+    /// </summary>
+    internal async Task<string> StoppedAsync(int lines, Func<string, string[]> args)
+    {
+        for (var attempt = 1; attempt <= 10; attempt++)
+        {
+            var name = $"stopped-{attempt}";
+            using var process = Start([.. args(name), "--json"]);
+            var error = process.StandardError.ReadToEndAsync();
+            for (var line = 0; line < lines; line++)
+                if (await process.StandardOutput.ReadLineAsync() is null)
+                    Assert.Fail(await error);
+            process.Kill();
+            await process.WaitForExitAsync();
+            if (!File.Exists(At($"{name}/student-last.safetensors")))
+                return At(name);
+        }
+        throw new InvalidOperationException("Ten runs came to their end before they could be killed.");
+    }
+
     /// <summary>Starts a command in a process that may open so many files.</summary>
     internal static Process StartWithin(int descriptors, params string[] args)
     {

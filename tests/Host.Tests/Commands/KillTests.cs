@@ -85,15 +85,15 @@ public sealed class KillTests : IDisposable
     {
         var whole = Kd.Call(RunArgs("whole"));
         Assert.True(whole.ExitCode == 0, whole.Error);
-        // Two checkpoints are kept; killed in the middle of the second stage.
-        Assert.True(await Killed(RunArgs("stopped"), 22, 0));
+        var stopped = await _kd.StoppedAsync(22, name => RunArgs(name));
+        // The two newest ones are kept.
         var checkpoints = Directory
-            .GetDirectories(_kd.At("stopped/checkpoints"))
+            .GetDirectories(Path.Combine(stopped, "checkpoints"))
             .Where(d => File.Exists(Path.Combine(d, "manifest.json")))
             .Order(StringComparer.Ordinal)
             .ToList();
         Assert.True(checkpoints.Count >= 2);
-        Kd.Copy(_kd.At("stopped"), _kd.At("two"));
+        Kd.Copy(stopped, _kd.At("two"));
         Flip(Directory.GetFiles(_kd.At($"two/checkpoints/{Path.GetFileName(checkpoints[^1])}")).Order().First(), 0.5);
         var passed = Kd.Call("resume", _kd.At("two"));
         Assert.True(passed.ExitCode == 0, passed.Error);
@@ -108,15 +108,15 @@ public sealed class KillTests : IDisposable
             var file = files[i % files.Count];
             var before = File.ReadAllBytes(file);
             Flip(file, random.NextDouble());
-            var result = Kd.Call("resume", _kd.At("stopped"));
+            var result = Kd.Call("resume", stopped);
             Assert.True(result.ExitCode == ExitCodes.Damaged, $"{file}: {result.ExitCode} {result.Error}");
             Assert.StartsWith("KDP06", result.Error);
             Assert.Contains(Path.GetFileName(checkpoints[^1]), result.Error);
             File.WriteAllBytes(file, before);
         }
-        var end = Kd.Call("resume", _kd.At("stopped"));
+        var end = Kd.Call("resume", stopped);
         Assert.True(end.ExitCode == 0, end.Error);
-        Assert.Equal(Sha("whole"), Sha("stopped"));
+        Assert.Equal(Sha("whole"), Sha(Path.GetFileName(stopped)));
     }
 
     private static void Flip(string file, double place)

@@ -14,25 +14,10 @@ public sealed class ResumeSetTests : IDisposable
     private async Task<string> StoppedAsync()
     {
         var recipe = _kd.Write("recipe.json", Kd.Recipe.TrimEnd()[..^1] + ", \"checkpoints\": { \"everySteps\": 1 } }");
-        var folder = _kd.At("run");
-        using var process = Kd.Start(
-            "run",
-            recipe,
-            "--out",
-            folder,
-            "--plugins",
-            Kd.Plugins,
-            "--threads",
-            "1",
-            "--json"
+        return await _kd.StoppedAsync(
+            30,
+            name => ["run", recipe, "--out", _kd.At(name), "--plugins", Kd.Plugins, "--threads", "1"]
         );
-        _ = process.StandardError.ReadToEndAsync();
-        var checkpoints = 0;
-        while (checkpoints < 14 && await process.StandardOutput.ReadLineAsync() is { } line)
-            checkpoints += line.Contains("\"checkpoint\"") ? 1 : 0;
-        process.Kill();
-        await process.WaitForExitAsync();
-        return folder;
     }
 
     [Fact]

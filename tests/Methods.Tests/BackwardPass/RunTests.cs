@@ -160,8 +160,14 @@ public sealed class RunTests : IDisposable
     {
         _runs.Whole(Recipe(), "plain");
         _runs.Whole(Recipe($"{EveryEpoch}, {option}"), "other");
-        const string file = "student-last.safetensors";
-        Assert.NotEqual(_runs.Sha256("plain", file), _runs.Sha256("other", file));
+        Assert.False(Weights("plain").SequenceEqual(Weights("other")));
+    }
+
+    // The values alone: what stands before them names the recipe, which is another one.
+    private byte[] Weights(string run)
+    {
+        var bytes = File.ReadAllBytes(Path.Combine(_runs.Path(run), "student-last.safetensors"));
+        return bytes[(8 + (int)BitConverter.ToInt64(bytes))..];
     }
 
     [Fact]
