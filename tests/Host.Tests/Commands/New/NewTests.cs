@@ -394,7 +394,8 @@ public sealed class NewTests : IDisposable
         string[] args =
         [
             "-qec",
-            $"dotnet {Kd.Program} new --plugins {Kd.Plugins} --out {_kd.At("mine.json")}",
+            // Of a shell's background job SIGINT is ignored, and stays so in all that it starts.
+            $"env --default-signal=INT dotnet {Kd.Program} new --plugins {Kd.Plugins} --out {_kd.At("mine.json")}",
             "/dev/null",
         ];
         foreach (var arg in args)
