@@ -202,7 +202,7 @@ type internal StudyDraft =
         /// The recipe that the arms change: its file or name, or the recipe itself.
         Recipe: JsonTree
 
-        /// What all arms change, by path.
+        /// What all arms change, by path; preparations do not.
         Set: IReadOnlyDictionary<string, JsonTree>
 
         /// Runs before the arms, by name, in order: ${name} is the folder of the run.

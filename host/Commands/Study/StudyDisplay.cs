@@ -151,6 +151,8 @@ internal sealed class StudyDisplay
     private static string Progress(StudyRun run, StudyChild child)
     {
         var now = child.Progress;
+        if (now.TotalSteps == 0)
+            return $"{run.Plan.Label}: preparing";
         var rate = now.ImagesPerSecond > 0 ? $", {RunText.Rate(now.ImagesPerSecond)}" : "";
         var left = now.SecondsLeft is { } seconds
             ? $", {RunText.Duration(TimeSpan.FromSeconds(seconds))} left of it"
