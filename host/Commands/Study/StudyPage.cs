@@ -94,7 +94,7 @@ internal static class StudyPage
                     [
                         StudyText.Name(report, a.Arm, a.Level),
                         StudyText.Mean(isShare, a.Summary) is { Length: > 0 } mean ? mean : "not run",
-                        StudyText.Interval(isShare, a.Summary),
+                        StudyText.ArmInterval(isShare, a.Summary),
                         string.Join(", ", a.Values.Select(v => report.Number(measure.Name, v.Value))),
                         StudyText.Time(report, a.Arm, a.Level),
                         report.Study.Arms.First(s => s.Name == a.Arm).Description,

@@ -60,7 +60,10 @@ internal sealed record StudyRecord(
                         or FormatException
             )
         {
-            var detail = e is NullReferenceException ? "something is missing in it" : e.Message.Split(" LineNumber:")[0].TrimEnd('.');
+            var detail =
+                e is NullReferenceException
+                    ? "something is missing in it"
+                    : e.Message.Split(" LineNumber:")[0].TrimEnd('.');
             throw new KdException(StudyErrors.RecordUnreadable, $"'{path}': {detail}.", null, e);
         }
     }

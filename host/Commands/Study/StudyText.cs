@@ -45,6 +45,10 @@ internal static class StudyText
         return $"[{Of(low)}, {Of(high)}]";
     }
 
+    /// <summary>The interval of an arm, with its unit.</summary>
+    internal static string ArmInterval(bool isShare, StudySummary summary) =>
+        Interval(isShare, summary) + (isShare && summary.Low is not null ? " %" : "");
+
     /// <summary>Every arm's numbers in a line.</summary>
     internal static string Line(StudyReport report)
     {
@@ -80,7 +84,7 @@ internal static class StudyText
                 table.Add(
                     Name(report, arm.Arm, arm.Level),
                     Mean(isShare, arm.Summary),
-                    Interval(isShare, arm.Summary),
+                    ArmInterval(isShare, arm.Summary),
                     string.Join(", ", arm.Values.Select(v => v.Key)),
                     Time(report, arm.Arm, arm.Level)
                 );
