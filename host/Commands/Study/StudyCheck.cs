@@ -18,7 +18,13 @@ internal static class StudyCheck
 
     /// <summary>Tries, tells, and refuses what the machine does not have.</summary>
     /// <exception cref="KdException"><c>KDP0336</c>, or a plugin's: an arm cannot be run; its message says which.</exception>
-    internal static int Run(Screen screen, PluginHost host, IReadOnlyList<StudyRun> runs, StudyRequest request)
+    internal static int Run(
+        Screen screen,
+        PluginHost host,
+        IReadOnlyList<StudyRun> runs,
+        StudyRequest request,
+        string root
+    )
     {
         host.StartTorch(request.Threads);
         List<Tried> all = [];
@@ -35,8 +41,16 @@ internal static class StudyCheck
                 all.Add(new(label, open, null));
         }
         Tell(screen, all, request);
+        var (disk, free) = (Disk(all), CheckCommand.FreeBytes(root));
+        if (free < disk)
+            throw new KdException(
+                RunErrors.DiskFull,
+                $"The study needs {CheckReport.Bytes(disk)} of disk, {CheckReport.Bytes(free)} are free."
+            );
         return ExitCodes.Done;
     }
+
+    private static long Disk(List<Tried> all) => all.Sum(t => t.Open * (t.Report?.DiskBytes ?? 0));
 
     private static PreflightReport Try(Screen screen, PluginHost host, Recipe recipe, string label)
     {
@@ -61,7 +75,7 @@ internal static class StudyCheck
     {
         var seconds = all.Sum(t => t.Open * (t.Report?.Seconds ?? 0)) / request.Jobs;
         var memory = all.Max(t => t.Report?.MemoryBytes ?? 0) * request.Jobs;
-        var disk = all.Sum(t => t.Open * (t.Report?.DiskBytes ?? 0));
+        var disk = Disk(all);
         screen.Tell(
             () =>
                 new()

@@ -49,7 +49,7 @@ internal static class StudyCommand
         if (options.IsDryRun(parsed))
             return List(screen, study, root, runs);
         if (options.IsCheck(parsed))
-            return StudyCheck.Run(screen, host, runs, request);
+            return StudyCheck.Run(screen, host, runs, request, root);
         // The file as it was named: a name stays one, however the plugin is updated.
         var file = started?.File ?? (RecipePlace.IsName(named) ? named : place.Path);
         var now = new StudyRecord(
@@ -149,6 +149,7 @@ internal static class StudyCommand
                             ["folder"] = Path.GetRelativePath(root, r.Plan.Folder),
                             ["state"] = r.State.ToString().ToLowerInvariant(),
                             ["wanted"] = r.IsWanted,
+                            ["recipe"] = r.Plan.Recipe.Identity(),
                             ["message"] = r.Message.Length > 0 ? r.Message : null,
                         }),
                     ]),

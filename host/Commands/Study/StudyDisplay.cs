@@ -66,6 +66,9 @@ internal sealed class StudyDisplay
     {
         lock (_gate)
         {
+            // The last words of a run may come when it has ended.
+            if (!_active.TryGetValue(run, out var child))
+                return;
             if ((string?)said["event"] == "warning" && said["message"]?.GetValue<string>() is { } warning)
                 Tell(run, "study-warning", json => json["message"] = warning, () => $"{run.Plan.Label}: {warning}");
             var pause =
@@ -77,11 +80,11 @@ internal sealed class StudyDisplay
             _last = _time.GetTimestamp();
             var left = _clock.Left(_runs);
             if (_screen.Json)
-                Tell(run, "study-progress", json => Add(json, _active[run].Progress, left), () => "");
+                Tell(run, "study-progress", json => Add(json, child.Progress, left), () => "");
             else if (_screen.IsTerminal)
                 Draw($"{Counter()} {string.Join("; ", _active.Select(a => Progress(a.Key, a.Value)))}{Left(left)}");
             else
-                _screen.Say($"{Now()} {Counter()} {Progress(run, _active[run])}{Left(left)}");
+                _screen.Say($"{Now()} {Counter()} {Progress(run, child)}{Left(left)}");
         }
     }
 

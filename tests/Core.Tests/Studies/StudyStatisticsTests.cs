@@ -56,6 +56,7 @@ public sealed class StudyStatisticsTests
     [InlineData(StudyVerdict.Holds, 1.0, 1.1, 0.9)]
     [InlineData(StudyVerdict.Not, -1.0, -1.1, -0.9)]
     [InlineData(StudyVerdict.Undecided, 1.0, -1.0, 0.5)]
+    [InlineData(StudyVerdict.Undecided, -1.0, 1.0, -0.5)]
     [InlineData(StudyVerdict.Holds, 0.5, 0.5)]
     [InlineData(StudyVerdict.Undecided, 0.0, 0.0)]
     [InlineData(StudyVerdict.Undecided, 5.0)]

@@ -270,7 +270,7 @@ public sealed class StudyTests : IDisposable
         Assert.Contains("thesis.tex", full.Error);
         File.WriteAllText(_kd.At("file"), "");
         Assert.StartsWith("KDP0802 ", Kd.Call(Args("file")).Error);
-        var nowhere = Kd.Call(Args("x", "--out", "/proc/nowhere"));
+        var nowhere = Kd.Call([.. Args("x").Select(a => a == _kd.At("x") ? "/proc/nowhere" : a)]);
         Assert.Equal(ExitCodes.Folder, nowhere.ExitCode);
         Assert.StartsWith("KDP060", nowhere.Error);
         Assert.StartsWith("KDP0129 ", Kd.Call("study", "nobodys-study", "--plugins", Kd.Plugins).Error);
