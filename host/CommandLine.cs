@@ -17,6 +17,7 @@ using KdPlugins.Host.Commands.Results;
 using KdPlugins.Host.Commands.Run;
 using KdPlugins.Host.Commands.Service;
 using KdPlugins.Host.Commands.Students;
+using KdPlugins.Host.Commands.Study;
 using KdPlugins.Host.Commands.Tools;
 using KdPlugins.Host.Texts;
 using KdPlugins.Torch;
@@ -65,6 +66,7 @@ internal static class CommandLine
             RecipesCommand.Make(screen),
             ResolveCommand.Make(screen),
             EvalCommand.Make(screen),
+            StudyCommand.Make(screen),
             CompareCommand.Make(screen),
             ReportCommand.Make(screen),
             ExportCommand.Make(screen),

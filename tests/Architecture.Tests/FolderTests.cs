@@ -29,7 +29,7 @@ public sealed class FolderTests
     [InlineData("host", "Errors Texts Loading Runs Reports Service Commands .")]
     [InlineData(
         "host/Commands",
-        ". Doctor Explain Plugins Run Check Probe Recipes Results Service Students Completion Tools New"
+        ". Doctor Explain Plugins Run Check Study Probe Recipes Results Service Students Completion Tools New"
     )]
     [InlineData("host/Loading", ". Files Manifest Inspection Contexts Parts Packages Folders Listing Recipes")]
     [InlineData("host/Reports", "Charts Images Page .")]

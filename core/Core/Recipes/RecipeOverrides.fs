@@ -143,10 +143,25 @@ module internal RecipeOverriding =
             | Key name :: rest when m.Name = name -> Some(JsonMember(m.Name, m.Place, remove m.Value rest))
             | _ -> Some m
 
-        if node.Kind = JsonKind.Object then
-            JsonTrees.object (Array.choose change node.Members) node.Place
-        else
-            node
+        let item i (value: JsonTree) =
+            match steps with
+            | [ Item at ] when at = i -> None
+            | Item at :: rest when at = i -> Some(remove value rest)
+            | _ -> Some value
+
+        match node.Kind with
+        | JsonKind.Object -> JsonTrees.object (Array.choose change node.Members) node.Place
+        | JsonKind.Array ->
+            let kept = node.Items |> Array.mapi item |> Array.choose id
+            JsonTrees.array kept node.Place
+        | _ -> node
+
+    let rec private isThere (node: JsonTree) (steps: JsonStep list) =
+        match steps with
+        | _ when isNull node -> false
+        | [] -> true
+        | Key name :: rest -> isThere (node.Find name) rest
+        | Item i :: rest -> isThere (Array.tryItem i node.Items |> Option.toObj) rest
 
     let private withoutRivals (root: JsonTree) (steps: JsonStep list) =
         alternatives
@@ -218,6 +233,28 @@ module internal RecipeOverriding =
             match parsePath path with
             | Some steps when not (isNull value) -> apply failures root origin steps value
             | _ -> refuse failures root $"--set {shown setting}" [] "not an override" "path=value"
+
+    /// The tree with a value at a path; null takes away what is there, and it has to be there.
+    /// origin: who says so, for messages.
+    let assign (failures: FailureSink) (root: JsonTree) (origin: string) (path: string) (value: JsonTree) : JsonTree =
+        let here = $"{origin}, {shown path}"
+        let fail why expected = refuse failures root here [] why expected
+
+        if path.Length > longest then
+            tooLong failures root here path
+        else
+            match parsePath path with
+            | None -> fail "not a path" "such as losses[1].weight"
+            | Some steps when steps.Length > deepest -> fail $"a path of {steps.Length} steps" $"at most {deepest}"
+            | Some steps when value.Kind = JsonKind.Null ->
+                if isThere root steps then
+                    remove root steps
+                else
+                    fail "there is nothing that null could take away" "a place in the recipe"
+            | Some steps ->
+                match put (withoutRivals root steps) steps value with
+                | Some changed when changed.Kind = root.Kind -> changed
+                | _ -> fail "the path leads to no such place" "a place in the recipe"
 
     /// The tree with all overrides applied.
     let applyAll (overrides: RecipeOverrides) (failures: FailureSink) (root: JsonTree) : JsonTree =

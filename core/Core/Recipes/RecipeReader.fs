@@ -43,8 +43,14 @@ type RecipeReader private () =
             syntax.Throw source
 
         let tree = RecipeOverriding.applyAll overrides syntax text
+        RecipeReader.ReadTree(tree, syntax, source, folder, catalog)
+
+    /// The recipe of a tree whose overrides are applied. before: what went wrong so far.
+    static member internal ReadTree
+        (tree: JsonTree, before: FailureSink, source: string, folder: string, catalog: IPluginCatalog)
+        : Recipe =
         let failures = FailureSink tree
-        failures.Take syntax
+        failures.Take before
 
         match OptionReader(failures, true).Object([], typeof<RecipeDraft>, null, tree) with
         | ValueNone ->
@@ -59,6 +65,13 @@ type RecipeReader private () =
 
             failures.Throw source
             recipe
+
+    /// The tree of a recipe's file; relative paths in it are not touched. Raises KDP0211 and RecipeException.
+    static member internal TreeOf(path: string) : JsonTree =
+        let syntax = FailureSink null
+        let tree = JsonTreeReader.read (bytesOf path) null syntax
+        syntax.Throw path
+        tree
 
     /// The recipe of a file; relative paths in it are relative to the file's folder. Raises KDP0211 where the file
     /// cannot be read, and RecipeException (KDP0201 to KDP0215, KDP0301) for what is wrong in it.

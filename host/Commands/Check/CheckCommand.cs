@@ -57,8 +57,8 @@ internal static class CheckCommand
         return command;
     }
 
-    // The folder need not exist yet: its volume is that of the nearest one above it that does.
-    private static long FreeBytes(string folder)
+    /// <summary>What may be written to a folder, which need not exist yet: its volume is that of the nearest one above it that does.</summary>
+    internal static long FreeBytes(string folder)
     {
         var place = folder;
         while (!Directory.Exists(place))

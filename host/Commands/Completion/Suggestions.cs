@@ -46,6 +46,7 @@ internal static class Suggestions
         (command, argument) switch
         {
             (_, "RECIPE") or ("recipes", "NAME") => Recipes,
+            (_, "STUDY") => Studies,
             (_, "RUN") or (_, "RUN|WEIGHTS") or (_, "RUN|WEIGHTS|MODEL") => Runs,
             ("describe" or "probe" or "explain", "ID") => context => Plugins(context, Enum.GetValues<PluginKind>()),
             ("explain", "CODE") => _ => FailureAdvice.Entries.Select(e => e.Id),
@@ -97,11 +98,16 @@ internal static class Suggestions
             .Where(found => found.IsAccepted)
             .Select(found => found.Part.Id);
 
-    private static IEnumerable<string> Recipes(CompletionContext context)
+    private static IEnumerable<string> Recipes(CompletionContext context) => Named(context, RecipeShelf.Folder);
+
+    private static IEnumerable<string> Studies(CompletionContext context) => Named(context, RecipeShelf.StudiesFolder);
+
+    private static IEnumerable<string> Named(CompletionContext context, string below)
     {
         var root = Root(context);
         return RecipeShelf.Names(
-            Directory.Exists(root) ? FolderPluginCatalog.Sources(root).Where(s => FolderWalk.Problem(s) is null) : []
+            Directory.Exists(root) ? FolderPluginCatalog.Sources(root).Where(s => FolderWalk.Problem(s) is null) : [],
+            below
         );
     }
 

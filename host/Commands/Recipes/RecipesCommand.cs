@@ -14,23 +14,28 @@ internal static class RecipesCommand
     {
         var name = new Argument<string?>("NAME")
         {
-            Description = "The recipe whose text is wanted, to start one's own from.",
+            Description = "The recipe or study whose text is wanted, to start one's own from.",
             Arity = ArgumentArity.ZeroOrOne,
         };
+        var study = new Option<bool>("--study") { Description = "NAME is that of a study." };
         var plugins = CommonOptions.Plugins();
-        var command = new Command("recipes", "Lists the recipes that plugins bring with them, or shows one.")
+        var command = new Command(
+            "recipes",
+            "Lists the recipes and studies that plugins bring with them, or shows one."
+        )
         {
             name,
+            study,
             plugins,
         };
         command.SetAction(parsed =>
         {
             using var host = PluginHost.Load(parsed.GetValue(plugins));
-            var shelf = RecipeShelf.Of(host.Catalog);
+            var (shelf, studies) = (RecipeShelf.Of(host.Catalog), RecipeShelf.StudiesOf(host.Catalog));
             if (parsed.GetValue(name) is { } wanted)
-                Show(screen, RecipePlace.Named(wanted, shelf));
+                Show(screen, RecipePlace.Named(wanted, parsed.GetValue(study) ? studies : shelf));
             else
-                screen.Tell(() => Json(shelf), () => Table(shelf));
+                screen.Tell(() => Json(shelf, studies), () => $"{Table(shelf)}\n\n{Studies(studies)}");
             return ExitCodes.Done;
         });
         return command;
@@ -61,6 +66,16 @@ internal static class RecipesCommand
         return $"{table}\n'kd run NAME' carries one out, 'kd recipes NAME > my.json' makes a copy to change.";
     }
 
+    private static string Studies(RecipeShelf shelf)
+    {
+        if (shelf.Recipes.Count == 0)
+            return "";
+        var table = new TextTable("study", "plugin", "what it asks");
+        foreach (var study in shelf.Recipes)
+            table.Add(study.Name, study.Plugin, Line(study.Summary()));
+        return $"{table}\n'kd study NAME' carries one out, 'kd recipes NAME --study > my.json' makes a copy to change.";
+    }
+
     // As much as a line of a terminal takes, whole words where there are any.
     private static string Line(string text)
     {
@@ -70,5 +85,11 @@ internal static class RecipesCommand
         return $"{text[..(end > 0 ? end : Widest)]} ...";
     }
 
-    private static JsonObject Json(RecipeShelf shelf) => new() { ["event"] = "recipes", ["recipes"] = shelf.ToJson() };
+    private static JsonObject Json(RecipeShelf shelf, RecipeShelf studies) =>
+        new()
+        {
+            ["event"] = "recipes",
+            ["recipes"] = shelf.ToJson(),
+            ["studies"] = studies.ToJson(),
+        };
 }

@@ -13,6 +13,13 @@ namespace KdPlugins.Host.Reports.Charts;
 /// <param name="IsFaint">Whether it stands behind the others and has no place in the legend.</param>
 internal sealed record Curve(string Name, IReadOnlyList<(double X, double Y)> Points, int Colour, bool IsFaint = false);
 
+/// <summary>An upright interval.</summary>
+/// <param name="X">Where.</param>
+/// <param name="Low">Its lower end.</param>
+/// <param name="High">Its upper end.</param>
+/// <param name="Colour">As that of its curve.</param>
+internal sealed record Whisker(double X, double Low, double High, int Colour);
+
 /// <summary>Curves over one axis as an SVG picture, told apart by colour and by dashes.</summary>
 /// <param name="Title">What is shown.</param>
 /// <param name="XName">What runs to the right.</param>
@@ -22,6 +29,12 @@ internal sealed record LineChart(string Title, string XName, bool AsPercent, IRe
 {
     /// <summary>Whether values that span several powers of ten may be drawn by their logarithm.</summary>
     internal bool MayBeLog { get; init; } = true;
+
+    /// <summary>Intervals about points of the curves.</summary>
+    internal IReadOnlyList<Whisker> Whiskers { get; init; } = [];
+
+    /// <summary>Whether a line is drawn at 0, which is then within the axis.</summary>
+    internal bool HasZero { get; init; }
 
     /// <summary>The number of colours and dash patterns.</summary>
     internal const int Styles = 7;
@@ -43,7 +56,10 @@ internal sealed record LineChart(string Title, string XName, bool AsPercent, IRe
         var finite = Curves.SelectMany(c => c.Points).Where(p => double.IsFinite(p.Y)).ToList();
         if (finite.Count == 0)
             return null;
-        var (least, most) = (finite.Min(p => p.Y), finite.Max(p => p.Y));
+        var ends = finite.Select(p => p.Y).Concat(Whiskers.SelectMany(w => (double[])[w.Low, w.High])).ToList();
+        if (HasZero)
+            ends.Add(0);
+        var (least, most) = (ends.Min(), ends.Max());
         var isLog = MayBeLog && !AsPercent && least > 0 && most / least > LogFrom;
         var x = new Axis(finite.Min(p => p.X), finite.Max(p => p.X), Left, Width - Right, false);
         var y = new Axis(least, most, Height - Bottom, Top, isLog);
@@ -66,6 +82,10 @@ internal sealed record LineChart(string Title, string XName, bool AsPercent, IRe
             A("role", "img"),
             A("aria-label", Description(least, most)),
             Marks(x, y),
+            HasZero
+                ? E("line", Class("axis"), A("x1", Left), A("x2", Width - Right), A("y1", y.At(0)), A("y2", y.At(0)))
+                : null,
+            Whiskers.Select(w => Bar(w, x, y)),
             Curves.OrderBy(c => c.IsFaint ? 0 : 1).Select(c => Line(c, x, y))
         );
 
@@ -118,6 +138,13 @@ internal sealed record LineChart(string Title, string XName, bool AsPercent, IRe
             A("y2", Height - Bottom)
         );
         yield return E("text", Class("mark x"), A("x", (Left + Width - Right) / 2), A("y", Height - 6), XName);
+    }
+
+    private static XElement Bar(Whisker whisker, Axis x, Axis y)
+    {
+        var (at, low, high) = (x.At(whisker.X), y.At(whisker.Low), y.At(whisker.High));
+        var path = $"M{N(at)} {N(low)}V{N(high)}M{N(at - 4)} {N(low)}H{N(at + 4)}M{N(at - 4)} {N(high)}H{N(at + 4)}";
+        return E("g", Class($"curve whisker c{whisker.Colour % Styles}"), E("path", A("d", path)));
     }
 
     private XElement Line(Curve curve, Axis x, Axis y)

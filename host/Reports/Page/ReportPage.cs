@@ -1,5 +1,3 @@
-using System.Text;
-using System.Xml;
 using System.Xml.Linq;
 using KdPlugins.Core;
 using KdPlugins.Host.Runs;
@@ -13,37 +11,14 @@ internal static class ReportPage
 {
     internal const string FileName = "report.html";
 
-    // Even if a text from a file were taken for markup, nothing could be loaded or run.
-    private const string Policy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'";
-
-    private static readonly Lazy<string> Style = new(() =>
-    {
-        using var stream = typeof(ReportPage).Assembly.GetManifestResourceStream("report.css")!;
-        return new StreamReader(stream).ReadToEnd();
-    });
-
     /// <summary>The page's text.</summary>
     internal static string Make(RunMaterial run)
     {
-        var sections = Sections(run).Where(s => s.Content.Any(c => c is not null)).ToList();
-        var page = E(
-            "html",
-            A("lang", "en"),
-            E(
-                "head",
-                new XElement("meta", A("charset", "utf-8")),
-                new XElement("meta", A("name", "viewport"), A("content", "width=device-width, initial-scale=1")),
-                new XElement("meta", A("http-equiv", "Content-Security-Policy"), A("content", Policy)),
-                E("title", $"{run.Name}: report"),
-                E("style", Style.Value)
-            ),
-            E(
-                "body",
-                E("header", E("h1", run.Name), E("p", Class("quiet"), Subtitle(run)), State(run), Contents(sections)),
-                E("main", sections.Select(s => E("section", A("id", s.Id), E("h2", s.Title), s.Content)))
-            )
+        return PageFrame.Make(
+            $"{run.Name}: report",
+            [E("h1", run.Name), E("p", Class("quiet"), Subtitle(run)), State(run)],
+            Sections(run)
         );
-        return "<!DOCTYPE html>\n" + Write(page);
     }
 
     private static IEnumerable<(string Id, string Title, IReadOnlyList<XElement?> Content)> Sections(RunMaterial run)
@@ -110,26 +85,5 @@ internal static class ReportPage
         var position = last is null ? null : $" Its last record is of step {last.Step}, stage {last.Stage}.";
         var message = run.Status?.State == RunState.Failed ? run.Status.Message : "";
         return E("div", Class("state"), E("p", state + position), message.Length > 0 ? E("p", message) : null);
-    }
-
-    private static XElement Contents(IEnumerable<(string Id, string Title, IReadOnlyList<XElement?>)> sections) =>
-        E(
-            "nav",
-            A("aria-label", "Sections"),
-            E("ul", sections.Select(s => E("li", E("a", A("href", $"#{s.Id}"), s.Title))))
-        );
-
-    private static string Write(XElement page)
-    {
-        var text = new StringBuilder();
-        var settings = new XmlWriterSettings
-        {
-            OmitXmlDeclaration = true,
-            Indent = false,
-            NewLineHandling = NewLineHandling.None,
-        };
-        using (var writer = XmlWriter.Create(text, settings))
-            page.Save(writer);
-        return text.ToString();
     }
 }

@@ -31,6 +31,7 @@ internal static partial class FailureAdvice
                 RecipeErrors.All,
                 DataErrors.All,
                 RunErrors.All,
+                StudyErrors.All,
                 TrainingErrors.All,
                 PluginErrors.All,
                 HostErrors.All,

@@ -33,7 +33,7 @@ public sealed class RecipesTests : IDisposable
     {
         var listed = Listed(Kd.Plugins);
         Assert.Contains(("icda", "Icda"), listed.Select(r => (r.Name, r.Plugin)));
-        Assert.Contains(("studies/krr-st-transfer", "KrrSt"), listed.Select(r => (r.Name, r.Plugin)));
+        Assert.Contains(("studies/infer-student", "Infer"), listed.Select(r => (r.Name, r.Plugin)));
         Assert.Contains(("quickstart", ""), listed.Select(r => (r.Name, r.Plugin)));
         Assert.All(listed, r => Assert.True(r.Summary.Length > 0, $"{r.Name} begins with no comment."));
         Assert.Equal(listed.Count, listed.Select(r => r.Name).Distinct().Count());
