@@ -11,7 +11,7 @@ namespace KdPlugins.Meters;
 /// right, and their mean cross-entropy. Ignored pixels do not count; smaller logits are enlarged bilinearly.
 /// </summary>
 [KdMeter("segmentation", Description = "Mean IoU, pixel accuracy and loss of class maps")]
-public sealed class SegmentationMeter : Meter<NoOptions>
+public sealed class SegmentationMeter : Meter<SegmentationOptions>
 {
     /// <inheritdoc/>
     public override IReadOnlyCollection<TargetKind> Targets => [TargetKind.ClassMap];
@@ -24,9 +24,9 @@ public sealed class SegmentationMeter : Meter<NoOptions>
     [new("miou", MeterValue.Share, true), new("pixel-accuracy", MeterValue.Share, true), new("loss", "nats", false)];
 
     /// <inheritdoc/>
-    public override IMeasurement Begin(MeterBinding binding) => new Measurement(binding, Asker);
+    public override IMeasurement Begin(MeterBinding binding) => new Measurement(binding, Asker, Options.AlignCorners);
 
-    private sealed class Measurement(MeterBinding binding, Asker asker) : IMeasurement
+    private sealed class Measurement(MeterBinding binding, Asker asker, bool alignCorners) : IMeasurement
     {
         private readonly long _classes = binding.Network.Shape.Classes;
         private readonly ConfusionCounts _confusion = new(binding.Network.Shape.Classes, binding.Device);
@@ -77,10 +77,8 @@ public sealed class SegmentationMeter : Meter<NoOptions>
             );
         }
 
-        private static Tensor Enlarged(Tensor logits, long[] size) =>
-            logits.dim() == 4 && !logits.shape.AsSpan(2).SequenceEqual(size)
-                ? nn.functional.interpolate(logits, size: size, mode: InterpolationMode.Bilinear, align_corners: false)
-                : logits;
+        private Tensor Enlarged(Tensor logits, long[] size) =>
+            logits.dim() == 4 ? FeatureMath.Enlarge(logits, size[0], size[1], alignCorners) : logits;
 
         public void Dispose()
         {
