@@ -19,7 +19,7 @@ public sealed class PspNetPlugin : MapModelPlugin<PspNetOptions>
     // Parts along each side.
     private static readonly long[] Bins = [1, 2, 3, 6];
 
-    private protected override long SmallestSide => 48;
+    private protected override long SmallestSide => 32;
 
     private protected override MapNet Build(ImageShape image, FrozenLayers? frozen)
     {
