@@ -30,6 +30,8 @@ type RddMath private () =
     /// w = up(exp(-u)), in (0, 1], without gradient; [B, H, W]. main, aux: the teacher's heads.
     static member Weights(main: torch.Tensor, aux: torch.Tensor, target: ClassMapTarget, alignCorners: bool) : torch.Tensor =
         use _ = torch.no_grad ()
+        // Heads on stages of other sizes: the main one's places count.
+        let aux = FeatureMath.Enlarge(wide aux, main.shape[2], main.shape[3], alignCorners)
         let easy = RddMath.Disagreement(main, aux).neg().exp ()
         let height, width = sizeOf target
         FeatureMath.Enlarge(easy.unsqueeze 1L, height, width, alignCorners).squeeze 1L

@@ -11,7 +11,7 @@ internal static class Examples
     private static readonly double[] OfTeacher = [.98, .90, .65, .40, .95, .62, .97, .25, .99, .85, .92, .71];
     private static readonly long[] Labels = [0, 1, 0, 1, 1, 0, -1, 1, 0, 0, 1, 1];
 
-    public static ClassMapTarget Target => new(tensor(Labels).view(1, 3, 4), -1);
+    public static ClassMapTarget Labelled => new(tensor(Labels).view(1, 3, 4), -1);
 
     public static Tensor Student => Logits(OfStudent);
 

@@ -62,7 +62,7 @@ public sealed class FormulaTests : IDisposable
     public void Golden_3_hard_pixels(long kept, string student, string teacher)
     {
         string Hard(Tensor logits) =>
-            Text(RddMath.Hard(RddMath.PixelLosses(logits, Target, true), Target, 0.7, kept));
+            Text(RddMath.Hard(RddMath.PixelLosses(logits, Labelled, true), Labelled, 0.7, kept));
         Assert.Equal(student, Hard(Student));
         Assert.Equal(teacher, Hard(Teacher));
     }
@@ -79,7 +79,7 @@ public sealed class FormulaTests : IDisposable
     public void Golden_3_the_loss_over_them(int kept, Selection selection, double loss) =>
         Close(
             loss,
-            Tse(Heads(Student), Heads(Teacher), Target, new() { MinKeptPixels = kept, Selection = selection })
+            Tse(Heads(Student), Heads(Teacher), Labelled, new() { MinKeptPixels = kept, Selection = selection })
         );
 
     // The published code divides by nothing there, or ends with an undefined mask.
@@ -92,7 +92,7 @@ public sealed class FormulaTests : IDisposable
         var student = Student.requires_grad_(true);
         var loss = Stubs
             .Plugin<TseLoss>(new TseOptions { MinKeptPixels = kept })
-            .Compute(new LossContextStub(Heads(student), Heads(Teacher), Batch(Target)));
+            .Compute(new LossContextStub(Heads(student), Heads(Teacher), Batch(Labelled)));
         loss.backward();
         Assert.Equal(0, loss.item<double>());
         Assert.Equal(0, student.grad!.abs().sum().item<double>());
@@ -100,35 +100,35 @@ public sealed class FormulaTests : IDisposable
 
     [Fact]
     public void Golden_3_a_student_that_is_the_teacher_has_nothing_to_learn() =>
-        Assert.Equal(0, Tse(Heads(Student), Heads(Student), Target, new() { MinKeptPixels = 3 }));
+        Assert.Equal(0, Tse(Heads(Student), Heads(Student), Labelled, new() { MinKeptPixels = 3 }));
 
     // One empty mask makes the published loss NaN; here the other head goes on.
     [Fact]
     public void An_empty_choice_of_one_head_leaves_the_other() =>
         Close(
             0.3441355174,
-            Tse(Heads(Student, Student), Heads(Teacher, Student), Target, new() { MinKeptPixels = 3 })
+            Tse(Heads(Student, Student), Heads(Teacher, Student), Labelled, new() { MinKeptPixels = 3 })
         );
 
     [Fact]
     public void Golden_4_both_heads()
     {
         var (student, teacher) = (Heads(Student, Student * .5), Heads(Teacher, Teacher * .5));
-        var weights = RddMath.Weights(teacher.Logits, teacher.Feature("aux"), Target, true);
+        var weights = RddMath.Weights(teacher.Logits, teacher.Feature("aux"), Labelled, true);
         double[] row = [0.87817439, 0.91180282, 0.98859915, 0.99497055];
         Assert.All(
             row.Zip(weights[0, 0].data<double>().ToArray()),
             pair => Assert.Equal(pair.First, pair.Second, 1e-8)
         );
-        Close(0.5822803070, Tfe(student, teacher, Target));
-        Close(0.5268526297, Tse(student, teacher, Target, new() { MinKeptPixels = 3 }));
+        Close(0.5822803070, Tfe(student, teacher, Labelled));
+        Close(0.5268526297, Tse(student, teacher, Labelled, new() { MinKeptPixels = 3 }));
         var kd = Stubs.Plugin<KdLoss>(new KdOptions { Temperature = 1 });
-        Close(0.1872796768, kd.Compute(new LossContextStub(student, teacher, Batch(Target))).item<double>());
+        Close(0.1872796768, kd.Compute(new LossContextStub(student, teacher, Batch(Labelled))).item<double>());
     }
 
     [Fact]
     public void Golden_5_the_rate_of_an_iteration() =>
-        Close(0.0183724574, 0.02 * KdPlugins.Torch.Schedule.Polynomial(0.9).Multiplier(9, 100));
+        Close(0.0183724574, 0.02 * KdPlugins.Torch.Optim.Schedule.Polynomial(0.9).Multiplier(9, 100));
 
     [Fact]
     public void Golden_6_the_choices()
@@ -148,12 +148,12 @@ public sealed class FormulaTests : IDisposable
         other[0, .., 1, 2] = tensor((double[])[-7, 9]);
         var options = new TseOptions { MinKeptPixels = 3 };
         Close(
-            Tse(Heads(Student), teacher, Target, options),
-            Tse(Heads(other), teacher, Target, options)
+            Tse(Heads(Student), teacher, Labelled, options),
+            Tse(Heads(other), teacher, Labelled, options)
         );
-        var all = Tfe(Heads(Student), teacher, Target);
-        Close(all, Tfe(Heads(other), teacher, Target));
-        Close(all * 12 / 11, Tfe(Heads(Student), teacher, Target, new() { Mean = WeightedMean.Valid }));
+        var all = Tfe(Heads(Student), teacher, Labelled);
+        Close(all, Tfe(Heads(other), teacher, Labelled));
+        Close(all * 12 / 11, Tfe(Heads(Student), teacher, Labelled, new() { Mean = WeightedMean.Valid }));
     }
 
     [Theory]
@@ -168,8 +168,8 @@ public sealed class FormulaTests : IDisposable
     public void Golden_8_its_parts()
     {
         var (student, teacher) = (Heads(Student, Student), Heads(Teacher, Teacher * .5));
-        Close(0.5690941203, Tfe(student, teacher, Target));
-        Close(0.4805392084, Tse(student, teacher, Target, new() { MinKeptPixels = 3 }));
+        Close(0.5690941203, Tfe(student, teacher, Labelled));
+        Close(0.4805392084, Tse(student, teacher, Labelled, new() { MinKeptPixels = 3 }));
     }
 
     // Of maps at a stride of 2, class weights and an own ignored class, in plain numbers.
@@ -228,6 +228,21 @@ public sealed class FormulaTests : IDisposable
         Close(mean, Tfe(Heads(student), Heads(main, aux), target));
     }
 
+    [Fact]
+    public void An_auxiliary_head_of_another_size_is_brought_to_the_main_ones()
+    {
+        var target = Map(3, 2, 8, 8);
+        var (main, aux) = (Noise(2, 2, 3, 8, 8), Noise(3, 2, 3, 4, 4));
+        var large = nn.functional.interpolate(
+            aux,
+            size: [8, 8],
+            mode: InterpolationMode.Bilinear,
+            align_corners: true
+        );
+        var student = Heads(Noise(1, 2, 3, 8, 8), Noise(4, 2, 3, 4, 4));
+        Close(Tfe(student, Heads(main, large), target), Tfe(student, Heads(main, aux), target));
+    }
+
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
@@ -252,7 +267,7 @@ public sealed class FormulaTests : IDisposable
             var loss in (IDistillationLoss[])
                 [Stubs.Plugin<TfeLoss>(new TfeOptions()), Stubs.Plugin<TseLoss>(new TseOptions())]
         )
-            loss.Compute(new LossContextStub(Heads(student, student * 2), Heads(main, aux), Batch(Target))).backward();
+            loss.Compute(new LossContextStub(Heads(student, student * 2), Heads(main, aux), Batch(Labelled))).backward();
         Assert.Null(main.grad);
         Assert.Null(aux.grad);
         Assert.True(student.grad!.abs().sum().item<double>() > 0);

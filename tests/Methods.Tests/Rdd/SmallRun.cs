@@ -21,7 +21,7 @@ internal static class SmallRun
             typeof(Meters.SegmentationMeter).Assembly
         );
 
-    public const string Teacher = """{ "id": "unet", "options": { "widths": [ 4, 8 ] } }""";
+    public const string Teacher = """{ "id": "unet", "options": { "widths": [ 4, 6, 8 ] } }""";
 
     public const string Student = """{ "id": "unet", "options": { "widths": [ 4, 6 ] } }""";
 
