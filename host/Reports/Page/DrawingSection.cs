@@ -116,8 +116,7 @@ internal static class DrawingSection
         XElement Row(JsonArray row, int number) =>
             E(
                 "tr",
-                row.Take(columns.Count)
-                    .Select((cell, i) => E("td", Cell(cell, $"Sample {number + 1}, {columns[i]}")))
+                row.Take(columns.Count).Select((cell, i) => E("td", Cell(cell, $"Sample {number + 1}, {columns[i]}")))
             );
 
         XElement? Cell(JsonNode? cell, string alt)

@@ -4,6 +4,7 @@ open System
 open TorchSharp
 open KdPlugins.Core
 open KdPlugins.Sdk
+open KdPlugins.Torch
 
 /// The answers of one network: the main head, and the auxiliary one where there is any.
 [<Struct>]
@@ -63,11 +64,13 @@ module internal Phases =
                 if options.Selection = Selection.Ohem then
                     hard own
                 else
-                    let taught = RddMath.PixelLosses((head teacher).detach (), target, options.AlignCorners)
+                    let taught =
+                        RddMath.PixelLosses((head teacher).detach(), target, options.AlignCorners)
+
                     RddMath.Select(hard own, hard taught, options.Selection)
 
             if isNull share then
-                share <- chosen.to_type(own.dtype).mean ()
+                share <- chosen.to_type(own.dtype).mean()
 
             RddMath.Chosen(own, chosen, target, options.ClassWeights)
 
@@ -79,6 +82,10 @@ module internal Phases =
 
     let requireMaps (asker: Asker) (logits: torch.Tensor) (target: ClassMapTarget) =
         let labels = target.Labels.shape
+        let text (shape: int64[]) = TensorText.Shape(ReadOnlySpan shape)
+
+        let needed =
+            "needs logits [batch, classes, height, width] of two classes at least and labels [batch, height, width]"
 
         let fits =
             logits.dim () = 4L
@@ -87,11 +94,7 @@ module internal Phases =
             && logits.shape[1] > 1L
 
         if not fits then
-            raise (
-                asker.WrongShape(
-                    $"needs logits [batch, classes, height, width] of two classes at least and labels [batch, height, width], got {KdPlugins.Torch.TensorText.Shape(ReadOnlySpan logits.shape)} and {KdPlugins.Torch.TensorText.Shape(ReadOnlySpan labels)}."
-                )
-            )
+            raise (asker.WrongShape($"{needed}, got {text logits.shape} and {text labels}."))
 
     let requireWeights (asker: Asker) (options: HardOptions) (classes: int64) =
         let given = options.ClassWeights.Count
@@ -120,9 +123,15 @@ type TfeLoss() =
 
     override this.Compute context =
         let o = this.Options
-        let target = TargetReader.As<ClassMapTarget>(context.Batch.Target, string this.Asker)
+
+        let target =
+            TargetReader.As<ClassMapTarget>(context.Batch.Target, string this.Asker)
+
         Phases.requireMaps this.Asker context.Student.Logits target
-        let student, teacher = Heads.Of(context.Student, o.Aux), Heads.Of(context.Teacher, o.Aux)
+
+        let student, teacher =
+            Heads.Of(context.Student, o.Aux), Heads.Of(context.Teacher, o.Aux)
+
         let struct (loss, weights) = Phases.first o o.Mean student teacher target
         context.Report("weight", weights.mean ())
         loss
@@ -149,7 +158,10 @@ type TseLoss() =
 
     override this.Compute context =
         let o = this.Options
-        let target = TargetReader.As<ClassMapTarget>(context.Batch.Target, string this.Asker)
+
+        let target =
+            TargetReader.As<ClassMapTarget>(context.Batch.Target, string this.Asker)
+
         Phases.requireMaps this.Asker context.Student.Logits target
         let student = Heads.Of(context.Student, o.Aux)
 

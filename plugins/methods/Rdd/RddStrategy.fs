@@ -11,7 +11,8 @@ open KdPlugins.Sdk
 /// student's view.
 [<Sealed;
   KdStrategy("rdd",
-             Description = "Segmentation: labels weighted by the teacher's difficulty, then by where student and teacher differ",
+             Description =
+                 "Segmentation: labels weighted by the teacher's difficulty, then by where student and teacher differ",
              Paper =
                  "Liang, Sun, Du, Chen, Huang: Relative Difficulty Distillation for Semantic Segmentation, arXiv 2407.03719, 2024")>]
 type RddStrategy() =
@@ -41,7 +42,9 @@ type RddStrategy() =
         else RddMath.FirstShare(iteration, warmUp, total)
 
     // L_task of both phases, each computed only where it counts.
-    member private this.Task(step: IStepContext, student: Heads, teacher: Heads, target: ClassMapTarget) : torch.Tensor =
+    member private this.Task
+        (step: IStepContext, student: Heads, teacher: Heads, target: ClassMapTarget)
+        : torch.Tensor =
         let o = this.Options
         let first = this.FirstShare step.Progress
         step.Report("rdd.first-phase", torch.tensor (first, device = step.Device))
@@ -57,9 +60,12 @@ type RddStrategy() =
             loss
 
         let loss =
-            if first >= 1.0 then tfe ()
-            elif first <= 0.0 then tse ()
-            else tfe () * first.ToScalar() + tse () * (1.0 - first).ToScalar()
+            if first >= 1.0 then
+                tfe ()
+            elif first <= 0.0 then
+                tse ()
+            else
+                tfe () * first.ToScalar() + tse () * (1.0 - first).ToScalar()
 
         step.Report("rdd.task", loss.detach ())
         loss
@@ -71,7 +77,9 @@ type RddStrategy() =
         let taught = step.Consult(o.Teacher, view, taps o.Teacher)
         let answered = step.Forward(o.Student, view, taps o.Student)
         Phases.requireMaps this.Asker answered.Logits target
-        let task = this.Task(step, Heads.Of(answered, o.Aux), Heads.Of(taught, o.Aux), target)
+
+        let task =
+            this.Task(step, Heads.Of(answered, o.Aux), Heads.Of(taught, o.Aux), target)
 
         if guided then
             task + step.Guidance(answered, taught, view) * o.Guidance.ToScalar()
@@ -105,7 +113,10 @@ type RddStrategy() =
         Phases.requireWeights this.Asker o data.Classes
         let studentHas = Phases.needsAux (shapeOf o.Student) o.Aux
 
-        if o.WarmUp > 0.0 || (studentHas && o.AuxWeight > 0.0 && o.Selection <> Selection.Ohem) then
+        if
+            o.WarmUp > 0.0
+            || (studentHas && o.AuxWeight > 0.0 && o.Selection <> Selection.Ohem)
+        then
             (shapeOf o.Teacher).Tap o.Aux |> ignore
 
         let taps role =

@@ -155,7 +155,11 @@ public sealed class ShippedModulesTests
             """;
         if (id == "rdd")
             text = text.Replace("\"classes\": 6", "\"classes\": 6, \"target\": \"mask\"", StringComparison.Ordinal)
-                .Replace("""{ "id": "cifar-resnet", "options": { "depth": 8 } }""", """{ "id": "unet" }""", StringComparison.Ordinal);
+                .Replace(
+                    """{ "id": "cifar-resnet", "options": { "depth": 8 } }""",
+                    """{ "id": "unet" }""",
+                    StringComparison.Ordinal
+                );
         var recipe = RecipeReader.ReadText(text, folder.Root, RecipeOverrides.None, Catalog);
         using var composition = new Composer(recipe, Catalog, TimeProvider.System, null).Compose();
         foreach (var module in composition.Run.Modules.Values)

@@ -174,7 +174,9 @@ public sealed partial class ProbeSweepTests : IDisposable
     {
         var labels = arange(4 * 6 * 4, ScalarType.Int64).remainder(3).view(4, 6, 4);
         var all = new Dictionary<string, Tensor> { ["target.map"] = labels };
-        foreach (var name in (string[])["student.logits", "student.features.aux", "teacher.logits", "teacher.features.aux"])
+        foreach (
+            var name in (string[])["student.logits", "student.features.aux", "teacher.logits", "teacher.features.aux"]
+        )
             all[name] = draw([4, 3, 3, 2]);
         return all;
     }

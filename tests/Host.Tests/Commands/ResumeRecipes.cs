@@ -149,32 +149,31 @@ internal static class ResumeRecipes
 
     /// <summary>The recipe of a strategy, or of a model in both roles ("model ID").</summary>
     internal static string Of(string name) =>
-        Strategies.TryGetValue(name, out var recipe)
-            ? recipe
-            : name is "model deeplab-v3" or "model pspnet" or "model unet"
-                ? Recipe("""{ "id": "offline" }""", both: Models[name["model ".Length..]], shared: "", size: 32)
-                    .Replace(Cutout, """{ "id": "random-scale-crop" }""")
-                    .Replace("\"train\": 56", "\"target\": \"mask\", \"train\": 56")
-            : Recipe(
-                """{ "id": "offline" }""",
-                both: Models[name["model ".Length..]],
-                size: name.Contains("efficientnet") ? 32 : 16
-            );
+        Strategies.TryGetValue(name, out var recipe) ? recipe
+        : name is "model deeplab-v3" or "model pspnet" or "model unet"
+            ? Recipe("""{ "id": "offline" }""", both: Models[name["model ".Length..]], shared: "", size: 32)
+                .Replace(Cutout, """{ "id": "random-scale-crop" }""")
+                .Replace("\"train\": 56", "\"target\": \"mask\", \"train\": 56")
+        : Recipe(
+            """{ "id": "offline" }""",
+            both: Models[name["model ".Length..]],
+            size: name.Contains("efficientnet") ? 32 : 16
+        );
 
     // Methods of class maps.
     private static string Maps(string options) =>
         Recipe(
-            $$"""{ "id": "rdd", "options": { {{options}} } }""",
-            losses: """{ "id": "kd" }, { "id": "at", "options": { "taps": [ "layer1", "layer2" ] } }""",
-            prepare: TrainTeacher.Replace(
-                "\"role\": \"teacher\"",
-                "\"role\": \"teacher\", \"losses\": [ { \"id\": \"cross-entropy\" } ]"
-            ),
-            both: """{ "id": "unet", "options": { "widths": [ 4, 8 ] } }""",
-            augmentations: $$"""
-            "shared": [ { "id": "random-scale-crop" }, { "id": "horizontal-flip" }, { "id": "normalise" } ]
-            """
-        )
+                $$"""{ "id": "rdd", "options": { {{options}} } }""",
+                losses: """{ "id": "kd" }, { "id": "at", "options": { "taps": [ "layer1", "layer2" ] } }""",
+                prepare: TrainTeacher.Replace(
+                    "\"role\": \"teacher\"",
+                    "\"role\": \"teacher\", \"losses\": [ { \"id\": \"cross-entropy\" } ]"
+                ),
+                both: """{ "id": "unet", "options": { "widths": [ 4, 8 ] } }""",
+                augmentations: $$"""
+                "shared": [ { "id": "random-scale-crop" }, { "id": "horizontal-flip" }, { "id": "normalise" } ]
+                """
+            )
             .Replace("\"train\": 56", "\"target\": \"mask\", \"train\": 56");
 
     private static string DataFree(string method, string options) =>

@@ -33,10 +33,7 @@ internal static class Examples
         Stubs.Output(main, null, aux is null ? null : new Dictionary<string, Tensor> { ["aux"] = aux });
 
     public static double Tfe(ModelOutput student, ModelOutput teacher, ClassMapTarget target, TfeOptions? o = null) =>
-        Stubs
-            .Plugin<TfeLoss>(o ?? new())
-            .Compute(new LossContextStub(student, teacher, Batch(target)))
-            .item<double>();
+        Stubs.Plugin<TfeLoss>(o ?? new()).Compute(new LossContextStub(student, teacher, Batch(target))).item<double>();
 
     public static double Tse(ModelOutput student, ModelOutput teacher, ClassMapTarget target, TseOptions o) =>
         Stubs.Plugin<TseLoss>(o).Compute(new LossContextStub(student, teacher, Batch(target))).item<double>();

@@ -147,10 +147,7 @@ public sealed class FormulaTests : IDisposable
         var (other, teacher) = (Student.clone(), Heads(Teacher, Teacher * .5));
         other[0, .., 1, 2] = tensor((double[])[-7, 9]);
         var options = new TseOptions { MinKeptPixels = 3 };
-        Close(
-            Tse(Heads(Student), teacher, Labelled, options),
-            Tse(Heads(other), teacher, Labelled, options)
-        );
+        Close(Tse(Heads(Student), teacher, Labelled, options), Tse(Heads(other), teacher, Labelled, options));
         var all = Tfe(Heads(Student), teacher, Labelled);
         Close(all, Tfe(Heads(other), teacher, Labelled));
         Close(all * 12 / 11, Tfe(Heads(Student), teacher, Labelled, new() { Mean = WeightedMean.Valid }));
@@ -181,14 +178,14 @@ public sealed class FormulaTests : IDisposable
         var target = Map(3, 2, 6, 8);
         var (student, teacher) = (Noise(1, 2, 3, 3, 4), Noise(2, 2, 3, 3, 4) * 2);
         double[] weights = [1, 2, .5];
-        var options = new TseOptions { MinKept = .3, ClassWeights = weights, AlignCorners = alignCorners };
+        var options = new TseOptions
+        {
+            MinKept = .3,
+            ClassWeights = weights,
+            AlignCorners = alignCorners,
+        };
         Tensor Large(Tensor x) =>
-            nn.functional.interpolate(
-                x,
-                size: [6, 8],
-                mode: InterpolationMode.Bilinear,
-                align_corners: alignCorners
-            );
+            nn.functional.interpolate(x, size: [6, 8], mode: InterpolationMode.Bilinear, align_corners: alignCorners);
         var (own, other) = (Plain(Large(student), target), Plain(Large(teacher), target));
         var labels = target.Labels.flatten().data<long>().ToArray();
         var kept = (int)Math.Ceiling(.3 * labels.Length);
@@ -221,9 +218,7 @@ public sealed class FormulaTests : IDisposable
         double[][] Rows(Tensor x) =>
             x.softmax(1).permute(0, 2, 3, 1).contiguous().data<double>().ToArray().Chunk(3).ToArray();
         var (m, a) = (Rows(main), Rows(aux));
-        var mean = p.Select((q, i) =>
-                -Math.Log(q) * Math.Exp(-a[i].Zip(m[i], (s, t) => s * Math.Log(s / t)).Sum())
-            )
+        var mean = p.Select((q, i) => -Math.Log(q) * Math.Exp(-a[i].Zip(m[i], (s, t) => s * Math.Log(s / t)).Sum()))
             .Average();
         Close(mean, Tfe(Heads(student), Heads(main, aux), target));
     }
@@ -233,12 +228,7 @@ public sealed class FormulaTests : IDisposable
     {
         var target = Map(3, 2, 8, 8);
         var (main, aux) = (Noise(2, 2, 3, 8, 8), Noise(3, 2, 3, 4, 4));
-        var large = nn.functional.interpolate(
-            aux,
-            size: [8, 8],
-            mode: InterpolationMode.Bilinear,
-            align_corners: true
-        );
+        var large = nn.functional.interpolate(aux, size: [8, 8], mode: InterpolationMode.Bilinear, align_corners: true);
         var student = Heads(Noise(1, 2, 3, 8, 8), Noise(4, 2, 3, 4, 4));
         Close(Tfe(student, Heads(main, large), target), Tfe(student, Heads(main, aux), target));
     }
@@ -253,8 +243,7 @@ public sealed class FormulaTests : IDisposable
         var loss = first
             ? (IDistillationLoss)Stubs.Plugin<TfeLoss>(new TfeOptions())
             : Stubs.Plugin<TseLoss>(new TseOptions { ClassWeights = [1, 2, 3] });
-        Tensor Of(Tensor x) =>
-            loss.Compute(new LossContextStub(Heads(x[0], x[1]), teacher, Batch(target)));
+        Tensor Of(Tensor x) => loss.Compute(new LossContextStub(Heads(x[0], x[1]), teacher, Batch(target)));
         Assert.True(GradientCheck.Error(Of, Noise(1, 2, 2, 3, 3, 2)) < 1e-7);
     }
 
@@ -267,7 +256,8 @@ public sealed class FormulaTests : IDisposable
             var loss in (IDistillationLoss[])
                 [Stubs.Plugin<TfeLoss>(new TfeOptions()), Stubs.Plugin<TseLoss>(new TseOptions())]
         )
-            loss.Compute(new LossContextStub(Heads(student, student * 2), Heads(main, aux), Batch(Labelled))).backward();
+            loss.Compute(new LossContextStub(Heads(student, student * 2), Heads(main, aux), Batch(Labelled)))
+                .backward();
         Assert.Null(main.grad);
         Assert.Null(aux.grad);
         Assert.True(student.grad!.abs().sum().item<double>() > 0);
@@ -282,7 +272,9 @@ public sealed class FormulaTests : IDisposable
         {
             var heads = Heads(student.to(dtype), (student * .5).to(dtype));
             var taught = Heads(teacher.to(dtype), (teacher * .5).to(dtype));
-            var loss = Stubs.Plugin<TfeLoss>(new TfeOptions()).Compute(new LossContextStub(heads, taught, Batch(target)));
+            var loss = Stubs
+                .Plugin<TfeLoss>(new TfeOptions())
+                .Compute(new LossContextStub(heads, taught, Batch(target)));
             Assert.NotEqual(ScalarType.BFloat16, loss.dtype);
             return loss.to(ScalarType.Float64).item<double>();
         }

@@ -27,8 +27,7 @@ internal static class SmallRun
 
     public const string Kd = """{ "id": "kd", "options": { "temperature": 1 } }""";
 
-    public const string Views =
-        """{ "id": "random-scale-crop" }, { "id": "horizontal-flip" }, { "id": "normalise" }""";
+    public const string Views = """{ "id": "random-scale-crop" }, { "id": "horizontal-flip" }, { "id": "normalise" }""";
 
     /// <summary>The recipe's text: 3 batches an epoch.</summary>
     public static string Recipe(

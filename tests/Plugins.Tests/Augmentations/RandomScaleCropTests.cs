@@ -55,7 +55,10 @@ public class RandomScaleCropTests
                 continue;
             }
             for (var c = 0; c < 2; c++)
-                if (Math.Abs(got[b, c, y, x] - Bilinear((r, s) => source[b, c, r, s], height, width, row, column)) > 1e-5)
+                if (
+                    Math.Abs(got[b, c, y, x] - Bilinear((r, s) => source[b, c, r, s], height, width, row, column))
+                    > 1e-5
+                )
                     return false;
             var (r, s) = (Nearest(row, height), Nearest(column, width));
             if (label != labels[(b * height + r) * width + s])
@@ -154,6 +157,9 @@ public class RandomScaleCropTests
         Assert.False(Tests.Make.Passes(new RandomScaleCropOptions { MinScale = 2, MaxScale = 1 }));
         Assert.False(Tests.Make.Passes(new RandomScaleCropOptions { Size = [-1] }));
         Assert.Equal([3, 4, 5], Of(new() { Size = [4, 5] }).OutputShape([3, 9, 9]));
-        Assert.Equal(new ValueRange(-1, 1).ToString(), Of(new() { FillValue = -1 }).OutputRange(ValueRange.Unit).ToString());
+        Assert.Equal(
+            new ValueRange(-1, 1).ToString(),
+            Of(new() { FillValue = -1 }).OutputRange(ValueRange.Unit).ToString()
+        );
     }
 }

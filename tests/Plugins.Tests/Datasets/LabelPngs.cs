@@ -55,14 +55,7 @@ internal static class LabelPngs
         return file.ToArray();
     }
 
-    private static byte[] Packed(
-        int width,
-        int height,
-        int colour,
-        int depth,
-        int filter,
-        Func<int, int, byte[]> pixel
-    )
+    private static byte[] Packed(int width, int height, int colour, int depth, int filter, Func<int, int, byte[]> pixel)
     {
         var samples = colour == 2 ? 3 : 1;
         var above = new byte[(width * samples * depth + 7) / 8];

@@ -251,7 +251,13 @@ public sealed class SegmentationFolderTests : IDisposable
         PutImage("train/1.png");
         Put("trainannot/1.png", LabelPngs.Grey(6, 4, (x, y) => (x, y) == (4, 2) ? 3 : 0));
         using var data = Open();
-        DataAssert.Fails(DataErrors.LabelOutOfRange, () => Labels(data), "trainannot/1.png", "label 3", "row 2, column 4");
+        DataAssert.Fails(
+            DataErrors.LabelOutOfRange,
+            () => Labels(data),
+            "trainannot/1.png",
+            "label 3",
+            "row 2, column 4"
+        );
     }
 
     [Fact]
@@ -398,13 +404,11 @@ public sealed class SegmentationFolderTests : IDisposable
     public void CamVid_is_read_with_its_classes()
     {
         var folder = Path.Combine(TestData.Unpacked("camvid.tar.gz"), "camvid");
-        using var data = Make.Plugin<SegmentationFolderPlugin>(new SegmentationFolderOptions { Path = folder }).Open("");
+        using var data = Make.Plugin<SegmentationFolderPlugin>(new SegmentationFolderOptions { Path = folder })
+            .Open("");
         Assert.Equal([3, 180, 240], data.Info.InputShape);
         Assert.Equal(11, data.Info.Classes);
-        Assert.Equal(
-            (367L, 101L, 233L),
-            (data.Open("train").Count, data.Open("val").Count, data.Open("test").Count)
-        );
+        Assert.Equal((367L, 101L, 233L), (data.Open("train").Count, data.Open("val").Count, data.Open("test").Count));
         var map = (ClassMapTarget)data.Open("test").Read(new long[] { 0, 100, 232 }).Target;
         var labels = map.Labels.flatten().data<long>().ToArray();
         Assert.All(labels, l => Assert.True(l is >= 0 and < 11 or 255));

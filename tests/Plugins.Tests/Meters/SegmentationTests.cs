@@ -133,10 +133,7 @@ public sealed class SegmentationTests
         var data = Testing.Stubs.Data([3, 1, 4], 2, TargetKind.ClassMap);
         using var measurement = meter.Begin(new(Testing.Stubs.Network([3, 1, 4], 2), data, CPU));
         var input = tensor((float[])[-1, 1, 1, 1]).view(1, 1, 1, 4).expand(3, 3, 1, 4);
-        var target = new ClassMapTarget(
-            tensor((long[])[0, 1, Ignored, 0]).view(1, 1, 4).expand(3, 1, 4),
-            Ignored
-        );
+        var target = new ClassMapTarget(tensor((long[])[0, 1, Ignored, 0]).view(1, 1, 4).expand(3, 1, 4), Ignored);
         var second = tensor((float[])[0, 2, 2, 2]).view(1, 1, 1, 4);
         var logits = cat([ones_like(second), second], 1).expand(3, 2, 1, 4);
         measurement.Add(Testing.Stubs.Output(logits), new Batch(input, target, arange(3, ScalarType.Int64)));

@@ -110,10 +110,20 @@ public sealed class MapNetworkTests : IDisposable
     [InlineData("mobilenet-v2", 16, 4, 6)]
     public void Both_heads_answer_at_the_stride_that_is_asked_for(string backbone, int stride, long height, long width)
     {
-        var options = new DeepLabV3Options { Backbone = backbone, OutputStride = stride, Width = 0.1 };
+        var options = new DeepLabV3Options
+        {
+            Backbone = backbone,
+            OutputStride = stride,
+            Width = 0.1,
+        };
         var deeplab = Made<DeepLabV3Plugin>(options, classes: 7);
         var psp = Made<PspNetPlugin>(
-            new PspNetOptions { Backbone = backbone, OutputStride = stride, Width = 0.1 },
+            new PspNetOptions
+            {
+                Backbone = backbone,
+                OutputStride = stride,
+                Width = 0.1,
+            },
             classes: 7
         );
         foreach (var network in (INetwork[])[deeplab, psp])
@@ -132,7 +142,12 @@ public sealed class MapNetworkTests : IDisposable
     [Fact]
     public void A_dilated_backbone_reaches_as_far_as_the_one_that_strides()
     {
-        var options = new ResNetOptions { Depth = 10, Width = 4, Stem = ResNetStem.Imagenet };
+        var options = new ResNetOptions
+        {
+            Depth = 10,
+            Width = 4,
+            Stem = ResNetStem.Imagenet,
+        };
         using var seed = RandomScope.Use(1);
         var plain = Stubs.Plugin<ResNetPlugin>(options).Create(new([3, 128, 128], 5, Stubs.Data([3, 128, 128], 5)));
         var map = Made<DeepLabV3Plugin>(
@@ -143,7 +158,11 @@ public sealed class MapNetworkTests : IDisposable
         );
         plain.Module.eval();
         using (no_grad())
-            foreach (var (name, value) in plain.Module.state_dict().Where(e => !e.Key.StartsWith("fc", StringComparison.Ordinal)))
+            foreach (
+                var (name, value) in plain
+                    .Module.state_dict()
+                    .Where(e => !e.Key.StartsWith("fc", StringComparison.Ordinal))
+            )
                 map.Module.state_dict()[$"backbone.{name}"].copy_(value);
         var x = rand(1, 3, 128, 128);
         var (coarse, fine) = (Answer(plain, x, "layer4").Feature("layer4"), Answer(map, x, "layer4").Feature("layer4"));

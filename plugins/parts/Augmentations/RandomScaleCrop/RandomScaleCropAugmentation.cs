@@ -88,8 +88,7 @@ public sealed class RandomScaleCropAugmentation : Augmentation<RandomScaleCropOp
             upper.to(images.dtype).to(device).view(y.shape[0], 1, -1, 1),
             share.to(images.dtype).to(device).view(x.shape[0], 1, 1, -1)
         );
-        Tensor At(Tensor rows, Tensor columns) =>
-            ImageBatch.Gather(images, rows.to(device), columns.to(device), 0);
+        Tensor At(Tensor rows, Tensor columns) => ImageBatch.Gather(images, rows.to(device), columns.to(device), 0);
         var above = At(low, left).lerp(At(low, right), across);
         var below = At(high, left).lerp(At(high, right), across);
         return above.lerp(below, down).masked_fill(Outside(y, x, device).unsqueeze(1), Options.FillValue);
@@ -121,11 +120,7 @@ public sealed class RandomScaleCropAugmentation : Augmentation<RandomScaleCropOp
     {
         var inside = places.nan_to_num(0).clamp(0, size - 1);
         var low = inside.floor();
-        return (
-            low.to(ScalarType.Int64),
-            low.add(1).clamp_max(size - 1).to(ScalarType.Int64),
-            inside.sub(low)
-        );
+        return (low.to(ScalarType.Int64), low.add(1).clamp_max(size - 1).to(ScalarType.Int64), inside.sub(low));
     }
 
     /// <summary>What a piece shows of one side of an image.</summary>

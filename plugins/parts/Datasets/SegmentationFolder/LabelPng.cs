@@ -64,7 +64,12 @@ internal static class LabelPng
         if (header is null)
             throw Unreadable(path, "has no header");
         packed.Position = 0;
-        return new(header.Height, header.Width, Unpack(path, header, packed), header.Colour == Indexed ? palette : null);
+        return new(
+            header.Height,
+            header.Width,
+            Unpack(path, header, packed),
+            header.Colour == Indexed ? palette : null
+        );
     }
 
     private static Header ReadHeader(string path, ReadOnlySpan<byte> data, int maxMegapixels)

@@ -37,7 +37,10 @@ internal sealed class LabelTable
         // Colours go with classes: those of the layout do not fit classes of somebody's own.
         var own = options.Classes.Count > 0 || options.Colours.Count > 0;
         var colours = options.Colours.Count > 0 || own ? options.Colours : layout.Colours;
-        if ((colours.Count > 0 && colours.Count != Names.Count) || (layout.Ids.Count > 0 && layout.Ids.Count != Names.Count))
+        if (
+            (colours.Count > 0 && colours.Count != Names.Count)
+            || (layout.Ids.Count > 0 && layout.Ids.Count != Names.Count)
+        )
             throw new KdException(
                 CoreErrors.WrongCombination,
                 $"There are {Names.Count} classes in \"classes\", and the layout or \"colours\" says {Math.Max(colours.Count, layout.Ids.Count)}.",
@@ -75,7 +78,13 @@ internal sealed class LabelTable
         if (!map.IsColour && !(_looksPalettesUp && map.Palette is not null))
             return _indexes[map.Values[pixel]] is not Unknown and var label
                 ? label
-                : throw Outside(path, pixel, map, $"the label {map.Values[pixel]}", $"none of the {Names.Count} classes");
+                : throw Outside(
+                    path,
+                    pixel,
+                    map,
+                    $"the label {map.Values[pixel]}",
+                    $"none of the {Names.Count} classes"
+                );
         var colour = Colour(map, pixel);
         return _colours.TryGetValue(colour, out var known)
             ? known

@@ -62,7 +62,11 @@ internal sealed class SegmentationSet : IDataset
             Fingerprints.Of(
                 $"segmentation-folder;{said}",
                 root,
-                [.. pairs.OrderBy(p => p.Key, StringComparer.Ordinal).SelectMany(p => p.Value.Images.Concat(p.Value.Maps))]
+                [
+                    .. pairs
+                        .OrderBy(p => p.Key, StringComparer.Ordinal)
+                        .SelectMany(p => p.Value.Images.Concat(p.Value.Maps)),
+                ]
             );
     }
 

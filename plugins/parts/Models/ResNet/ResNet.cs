@@ -108,14 +108,7 @@ internal static class ResNet
     }
 
     // The stride stands at the 3x3 convolution, as in torchvision; the paper has it at the first 1x1.
-    private static Branch Bottleneck(
-        ModuleTree tree,
-        string path,
-        int inputs,
-        int width,
-        int stride,
-        int dilation
-    )
+    private static Branch Bottleneck(ModuleTree tree, string path, int inputs, int width, int stride, int dilation)
     {
         var first = ConvUnit.Add(tree, $"{path}.conv1", $"{path}.bn1", inputs, width, 1);
         var second = ConvUnit.Add(tree, $"{path}.conv2", $"{path}.bn2", width, width, 3, stride, dilation: dilation);

@@ -57,7 +57,16 @@ public sealed class DeepLabV3Plugin : MapModelPlugin<DeepLabV3Options>
         if (Options.Aux)
             net.Side(
                 "layer3",
-                tree => MapSteps.Fcn(tree, "aux_classifier", 0, third, Math.Max(1, third / 4), image.Classes, Options.Dropout)
+                tree =>
+                    MapSteps.Fcn(
+                        tree,
+                        "aux_classifier",
+                        0,
+                        third,
+                        Math.Max(1, third / 4),
+                        image.Classes,
+                        Options.Dropout
+                    )
             );
         return net;
     }
@@ -95,9 +104,7 @@ public sealed class DeepLabV3Plugin : MapModelPlugin<DeepLabV3Options>
                 MapSteps.Enlarge(everywhere, x.shape[2], x.shape[3], alignCorners: true),
             ];
             var joined = project.RunRelu(Traced.Cat(all, 1));
-            return Traced
-                .Dropout(joined, Options.PyramidDropout, project.IsTraining)
-                .MoveToOuterDisposeScope();
+            return Traced.Dropout(joined, Options.PyramidDropout, project.IsTraining).MoveToOuterDisposeScope();
         };
     }
 }

@@ -44,12 +44,7 @@ internal sealed class MapNetwork : IFreezableNetwork
         return new Frozen(net, dtype, Shape);
     }
 
-    private static ModelOutput Answer(
-        MapNet net,
-        NetworkShape shape,
-        Tensor input,
-        IReadOnlyCollection<string>? taps
-    )
+    private static ModelOutput Answer(MapNet net, NetworkShape shape, Tensor input, IReadOnlyCollection<string>? taps)
     {
         foreach (var tap in taps ?? [])
             shape.Tap(tap);

@@ -47,7 +47,16 @@ public sealed class PspNetPlugin : MapModelPlugin<PspNetOptions>
         if (Options.Aux)
             net.Side(
                 "layer3",
-                tree => MapSteps.Fcn(tree, "aux_classifier", 0, third, Math.Max(1, third / 4), image.Classes, Options.Dropout)
+                tree =>
+                    MapSteps.Fcn(
+                        tree,
+                        "aux_classifier",
+                        0,
+                        third,
+                        Math.Max(1, third / 4),
+                        image.Classes,
+                        Options.Dropout
+                    )
             );
         return net;
     }
