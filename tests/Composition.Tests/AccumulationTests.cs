@@ -25,6 +25,16 @@ public sealed class AccumulationTests : IDisposable
 
     // 32 samples train: 8 batches, with three to an update 3, 3 and 2.
     private static string Recipe(string strategy, string options, string losses, int accumulate) =>
+        strategy == "rdd"
+            ? Classes(strategy, options, losses, accumulate)
+                .Replace("\"train\": 40", "\"target\": \"mask\", \"train\": 40")
+                .Replace(
+                    """{ "id": "cifar-resnet", "options": { "depth": 8 } }""",
+                    """{ "id": "unet", "options": { "widths": [ 4, 8 ] } }"""
+                )
+            : Classes(strategy, options, losses, accumulate);
+
+    private static string Classes(string strategy, string options, string losses, int accumulate) =>
         $$"""
             { "name": "accumulate", "strategy": { "id": "{{strategy}}", "options": { {{options}} } },
               "dataset": { "id": "shapes", "options": { "size": 8, "classes": 4, "train": 40, "test": 8 } },
@@ -41,6 +51,7 @@ public sealed class AccumulationTests : IDisposable
     [InlineData("offline", "", Teaching, "distil 3")]
     [InlineData("icda", "", """{ "id": "kd" }, { "id": "icd" }""", "distil 3")]
     [InlineData("good-da-kd", "", Teaching, "distil 3")]
+    [InlineData("rdd", "\"warmUp\": 0.5", """{ "id": "kd" }""", "distil 3")]
     [InlineData("sokd", "", Teaching, "distil 3")]
     [InlineData("frskd", "\"width\": 1", Teaching + ", { \"id\": \"frskd-features\" }", "distil 3")]
     [InlineData("two-views", "", """{ "id": "nt-xent" }""", "train 3")]

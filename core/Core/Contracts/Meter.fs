@@ -90,6 +90,33 @@ type CurveDrawing
     /// At least one.
     member _.Lines = lines
 
+/// Pictures side by side, a row for each sample, such as an image, its label map and what a network made of it.
+/// columns: what stands in each column. width, height: of every picture, in pixels. rows: one picture for each column, red, green,
+/// blue of each pixel, row by row. Reports hold all of it: a few small pictures.
+[<Sealed>]
+type PicturesDrawing
+    (
+        name: string,
+        title: string,
+        columns: IReadOnlyList<string>,
+        width: int,
+        height: int,
+        rows: IReadOnlyList<IReadOnlyList<byte[]>>
+    ) =
+    inherit Drawing(name, title)
+
+    /// What stands in each column.
+    member _.Columns = columns
+
+    /// Pixels.
+    member _.Width = width
+
+    /// Pixels.
+    member _.Height = height
+
+    /// One picture of 3 * width * height bytes for each column.
+    member _.Rows = rows
+
 /// What a meter measures.
 /// data: what the source holds, the main data set's where a strategy added the source.
 [<Sealed>]

@@ -3,16 +3,19 @@ using System.Text.Json.Nodes;
 using System.Xml.Linq;
 using KdPlugins.Core;
 using KdPlugins.Host.Reports.Charts;
+using KdPlugins.Host.Reports.Images;
 using KdPlugins.Host.Runs;
 using KdPlugins.Host.Texts;
 using static KdPlugins.Host.Texts.Html;
 
 namespace KdPlugins.Host.Reports.Page;
 
-/// <summary>What meters draw beside their numbers: bars by class and curves. Matrices have a section of their own.</summary>
+/// <summary>What meters draw beside their numbers: bars by class, curves, and pictures. Matrices have a section of their own.</summary>
 internal static class DrawingSection
 {
     private const int MostBars = 100;
+    private const int MostSide = 512;
+    private const int MostRows = 16;
 
     internal static IEnumerable<XElement> Make(RunMaterial run)
     {
@@ -37,6 +40,7 @@ internal static class DrawingSection
         {
             "bars" => Bars(role, drawing),
             "curve" => Curve(role, drawing),
+            "pictures" => Pictures(role, drawing),
             _ => null,
         };
 
@@ -86,6 +90,54 @@ internal static class DrawingSection
         {
             MayBeLog = false,
         }.Draw();
+    }
+
+    // Null where the file says something else than it should.
+    private static XElement? Pictures(string role, JsonObject drawing)
+    {
+        var (width, height) = (Json.Number(drawing, "width") ?? 0, Json.Number(drawing, "height") ?? 0);
+        var columns = Json.Texts(drawing, "columns");
+        if (width is not (>= 1 and <= MostSide) || height is not (>= 1 and <= MostSide))
+            return null;
+        if (drawing["rows"] is not JsonArray rows || columns.Count == 0)
+            return null;
+        return E(
+            "div",
+            Class("scroll"),
+            E(
+                "table",
+                Class("samples"),
+                E("caption", $"{role}, best state: {Title(drawing)}."),
+                E("thead", E("tr", columns.Select(c => E("th", A("scope", "col"), c)))),
+                E("tbody", rows.Take(MostRows).OfType<JsonArray>().Select((row, i) => Row(row, i)))
+            )
+        );
+
+        XElement Row(JsonArray row, int number) =>
+            E(
+                "tr",
+                row.Take(columns.Count).Select((cell, i) => E("td", Cell(cell, $"Sample {number + 1}, {columns[i]}")))
+            );
+
+        XElement? Cell(JsonNode? cell, string alt)
+        {
+            var raster = new Raster((int)width, (int)height);
+            var bytes = new byte[3 * raster.Width * raster.Height];
+            if (
+                cell is not JsonValue value
+                || !value.TryGetValue<string>(out var text)
+                || !Convert.TryFromBase64String(text, bytes, out var count)
+                || count != bytes.Length
+            )
+                return null;
+            for (var p = 0; p < bytes.Length / 3; p++)
+                raster.Set(
+                    p % raster.Width,
+                    p / raster.Width,
+                    (bytes[3 * p], bytes[3 * p + 1], bytes[3 * p + 2], byte.MaxValue)
+                );
+            return Picture(Png.DataUri(raster), alt, raster.Width, raster.Height, "pixels");
+        }
     }
 
     private static IReadOnlyList<(double X, double Y)> Points(JsonNode? line) =>

@@ -28,6 +28,7 @@ public sealed class ShippedPluginTests
         "Dataset/npz",
         "Dataset/image-parquet",
         "Dataset/image-tar",
+        "Dataset/segmentation-folder",
         "Dataset/distilled-set",
         "Dataset/compensated-set",
         "Model/onnx-teacher",

@@ -36,6 +36,7 @@ internal static class ShippedSettings
         ["Dataset/npz"] = Path,
         ["Dataset/image-parquet"] = Path,
         ["Dataset/image-tar"] = Path,
+        ["Dataset/segmentation-folder"] = Path,
         ["Dataset/distilled-set"] = Path,
         ["Dataset/compensated-set"] = Path,
         ["Model/onnx-teacher"] = Path,
@@ -46,6 +47,9 @@ internal static class ShippedSettings
         ["Model/resnet"] = """{ "depth": 10, "width": 8 }""",
         ["Model/convnet"] = """{ "widths": [8, 8, 8] }""",
         ["Model/mobilenet-v2"] = """{ "width": 0.25 }""",
+        ["Model/deeplab-v3"] = """{ "backbone": "resnet10", "width": 0.1 }""",
+        ["Model/pspnet"] = """{ "backbone": "resnet10", "width": 0.1 }""",
+        ["Model/unet"] = """{ "widths": [4, 8] }""",
     };
 
     // Published code has them and never calls them; its files of weights hold them.
@@ -104,6 +108,9 @@ internal static class ShippedSettings
             """,
             """{ "id": "kd" }"""
         ),
+        ["rdd"] = Recipe("""{ "id": "rdd", "options": { "warmUp": 0.5 } }""", """{ "id": "kd" }""")
+            .Replace("\"train\": 32", "\"target\": \"mask\", \"train\": 32", StringComparison.Ordinal)
+            .Replace(Net, """{ "id": "unet", "options": { "widths": [4, 8] } }""", StringComparison.Ordinal),
         ["sokd"] = Recipe("""{ "id": "sokd" }""", """{ "id": "cross-entropy" }, { "id": "kd" }"""),
         ["backward-pass-kd"] = Recipe(
                 """{ "id": "backward-pass-kd", "options": { "epochsPerRound": 1, "steps": 2 } }""",
@@ -159,7 +166,20 @@ internal static class ShippedSettings
     }
 
     private static LossSettings Loss(string id, object? options) =>
-        id is "barlow-twins" or "nt-xent" ? new() { Options = options, Case = Views } : new() { Options = options };
+        id is "barlow-twins" or "nt-xent" ? new() { Options = options, Case = Views }
+        : id is "rdd-tfe" or "rdd-tse" ? new() { Options = options, Case = Maps }
+        : new() { Options = options };
+
+    // Maps of logits of two heads, at half the labels' size.
+    private static LossCase Maps(RandomKey key)
+    {
+        using var random = key.NewGenerator(CPU);
+        Tensor Draw() => randn([8, 5, 4, 3], ScalarType.Float64, generator: random);
+        ModelOutput Heads() => Stubs.Output(Draw(), null, new Dictionary<string, Tensor> { ["aux"] = Draw() });
+        var labels = randint(0, 5, [8, 8, 6], ScalarType.Int64, generator: random);
+        var batch = new Batch(zeros(8, 3, 8, 6), new ClassMapTarget(labels, 255), arange(8, ScalarType.Int64));
+        return new(Heads(), Heads(), batch);
+    }
 
     // Both views of the samples, each with an embedding.
     private static LossCase Views(RandomKey key)

@@ -43,6 +43,7 @@ public sealed class ShippedModulesTests
             """, "generators": { "main": { "id": "mosaic-generator" } }"""
         ),
         ["infer"] = ("""{ "teachers": [ "teacher" ], "imagesPerClass": 2 }""", "kd", ""),
+        ["rdd"] = ("{}", "kd", ""),
         ["sokd"] = ("{}", "kd", ""),
         ["backward-pass-kd"] = ("""{ "epochsPerRound": 1 }""", "kd", ""),
         ["data-free"] = (
@@ -152,6 +153,13 @@ public sealed class ShippedModulesTests
               "augmentations": { "teacher": [ { "id": "normalise" } ], "student": [ { "id": "normalise" } ] },
               "losses": [ { "id": "{{losses}}" } ], "strategy": { "id": "{{id}}", "options": {{options}} } {{more}} }
             """;
+        if (id == "rdd")
+            text = text.Replace("\"classes\": 6", "\"classes\": 6, \"target\": \"mask\"", StringComparison.Ordinal)
+                .Replace(
+                    """{ "id": "cifar-resnet", "options": { "depth": 8 } }""",
+                    """{ "id": "unet" }""",
+                    StringComparison.Ordinal
+                );
         var recipe = RecipeReader.ReadText(text, folder.Root, RecipeOverrides.None, Catalog);
         using var composition = new Composer(recipe, Catalog, TimeProvider.System, null).Compose();
         foreach (var module in composition.Run.Modules.Values)

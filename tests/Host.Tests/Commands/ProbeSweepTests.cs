@@ -132,6 +132,7 @@ public sealed partial class ProbeSweepTests : IDisposable
             "convnet" => """{ "widths": [4, 6, 8] }""",
             "upsample-generator" => """{ "latent": 6, "width": 8 }""",
             "mosaic-generator" => """{ "latent": 6, "width": 2 }""",
+            "deeplab-v3" or "pspnet" => """{ "backbone": "resnet10", "width": 0.1 }""",
             "nt-xent" or "barlow-twins" => """{ "projector": [8, 6] }""",
             _ => null,
         };
@@ -152,6 +153,8 @@ public sealed partial class ProbeSweepTests : IDisposable
             case PluginKind.Model:
                 return new() { ["input"] = Draw(2, 3, 32, 32), ["data.classes"] = tensor(3L) };
         }
+        if (id.StartsWith("rdd-", StringComparison.Ordinal))
+            return Maps(Draw);
         var all = new Dictionary<string, Tensor> { ["target.labels"] = tensor([0L, 2, 1, 2]) };
         foreach (var role in (string[])["student", "teacher", "second-view"])
         {
@@ -163,6 +166,18 @@ public sealed partial class ProbeSweepTests : IDisposable
             )
                 all[$"{role}.features.{tap}"] = Draw(4, width, side, side).abs();
         }
+        return all;
+    }
+
+    // Logits of two heads at half the labels' size.
+    private static Dictionary<string, Tensor> Maps(Func<long[], Tensor> draw)
+    {
+        var labels = arange(4 * 6 * 4, ScalarType.Int64).remainder(3).view(4, 6, 4);
+        var all = new Dictionary<string, Tensor> { ["target.map"] = labels };
+        foreach (
+            var name in (string[])["student.logits", "student.features.aux", "teacher.logits", "teacher.features.aux"]
+        )
+            all[name] = draw([4, 3, 3, 2]);
         return all;
     }
 

@@ -99,6 +99,9 @@ internal static class ResumeRecipes
             , "sources": { "distilled": { "id": "distilled-set", "options": { "path": "made/outputs/distilled", "target": "soft" } } }
             """
         ),
+        // Of nine steps four belong to the first phase, one more changes over.
+        ["rdd"] = Maps("\"warmUp\": 0.5"),
+        ["rdd soft"] = Maps("\"warmUp\": 0.4, \"switch\": \"soft\""),
         ["sokd"] = Recipe("""{ "id": "sokd", "options": { "trunkNorms": "moving", "bridgeStart": "teacher" } }"""),
         ["backward-pass-kd"] = Recipe(
             """{ "id": "backward-pass-kd", "options": { "epochsPerRound": 1, "steps": 2 } }"""
@@ -139,17 +142,39 @@ internal static class ResumeRecipes
         ["shufflenet-v1"] = """{ "id": "shufflenet-v1" }""",
         ["efficientnet-b0"] = """{ "id": "efficientnet-b0", "options": { "dropout": 0.3, "dropConnect": 0.3 } }""",
         ["alexnet"] = """{ "id": "alexnet" }""",
+        ["deeplab-v3"] = """{ "id": "deeplab-v3", "options": { "backbone": "resnet10", "width": 0.1 } }""",
+        ["pspnet"] = """{ "id": "pspnet", "options": { "backbone": "mobilenet-v2", "width": 0.1 } }""",
+        ["unet"] = """{ "id": "unet", "options": { "widths": [ 4, 8 ] } }""",
     };
 
     /// <summary>The recipe of a strategy, or of a model in both roles ("model ID").</summary>
     internal static string Of(string name) =>
-        Strategies.TryGetValue(name, out var recipe)
-            ? recipe
-            : Recipe(
-                """{ "id": "offline" }""",
-                both: Models[name["model ".Length..]],
-                size: name.Contains("efficientnet") ? 32 : 16
-            );
+        Strategies.TryGetValue(name, out var recipe) ? recipe
+        : name is "model deeplab-v3" or "model pspnet" or "model unet"
+            ? Recipe("""{ "id": "offline" }""", both: Models[name["model ".Length..]], shared: "", size: 32)
+                .Replace(Cutout, """{ "id": "random-scale-crop" }""")
+                .Replace("\"train\": 56", "\"target\": \"mask\", \"train\": 56")
+        : Recipe(
+            """{ "id": "offline" }""",
+            both: Models[name["model ".Length..]],
+            size: name.Contains("efficientnet") ? 32 : 16
+        );
+
+    // Methods of class maps.
+    private static string Maps(string options) =>
+        Recipe(
+                $$"""{ "id": "rdd", "options": { {{options}} } }""",
+                losses: """{ "id": "kd" }, { "id": "at", "options": { "taps": [ "layer1", "layer2" ] } }""",
+                prepare: TrainTeacher.Replace(
+                    "\"role\": \"teacher\"",
+                    "\"role\": \"teacher\", \"losses\": [ { \"id\": \"cross-entropy\" } ]"
+                ),
+                both: """{ "id": "unet", "options": { "widths": [ 4, 8 ] } }""",
+                augmentations: $$"""
+                "shared": [ { "id": "random-scale-crop" }, { "id": "horizontal-flip" }, { "id": "normalise" } ]
+                """
+            )
+            .Replace("\"train\": 56", "\"target\": \"mask\", \"train\": 56");
 
     private static string DataFree(string method, string options) =>
         Recipe(

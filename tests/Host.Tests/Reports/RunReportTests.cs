@@ -103,6 +103,26 @@ public sealed class RunReportTests : IDisposable
         Assert.Contains("There are no sample images", page.Value);
     }
 
+    // Two pixels of three bytes; what is none of that, or has another size, has no picture.
+    [Theory]
+    [InlineData(2, "AAAAAAAA", "AQIDBAUG", 2)]
+    [InlineData(2, "AAAA", "AQIDBAUG", 1)]
+    [InlineData(2, "no base64!", "AQIDBAUG", 1)]
+    [InlineData(0, "AAAAAAAA", "AQIDBAUG", 0)]
+    [InlineData(1000000000, "AAAAAAAA", "AQIDBAUG", 0)]
+    public void Pictures_of_a_meter_stand_in_rows(int width, string first, string second, int shown)
+    {
+        _kit.Complete();
+        var drawing = $$"""
+            "drawings": [ { "kind": "pictures", "name": "overlays", "title": "Labels and answers", "columns": [ "image", "answer" ],
+                            "width": {{width}}, "height": 1, "rows": [ [ "{{first}}", "{{second}}" ], 3 ] } ],
+            """;
+        var report = File.ReadAllText(_kit.At("run/report.json"));
+        _kit.Write("run/report.json", report.Replace("\"sha256\": \"ss\",", $"\"sha256\": \"ss\", {drawing}"));
+        var images = _kit.Page().Descendants("img").Select(i => i.Attribute("alt")!.Value).ToList();
+        Assert.Equal(shown, images.Count(alt => alt.StartsWith("Sample 1, ", StringComparison.Ordinal)));
+    }
+
     [Theory]
     [InlineData("{")]
     [InlineData("[]")]

@@ -15,6 +15,7 @@ using KdPlugins.KrrSt;
 using KdPlugins.Losses;
 using KdPlugins.Models;
 using KdPlugins.MosaicKd;
+using KdPlugins.Rdd;
 using KdPlugins.SelfSupervised;
 using KdPlugins.Sokd;
 using KdPlugins.Sre2l;
@@ -45,6 +46,7 @@ public sealed class RecordedStepsTests : IDisposable
         typeof(InferStrategy).Assembly,
         typeof(KrrStStrategy).Assembly,
         typeof(MosaicKdStrategy).Assembly,
+        typeof(RddStrategy).Assembly,
         typeof(SokdStrategy).Assembly,
         typeof(Sre2lStrategy).Assembly,
         typeof(TwoViewsStrategy).Assembly,
@@ -133,6 +135,8 @@ public sealed class RecordedStepsTests : IDisposable
             "sources": { "ood": { "id": "shapes", "options": { "size": 8, "classes": 4, "firstClass": 4, "train": 64 } } },
             """
         ),
+        ["rdd"] = Maps("\"warmUp\": 0.5"),
+        ["rdd soft"] = Maps("\"warmUp\": 0.2, \"switch\": \"soft\""),
         ["sokd"] = Recipe(Pair, $"\"student\": [ {Flip} ]", Kd, "\"sokd\""),
         ["sre2l"] = Recipe(
             Pair,
@@ -147,6 +151,18 @@ public sealed class RecordedStepsTests : IDisposable
             "\"two-views\""
         ),
     };
+
+    private static string Maps(string options)
+    {
+        const string Net = """{ "id": "unet", "options": { "widths": [ 4, 8 ] } }""";
+        return Recipe(
+                $"\"teacher\": {Net}, \"student\": {Net}",
+                """ "shared": [ { "id": "random-scale-crop" }, { "id": "horizontal-flip" }, { "id": "normalise" } ] """,
+                """{ "id": "kd", "options": { "temperature": 1 } }""",
+                $$""" "rdd", "options": { {{options}} } """
+            )
+            .Replace("\"train\": 80", "\"target\": \"mask\", \"train\": 80", StringComparison.Ordinal);
+    }
 
     private static string DataFree(string method, string options) =>
         Recipe(

@@ -31,6 +31,7 @@ public class ConformanceTests
                 }
             ),
             ["random-crop"] = Conformance.Augmentation<RandomCropAugmentation>(),
+            ["random-scale-crop"] = Conformance.Augmentation<RandomScaleCropAugmentation>(),
         };
 
     public static TheoryData<string> Checks =>

@@ -168,4 +168,42 @@ public class CrossEntropyLossTests
         var failure = Assert.Throws<KdException>(() => Loss(zeros(2, 4), new NoTarget(2)));
         Assert.Equal(CoreErrors.TargetKind, failure.Code);
     }
+
+    // Networks answer at a stride of their own, and with a second head.
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void Smaller_maps_of_any_head_are_enlarged(bool alignCorners)
+    {
+        using var scope = NewDisposeScope();
+        random.manual_seed(1);
+        var (main, aux) = (randn([2, 3, 3, 4], ScalarType.Float64), randn([2, 3, 2, 2], ScalarType.Float64));
+        var labels = randint(0, 3, [2, 6, 8], ScalarType.Int64);
+        var output = Testing.Stubs.Output(main, null, new Dictionary<string, Tensor> { ["aux"] = aux });
+        foreach (var (tap, logits) in new[] { ("", main), ("aux", aux) })
+        {
+            var loss = Make.Plugin<CrossEntropyLoss>(
+                new CrossEntropyOptions { Tap = tap, AlignCorners = alignCorners }
+            );
+            var batch = Make.Batch(new ClassMapTarget(labels, 255));
+            var large = nn.functional.interpolate(
+                logits,
+                size: [6, 8],
+                mode: TorchSharp.InterpolationMode.Bilinear,
+                align_corners: alignCorners
+            );
+            var p = large.log_softmax(1).gather(1, labels.unsqueeze(1));
+            var found = loss.Compute(new Testing.LossContextStub(output, null, batch)).item<double>();
+            Assert.Equal(-p.mean().item<double>(), found, 1e-12);
+        }
+    }
+
+    [Fact]
+    public void Maps_larger_than_their_labels_are_refused()
+    {
+        using var scope = NewDisposeScope();
+        var target = new ClassMapTarget(zeros([1, 4, 4], ScalarType.Int64), 255);
+        var failure = Assert.Throws<KdException>(() => Loss(zeros(1, 3, 5, 4), target));
+        Assert.Equal(CoreErrors.ShapesDiffer, failure.Code);
+    }
 }

@@ -15,7 +15,7 @@ public sealed class SegmentationTests
     private const int Ignored = 255;
 
     private static MeterReading Segment(long classes, params Answers[] batches) =>
-        Read(new SegmentationMeter(), new NoOptions(), classes, batches);
+        Read(new SegmentationMeter(), new SegmentationOptions(), classes, batches);
 
     [Property(MaxTest = 40)]
     public void It_agrees_with_plain_loops_however_it_is_cut(int seed)
@@ -121,5 +121,29 @@ public sealed class SegmentationTests
             ["pixel-accuracy"] = (double)right / Math.Max(1, all),
             ["loss"] = loss / Math.Max(1, all),
         };
+    }
+
+    // Two pixels of two classes, one that does not count and one that is taken for the other class.
+    [Fact]
+    public void Pictures_show_image_labels_and_answer_of_the_first_samples()
+    {
+        using var scope = NewDisposeScope();
+        var meter = new SegmentationMeter();
+        meter.Configure(new SegmentationOptions { Pictures = 2 });
+        var data = Testing.Stubs.Data([3, 1, 4], 2, TargetKind.ClassMap);
+        using var measurement = meter.Begin(new(Testing.Stubs.Network([3, 1, 4], 2), data, CPU));
+        var input = tensor((float[])[-1, 1, 1, 1]).view(1, 1, 1, 4).expand(3, 3, 1, 4);
+        var target = new ClassMapTarget(tensor((long[])[0, 1, Ignored, 0]).view(1, 1, 4).expand(3, 1, 4), Ignored);
+        var second = tensor((float[])[0, 2, 2, 2]).view(1, 1, 1, 4);
+        var logits = cat([ones_like(second), second], 1).expand(3, 2, 1, 4);
+        measurement.Add(Testing.Stubs.Output(logits), new Batch(input, target, arange(3, ScalarType.Int64)));
+        var pictures = measurement.Read().Drawn<PicturesDrawing>();
+        Assert.Equal((4, 1), (pictures.Width, pictures.Height));
+        Assert.Equal(["image", "labels", "answer"], pictures.Columns);
+        Assert.Equal(2, pictures.Rows.Count);
+        var (black, white, red) = (new byte[] { 0, 0, 0 }, new byte[] { 127, 127, 127 }, new byte[] { 191, 127, 127 });
+        Assert.Equal([0, 0, 0, .. Enumerable.Repeat((byte)255, 9)], pictures.Rows[0][0]);
+        Assert.Equal([.. black, .. red, .. black, .. white], pictures.Rows[0][1]);
+        Assert.Equal([.. black, .. red, .. red, .. red], pictures.Rows[0][2]);
     }
 }

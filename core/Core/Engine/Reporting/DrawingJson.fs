@@ -4,7 +4,7 @@ open System
 open System.Collections.Generic
 open System.Text.Json.Nodes
 
-/// What meters draw, as files say it: {"kind": "bars" | "matrix" | "curve", "name", "title", ...}.
+/// What meters draw, as files say it: {"kind": "bars" | "matrix" | "curve" | "pictures", "name", "title", ...}.
 module internal DrawingJson =
 
     /// Under which a role's drawings are.
@@ -47,6 +47,15 @@ module internal DrawingJson =
             node["y"] <- JsonValue.Create curve.YName
             node["unit"] <- JsonValue.Create curve.Unit
             node["lines"] <- JsonArray(curve.Lines |> Seq.map line |> Seq.toArray)
+            node
+        | :? PicturesDrawing as pictures ->
+            let node = head "pictures" pictures
+            node["columns"] <- RunJson.texts pictures.Columns
+            node["width"] <- JsonValue.Create pictures.Width
+            node["height"] <- JsonValue.Create pictures.Height
+            let text (picture: byte[]) = JsonValue.Create(Convert.ToBase64String picture) :> JsonNode
+            let row (each: IReadOnlyList<byte[]>) = JsonArray(each |> Seq.map text |> Seq.toArray) :> JsonNode
+            node["rows"] <- JsonArray(pictures.Rows |> Seq.map row |> Seq.toArray)
             node
         | other -> head "matrix" other
 

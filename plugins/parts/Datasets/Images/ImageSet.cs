@@ -86,7 +86,7 @@ internal sealed class ImageSet : IDataset
         return (side, side);
     }
 
-    private static (double[] Mean, double[] Std) Statistics(ImageSource source, long[] shape)
+    internal static (double[] Mean, double[] Std) Statistics(ImageSource source, long[] shape)
     {
         var (channels, area) = ((int)shape[0], (int)(shape[1] * shape[2]));
         var (found, planes) = (new ChannelStatistics(channels, area), new byte[channels * area]);

@@ -29,6 +29,14 @@ public sealed class CrossEntropyLoss : DistillationLoss<CrossEntropyOptions>
     public override bool NeedsTeacher => false;
 
     /// <inheritdoc/>
+    /// <exception cref="KdException"><c>KDP0302</c>: the network has no such tap.</exception>
+    public override IReadOnlyCollection<string> Taps(string role, NetworkShape shape) =>
+        Options.Tap.Length == 0 ? []
+        : role == Roles.Student ? [shape.Tap(Options.Tap).Name]
+        // Whoever learns here may be called otherwise.
+        : [.. shape.Taps.Where(t => t.Name == Options.Tap).Select(t => t.Name)];
+
+    /// <inheritdoc/>
     /// <exception cref="KdException">
     /// <c>KDP0303</c>: there are not as many weights as classes; <c>KDP0306</c>: the data do not say how many samples each
     /// class has.
@@ -50,7 +58,8 @@ public sealed class CrossEntropyLoss : DistillationLoss<CrossEntropyOptions>
     /// </exception>
     public override Tensor Compute(ILossContext context)
     {
-        var logits = Logits.Wide(context.Student.Logits);
+        var answer = Options.Tap.Length == 0 ? context.Student.Logits : context.Student.Feature(Options.Tap);
+        var logits = Logits.Wide(answer);
         Asker.RequireClasses(logits);
         return context.Batch.Target switch
         {
@@ -97,9 +106,11 @@ public sealed class CrossEntropyLoss : DistillationLoss<CrossEntropyOptions>
 
     private Tensor Map(Tensor logits, ClassMapTarget target)
     {
-        var shape = logits.shape;
-        RequireShape(logits, "class maps", target.Labels, shape.Length == 4 ? [shape[0], shape[2], shape[3]] : []);
-        var labels = target.Labels;
+        var (shape, labels) = (logits.shape, target.Labels);
+        // Networks answer at a stride of their own.
+        if (shape.Length == 4 && labels.dim() == 3 && shape[2] <= labels.shape[1] && shape[3] <= labels.shape[2])
+            logits = FeatureMath.Enlarge(logits, labels.shape[1], labels.shape[2], Options.AlignCorners);
+        RequireShape(logits, "class maps", labels, shape.Length == 4 ? [shape[0], .. logits.shape[2..]] : []);
         return Nll(logits, labels.masked_fill(labels.eq(target.IgnoreIndex), Ignored));
     }
 

@@ -20,6 +20,14 @@ public sealed record CrossEntropyOptions : IValidatableObject
     /// <value>Needs a data set that knows its samples' classes; not beside <see cref="ClassWeights"/>.</value>
     public bool BalancedClasses { get; init; }
 
+    /// <summary>The tap whose values are the logits, such as <c>aux</c>, a further head.</summary>
+    /// <value>Default empty: the main head.</value>
+    public string Tap { get; init; } = "";
+
+    /// <summary>Whether logits of maps that are smaller than their labels are enlarged with corners on corners.</summary>
+    /// <value>Default false: pixels are areas, as in the evaluation.</value>
+    public bool AlignCorners { get; init; }
+
     /// <inheritdoc/>
     public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
     {

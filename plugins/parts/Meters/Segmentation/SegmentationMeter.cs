@@ -11,7 +11,7 @@ namespace KdPlugins.Meters;
 /// right, and their mean cross-entropy. Ignored pixels do not count; smaller logits are enlarged bilinearly.
 /// </summary>
 [KdMeter("segmentation", Description = "Mean IoU, pixel accuracy and loss of class maps")]
-public sealed class SegmentationMeter : Meter<NoOptions>
+public sealed class SegmentationMeter : Meter<SegmentationOptions>
 {
     /// <inheritdoc/>
     public override IReadOnlyCollection<TargetKind> Targets => [TargetKind.ClassMap];
@@ -24,13 +24,14 @@ public sealed class SegmentationMeter : Meter<NoOptions>
     [new("miou", MeterValue.Share, true), new("pixel-accuracy", MeterValue.Share, true), new("loss", "nats", false)];
 
     /// <inheritdoc/>
-    public override IMeasurement Begin(MeterBinding binding) => new Measurement(binding, Asker);
+    public override IMeasurement Begin(MeterBinding binding) => new Measurement(binding, Asker, Options);
 
-    private sealed class Measurement(MeterBinding binding, Asker asker) : IMeasurement
+    private sealed class Measurement(MeterBinding binding, Asker asker, SegmentationOptions options) : IMeasurement
     {
         private readonly long _classes = binding.Network.Shape.Classes;
         private readonly ConfusionCounts _confusion = new(binding.Network.Shape.Classes, binding.Device);
         private readonly LabelRange _labels = new(asker, binding.Network.Shape.Classes, binding.Device);
+        private readonly MapPictures _pictures = new(options.Pictures);
         private readonly Tensor _loss = zeros([], ScalarType.Float64, binding.Device);
 
         public void Add(ModelOutput output, Batch batch)
@@ -40,7 +41,9 @@ public sealed class SegmentationMeter : Meter<NoOptions>
             var labels = _labels.Take(target.Labels, counted);
             var logits = Enlarged(output.Logits, labels.shape[^2..]);
             Shapes.Require(asker, logits, [labels.shape[0], _classes, .. labels.shape[1..]]);
-            _confusion.Add(labels, logits.argmax(1), counted);
+            var said = logits.argmax(1);
+            _confusion.Add(labels, said, counted);
+            _pictures.Add(batch.Input, labels.masked_fill(counted.logical_not(), -1), said);
             var loss = nn.functional.cross_entropy(
                 logits,
                 labels.where(counted, target.Labels),
@@ -73,14 +76,13 @@ public sealed class SegmentationMeter : Meter<NoOptions>
                         iou
                     ),
                     table.Draw(),
+                    .. _pictures.Draw(),
                 ]
             );
         }
 
-        private static Tensor Enlarged(Tensor logits, long[] size) =>
-            logits.dim() == 4 && !logits.shape.AsSpan(2).SequenceEqual(size)
-                ? nn.functional.interpolate(logits, size: size, mode: InterpolationMode.Bilinear, align_corners: false)
-                : logits;
+        private Tensor Enlarged(Tensor logits, long[] size) =>
+            logits.dim() == 4 ? FeatureMath.Enlarge(logits, size[0], size[1], options.AlignCorners) : logits;
 
         public void Dispose()
         {

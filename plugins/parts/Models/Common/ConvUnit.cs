@@ -33,9 +33,10 @@ internal abstract class ConvUnit
     /// <param name="kernel">Pixels per side.</param>
     /// <param name="stride">Pixels.</param>
     /// <param name="groups">Channel groups.</param>
-    /// <param name="padding">Zeros on each side; null for half the kernel.</param>
+    /// <param name="padding">Zeros on each side; null for half the kernel, times the dilation.</param>
     /// <param name="bias">Whether the convolution has one.</param>
     /// <param name="makeNorm">Makes the norm; null for a batch norm.</param>
+    /// <param name="dilation">Pixels from one value of the kernel to the next.</param>
     internal static ConvUnit Add(
         ModuleTree tree,
         string conv,
@@ -47,11 +48,22 @@ internal abstract class ConvUnit
         int groups = 1,
         int? padding = null,
         bool bias = false,
-        Func<int, nn.Module<Tensor, Tensor>>? makeNorm = null
+        Func<int, nn.Module<Tensor, Tensor>>? makeNorm = null,
+        int dilation = 1
     ) =>
         tree.Unit(
             conv,
-            () => nn.Conv2d(inputs, outputs, kernel, stride, padding ?? kernel / 2, groups: groups, bias: bias),
+            () =>
+                nn.Conv2d(
+                    inputs,
+                    outputs,
+                    kernel,
+                    stride,
+                    padding ?? kernel / 2 * dilation,
+                    dilation,
+                    groups: groups,
+                    bias: bias
+                ),
             norm,
             () => makeNorm is null ? nn.BatchNorm2d(outputs) : makeNorm(outputs)
         );

@@ -11,7 +11,7 @@ namespace KdPlugins.Models;
 /// </summary>
 /// <param name="source">The network whose layers they are.</param>
 /// <param name="dtype">What they compute in; the classifier, where it is bfloat16, in float32.</param>
-internal sealed class FrozenLayers(StagedNet source, ScalarType dtype)
+internal sealed class FrozenLayers(nn.Module source, ScalarType dtype)
 {
     private readonly ScalarType _head = dtype == ScalarType.BFloat16 ? ScalarType.Float32 : dtype;
 

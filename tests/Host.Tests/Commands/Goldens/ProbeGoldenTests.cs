@@ -37,6 +37,7 @@ public sealed class ProbeGoldenTests : IDisposable
         .. FormulaGoldens.All,
         .. FrskdGoldens.All,
         .. SokdGoldens.All,
+        .. RddGoldens.All,
         .. BackwardPassGoldens.All,
         .. MosaicKdGoldens.All,
         .. DataFreeGoldens.All,

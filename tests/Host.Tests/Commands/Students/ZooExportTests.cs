@@ -49,6 +49,10 @@ public sealed class ZooExportTests(ZooExportTests.Shipped shipped) : IClassFixtu
         ("shufflenet-v1", """{ "groups": 3 }""", 16, 20),
         ("efficientnet-b0", """{ "dropConnect": 0.2 }""", 32, 40),
         ("alexnet", "{}", 8, 19),
+        ("deeplab-v3", """{ "backbone": "resnet10", "width": 0.1, "stem": "deep" }""", 32, 41),
+        ("deeplab-v3", """{ "backbone": "mobilenet-v2", "width": 0.1, "outputStride": 16 }""", 32, 60),
+        ("pspnet", """{ "backbone": "resnet10", "width": 0.1 }""", 48, 75),
+        ("unet", """{ "widths": [4, 8, 12] }""", 8, 21),
     ];
 
     public static TheoryData<string, string, int, int> Members
@@ -84,8 +88,10 @@ public sealed class ZooExportTests(ZooExportTests.Shipped shipped) : IClassFixtu
             var expected = network.Network.Forward(images.to(ScalarType.Float64), null, []).Logits;
             using var input = OrtValue.CreateTensorValueFromMemory(images.data<float>().ToArray(), images.shape);
             using var answers = session.Run(new RunOptions(), ["input"], [input], ["logits"]);
-            Assert.Equal([count, 5], answers[0].GetTensorTypeAndShape().Shape);
-            var actual = tensor(answers[0].GetTensorDataAsSpan<float>().ToArray()).reshape(count, 5);
+            // A class per image, or per place.
+            Assert.Equal([count, 5], expected.shape[..2]);
+            Assert.Equal(expected.shape, answers[0].GetTensorTypeAndShape().Shape);
+            var actual = tensor(answers[0].GetTensorDataAsSpan<float>().ToArray()).reshape(expected.shape);
             var off = (actual.to(ScalarType.Float64) - expected).abs().max().item<double>();
             Assert.InRange(off / Math.Max(1, expected.abs().max().item<double>()), 0, Tolerance);
             // Answers to different images differ, so that the comparison says something.
