@@ -115,6 +115,9 @@ public class StepContextStub : PartContextStub, IStepContext
         throw new NotSupportedException();
 
     /// <inheritdoc/>
+    public virtual ICausalLanguageModel Writer(string role) => throw new NotSupportedException();
+
+    /// <inheritdoc/>
     public virtual Tensor WithoutGraph(Func<Tensor> compute) => throw new NotSupportedException();
 
     /// <inheritdoc/>

@@ -7,6 +7,7 @@ using KdPlugins.Benchmarks.RidgeStep;
 using KdPlugins.Benchmarks.Service;
 using KdPlugins.Benchmarks.Step;
 using KdPlugins.Benchmarks.Students;
+using KdPlugins.Benchmarks.Texts;
 using KdPlugins.Torch;
 
 // The package for applications starts no libtorch, and its first answer is measured without.
@@ -40,6 +41,8 @@ switch (args.FirstOrDefault())
         return RidgeCommand.Run(args[1..]);
     case "predict":
         return PredictRateCommand.Run(args[1..]);
+    case "texts":
+        return TextsCommand.Run(args[1..]);
     case "operators":
         BenchmarkSwitcher.FromTypes([typeof(SmallOperators)]).Run(args[1..]);
         return 0;
@@ -55,6 +58,7 @@ switch (args.FirstOrDefault())
                 + "       kernels [--threads 2] [--rounds 8]\n"
                 + "       ridge [--images 250] [--batch 256] [--rounds 3] [--threads 1]\n"
                 + "       predict MODEL.onnx FOLDER [--run RUN] [--rounds 6] [--threads 2]\n"
+                + "       texts [--layers 2] [--width 192] [--rows 8] [--tokens 256] [--rounds 3] [--threads 1]\n"
                 + "       operators [BenchmarkDotNet's arguments]"
         );
         return 2;

@@ -15,7 +15,7 @@ type InputKind =
 /// kind: what inputs are. inputShape: without the batch dimension, [-1] for sequences. target: what targets are.
 /// classes: the number of classes, 0 where there are none. classNames: as many names, or none.
 /// mean, std: per channel, of values in [0, 1]; empty where unknown. vocabulary: token texts by id; empty for images.
-/// An object initialiser adds Resize and Doubts.
+/// An object initialiser adds EndToken, Resize and Doubts.
 [<Sealed; AllowNullLiteral>]
 type DataInfo
     (
@@ -52,6 +52,9 @@ type DataInfo
 
     /// The tokens' texts by id; empty for images.
     member _.Vocabulary = vocabulary
+
+    /// The id of the token that ends a text; -1 where none does.
+    member val EndToken = -1L with get, set
 
     /// How images of other sizes are brought to this one, in the data set's own words; empty where they are not.
     member val Resize = "" with get, set

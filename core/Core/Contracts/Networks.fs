@@ -127,14 +127,20 @@ type IDerivedNetwork =
 type ICausalLanguageModel =
     inherit INetwork
 
-    /// An empty key-value cache for a number of sequences.
+    /// The longest sequence that it can take.
+    abstract Positions: int64
+
+    /// An empty key-value cache for a number of sequences; disposed by who asked for it.
     abstract NewCache: sequences: int64 -> System.IDisposable
 
-    /// Appends ids int64 [B, L] to the cached sequences and gives the logits [B, L, V] of every appended position.
+    /// Appends ids int64 [B, L] to the cached sequences and gives the logits [B, L, V] of every appended position, those of a pass
+    /// over the whole sequences up to rounding. mask: bool [B, L], true for the first tokens of each row that count; the rest of a row
+    /// is not appended, and its logits mean nothing. Null where all count. Raises KDP0303 where a sequence would be longer than
+    /// Positions.
     abstract Append: ids: Tensor * mask: Tensor * cache: System.IDisposable -> Tensor
 
-    /// Shortens the cached sequences to a length (rejected proposals).
-    abstract Truncate: cache: System.IDisposable * length: int64 -> unit
+    /// Shortens each cached sequence to a length of its own, int64 [B] (rejected proposals); shorter ones stay as they are.
+    abstract Truncate: cache: System.IDisposable * lengths: Tensor -> unit
 
 /// A network that offers a faster form of itself for inference with weights that no longer change.
 type IFreezableNetwork =

@@ -211,6 +211,10 @@ type IStepContext =
     /// parameters and to the answer; else without. Raises KDP0306 for a network that does not go on from another one.
     abstract ForwardFrom: role: string * basis: ModelOutput * taps: IReadOnlyCollection<string> -> ModelOutput
 
+    /// A role's network for writing texts: each Append is in evaluation mode and without graph, as in an evaluation, whatever the stage
+    /// trains. Raises KDP0306 where the role's network is no ICausalLanguageModel.
+    abstract Writer: role: string -> ICausalLanguageModel
+
     /// What a step makes beside its updates, such as images of a generator: without graph, with the run's precision; float32.
     abstract WithoutGraph: compute: Func<Tensor> -> Tensor
 

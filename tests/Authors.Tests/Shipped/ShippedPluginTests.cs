@@ -31,6 +31,8 @@ public sealed class ShippedPluginTests
         "Dataset/segmentation-folder",
         "Dataset/distilled-set",
         "Dataset/compensated-set",
+        "Dataset/text-file",
+        "Dataset/text-table",
         "Model/onnx-teacher",
     ];
 
@@ -44,6 +46,8 @@ public sealed class ShippedPluginTests
         var chosen = name switch
         {
             _ when Files.Contains(name) => suite.Only(OfFiles),
+            // Texts, and networks that have learnt them, are no part of the kit.
+            "Tool/judge-texts" => suite.Only("composition", "options", "calls", "option names"),
             _ when name.StartsWith("Strategy/", StringComparison.Ordinal) => suite.Only(OfStrategies),
             _ => suite.Only([.. suite.Checks.Select(c => c.Name).Where(n => n != "resume")]),
         };

@@ -39,6 +39,10 @@ internal static class ShippedSettings
         ["Dataset/segmentation-folder"] = Path,
         ["Dataset/distilled-set"] = Path,
         ["Dataset/compensated-set"] = Path,
+        ["Dataset/text-file"] = Path,
+        ["Dataset/text-table"] = """{ "train": "somewhere.tsv", "prompt": "q", "response": "a" }""",
+        ["Dataset/addition"] = """{ "train": 40, "test": 20 }""",
+        ["Model/gpt2"] = """{ "layers": 1, "heads": 2, "width": 8, "positions": 8 }""",
         ["Model/onnx-teacher"] = Path,
         ["Dataset/shapes"] = """{ "size": 8, "train": 200, "test": 20 }""",
         ["Model/cifar-resnet"] = """{ "depth": 8 }""",
@@ -118,6 +122,14 @@ internal static class ShippedSettings
             )
             // A round, a search, a round.
             .Replace("\"epochs\": 1", "\"epochs\": 2", StringComparison.Ordinal),
+        ["speculative-kd"] = """
+            { "name": "shipped", "device": "cpu", "dataset": { "id": "addition", "options": { "train": 32, "test": 8 } },
+              "models": { "teacher": { "id": "gpt2", "options": { "layers": 1, "heads": 2, "width": 8, "positions": 12 } },
+                          "student": { "id": "gpt2", "options": { "layers": 1, "heads": 2, "width": 8, "positions": 12 } } },
+              "losses": [ { "id": "token-divergence" } ],
+              "strategy": { "id": "speculative-kd", "options": { "k": 3, "maxNewTokens": 3 } },
+              "training": { "epochs": 1, "batchSize": 16 } }
+            """,
         ["data-free"] = Recipe(
             """
             { "id": "data-free", "options": { "method": "cmi", "steps": 2, "warmUp": 2, "studentSteps": 2, "rounds": 2,
@@ -156,6 +168,12 @@ internal static class ShippedSettings
                 Options = options,
                 Plugins = [ShippedPlugins.ByName["Augmentation/horizontal-flip"]],
             },
+            nameof(PluginKind.Model) when id == "gpt2" => new ModelSettings
+            {
+                Options = options,
+                Data = Words,
+                InputShape = [-1],
+            },
             nameof(PluginKind.Model) => new ModelSettings
             {
                 Options = options,
@@ -165,10 +183,25 @@ internal static class ShippedSettings
         };
     }
 
+    private static readonly DataInfo Words = new(
+        InputKind.Tokens,
+        [-1],
+        TargetKind.Tokens,
+        5,
+        [],
+        [],
+        [],
+        ["a", "b", "c", "d", "e"]
+    );
+
     private static LossSettings Loss(string id, object? options) =>
-        id is "barlow-twins" or "nt-xent" ? new() { Options = options, Case = Views }
-        : id is "rdd-tfe" or "rdd-tse" ? new() { Options = options, Case = Maps }
-        : new() { Options = options };
+        id switch
+        {
+            "barlow-twins" or "nt-xent" => new() { Options = options, Case = Views },
+            "rdd-tfe" or "rdd-tse" => new() { Options = options, Case = Maps },
+            "token-divergence" => new() { Options = options, Case = Texts },
+            _ => new() { Options = options },
+        };
 
     // Maps of logits of two heads, at half the labels' size.
     private static LossCase Maps(RandomKey key)
@@ -179,6 +212,16 @@ internal static class ShippedSettings
         var labels = randint(0, 5, [8, 8, 6], ScalarType.Int64, generator: random);
         var batch = new Batch(zeros(8, 3, 8, 6), new ClassMapTarget(labels, 255), arange(8, ScalarType.Int64));
         return new(Heads(), Heads(), batch);
+    }
+
+    // Five places of five words, of which some count.
+    private static LossCase Texts(RandomKey key)
+    {
+        using var random = key.NewGenerator(CPU);
+        Tensor Draw() => randn([4, 5, 5], ScalarType.Float64, generator: random);
+        var ids = randint(0, 5, [4, 5], ScalarType.Int64, generator: random);
+        var target = new TokenTarget(ids, (ids + arange(5)).remainder(3).gt(0));
+        return new(Stubs.Output(Draw()), Stubs.Output(Draw()), new(ids, target, arange(4, ScalarType.Int64)));
     }
 
     // Both views of the samples, each with an embedding.

@@ -25,6 +25,30 @@ public sealed class ShippedModulesTests
         []
     );
 
+    private static readonly DataInfo Words = new(
+        InputKind.Tokens,
+        [-1],
+        TargetKind.Tokens,
+        3,
+        [],
+        [],
+        [],
+        ["a", "b", "c"]
+    );
+
+    private const string Images = """
+        "dataset": { "id": "shapes", "options": { "train": 60, "test": 12, "classes": 6 } },
+        "models": { "teacher": { "id": "cifar-resnet", "options": { "depth": 8 } },
+                    "student": { "id": "cifar-resnet", "options": { "depth": 8 } } },
+        "augmentations": { "teacher": [ { "id": "normalise" } ], "student": [ { "id": "normalise" } ] }
+        """;
+
+    private const string Texts = """
+        "dataset": { "id": "addition", "options": { "train": 60, "test": 12 } },
+        "models": { "teacher": { "id": "gpt2", "options": { "layers": 1, "heads": 2, "width": 8, "positions": 16 } },
+                    "student": { "id": "gpt2", "options": { "layers": 1, "heads": 2, "width": 8, "positions": 16 } } }
+        """;
+
     // A strategy's section, and what else its recipe needs.
     private static readonly Dictionary<string, (string Options, string Losses, string More)> Plans = new()
     {
@@ -46,6 +70,7 @@ public sealed class ShippedModulesTests
         ["rdd"] = ("{}", "kd", ""),
         ["sokd"] = ("{}", "kd", ""),
         ["backward-pass-kd"] = ("""{ "epochsPerRound": 1 }""", "kd", ""),
+        ["speculative-kd"] = ("{}", "token-divergence", ""),
         ["data-free"] = (
             """{ "method": "cmi", "normMomentum": 0.5 }""",
             "kd",
@@ -85,7 +110,9 @@ public sealed class ShippedModulesTests
             id,
             plugin =>
             {
-                var network = ((IModelPlugin)plugin).Create(new([3, 32, 32], 6, Data));
+                var network = ((IModelPlugin)plugin).Create(
+                    id == "gpt2" ? new([-1], 3, Words) : new([3, 32, 32], 6, Data)
+                );
                 ModuleNames.Verify(network.Module);
                 // What is made of a network is made alike under all options.
                 if (network is IFreezableNetwork freezable && !derived)
@@ -147,10 +174,7 @@ public sealed class ShippedModulesTests
         WriteSet(folder["set"]);
         var (options, losses, more) = Plans[id];
         var text = $$"""
-            { "name": "names", "dataset": { "id": "shapes", "options": { "train": 60, "test": 12, "classes": 6 } },
-              "models": { "teacher": { "id": "cifar-resnet", "options": { "depth": 8 } },
-                          "student": { "id": "cifar-resnet", "options": { "depth": 8 } } },
-              "augmentations": { "teacher": [ { "id": "normalise" } ], "student": [ { "id": "normalise" } ] },
+            { "name": "names", {{(id == "speculative-kd" ? Texts : Images)}},
               "losses": [ { "id": "{{losses}}" } ], "strategy": { "id": "{{id}}", "options": {{options}} } {{more}} }
             """;
         if (id == "rdd")

@@ -106,6 +106,7 @@ internal static class ResumeRecipes
         ["backward-pass-kd"] = Recipe(
             """{ "id": "backward-pass-kd", "options": { "epochsPerRound": 1, "steps": 2 } }"""
         ),
+        ["speculative-kd"] = Texts,
         ["data-free"] = DataFree("fast-meta", "\"steps\": 2, \"warmUp\": 3, \"resetAt\": 4"),
         ["data-free cmi"] = DataFree(
             "cmi",
@@ -175,6 +176,21 @@ internal static class ResumeRecipes
                 """
             )
             .Replace("\"train\": 56", "\"target\": \"mask\", \"train\": 56");
+
+    private const string Texts = """
+        {
+          "name": "resume", "seed": 5, "device": "cpu",
+          "dataset": { "id": "addition", "options": { "train": 56, "test": 16 } },
+          "models": { "teacher": { "id": "gpt2", "options": { "layers": 2, "heads": 2, "width": 8, "positions": 12 } },
+                      "student": { "id": "gpt2", "options": { "layers": 1, "heads": 2, "width": 8, "positions": 12, "dropout": 0.3 } } },
+          "losses": [ { "id": "token-divergence" } ],
+          "strategy": { "id": "speculative-kd", "options": { "mode": "mixed-skd", "k": 4, "maxNewTokens": 4, "studentTemperature": 1, "studentTopP": 1 } },
+          "prepare": [ { "role": "teacher", "strategy": { "id": "supervised", "options": { "role": "teacher" } }, "training": { "epochs": 1 },
+                         "losses": [ { "id": "cross-entropy" } ] } ],
+          "training": { "epochs": 3, "batchSize": 16 },
+          "checkpoints": { "everySteps": 1 }
+        }
+        """;
 
     private static string DataFree(string method, string options) =>
         Recipe(

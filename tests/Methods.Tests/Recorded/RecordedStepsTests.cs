@@ -18,6 +18,7 @@ using KdPlugins.MosaicKd;
 using KdPlugins.Rdd;
 using KdPlugins.SelfSupervised;
 using KdPlugins.Sokd;
+using KdPlugins.SpeculativeKd;
 using KdPlugins.Sre2l;
 using KdPlugins.Strategies;
 using KdPlugins.Testing;
@@ -48,6 +49,8 @@ public sealed class RecordedStepsTests : IDisposable
         typeof(MosaicKdStrategy).Assembly,
         typeof(RddStrategy).Assembly,
         typeof(SokdStrategy).Assembly,
+        typeof(SpeculativeKdStrategy).Assembly,
+        typeof(Text.Gpt2Plugin).Assembly,
         typeof(Sre2lStrategy).Assembly,
         typeof(TwoViewsStrategy).Assembly,
         typeof(UpsampleGenerator).Assembly,
@@ -138,6 +141,8 @@ public sealed class RecordedStepsTests : IDisposable
         ["rdd"] = Maps("\"warmUp\": 0.5"),
         ["rdd soft"] = Maps("\"warmUp\": 0.2, \"switch\": \"soft\""),
         ["sokd"] = Recipe(Pair, $"\"student\": [ {Flip} ]", Kd, "\"sokd\""),
+        ["speculative-kd"] = Texts("speculative"),
+        ["speculative-kd mixed"] = Texts("mixed"),
         ["sre2l"] = Recipe(
             Pair,
             """ "shared": [ { "id": "normalise" } ], "student": [ { "id": "random-crop" }, { "id": "mixup" } ] """,
@@ -174,6 +179,20 @@ public sealed class RecordedStepsTests : IDisposable
             )}} } """,
             """ "generators": { "main": { "id": "upsample-generator", "options": { "latent": 6, "width": 8 } } }, """
         );
+
+    private static string Texts(string mode)
+    {
+        static string Net(int layers) =>
+            $$"""{ "id": "gpt2", "options": { "layers": {{layers}}, "heads": 2, "width": 8, "positions": 12 } }""";
+        return $$"""
+            { "name": "recorded", "seed": 7, "dataset": { "id": "addition", "options": { "train": 80, "test": 16 } },
+              "validation": { "count": 16 }, "models": { "teacher": {{Net(2)}}, "student": {{Net(1)}} },
+              "losses": [ { "id": "token-divergence" } ],
+              "strategy": { "id": "speculative-kd",
+                            "options": { "mode": "{{mode}}", "k": 4, "maxNewTokens": 4, "studentTemperature": 1, "studentTopP": 1 } },
+              "training": { "epochs": 2, "batchSize": 16, "optimiser": { "name": "adamw", "learningRate": 0.01 } } }
+            """;
+    }
 
     public static TheoryData<string> Methods => [.. Recipes.Keys];
 

@@ -32,6 +32,14 @@ internal static class TestData
         return target;
     }
 
+    /// <summary>A folder of plain files; skips the test where it is absent.</summary>
+    public static string Folder(string name)
+    {
+        var path = Path.Combine(Folder() ?? "", name);
+        Skip.IfNot(Directory.Exists(path), $"'{name}' is neither in KD_TEST_DATA nor in ../shared/data.");
+        return path;
+    }
+
     private static string? Folder()
     {
         if (Environment.GetEnvironmentVariable("KD_TEST_DATA") is { Length: > 0 } named)

@@ -292,6 +292,7 @@ type internal Session
 
     let enterPhase () =
         composition.Enter(phase ())
+        KeptVocabulary.write composition folder
 
         // Networks that augmentations consult are trained by now.
         if cursor.Phase = composition.Phases.Count - 1 then

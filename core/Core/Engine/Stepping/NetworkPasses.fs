@@ -135,6 +135,36 @@ type internal NetworkPasses(run: LiveRun, progress: Progress) =
         use _ = run.PrecisionScope()
         toFloat32 (compute.Invoke())
 
+    /// A role's network for writing texts. Raises KDP0306 where it is none that could.
+    member _.Writer(role: string) : ICausalLanguageModel =
+        let state = run.Role role
+
+        match state.Network with
+        | :? ICausalLanguageModel as model ->
+            weightsOf state |> ignore
+
+            let quietly (compute: unit -> Tensor) : Tensor =
+                use _ = torch.no_grad ()
+                use _ = run.Evaluating()
+                use _ = run.ExactScope()
+                PluginCall.at model place (fun () -> compute () |> PluginCall.something model place "Append")
+
+            { new ICausalLanguageModel with
+                member _.Module = model.Module
+                member _.Shape = model.Shape
+                member _.Positions = model.Positions
+                member _.Forward(input, mask, taps) = model.Forward(input, mask, taps)
+                member _.NewCache sequences = model.NewCache sequences
+
+                member _.Append(ids, mask, cache) = quietly (fun () -> model.Append(ids, mask, cache) |> toFloat32)
+
+                member _.Truncate(cache, lengths) = model.Truncate(cache, lengths)
+            }
+        | _ ->
+            Fail.error
+                CoreErrors.WrongCombination
+                $"The role '{role}' is to write texts at {progress}, and its network is no causal language model (ICausalLanguageModel). 'gpt2' is one."
+
     /// A frozen role's answer with graph to the input. Raises KDP0748 for a role that the stage trains.
     member _.Through(role: string, batch: Batch, asked: IReadOnlyCollection<string>) =
         through "Through" role (fun state -> forward state.Network state.Network batch (tapsOf role asked) |> widen)

@@ -283,6 +283,10 @@ type internal StepContext
             require "ForwardFrom"
             passes.From(run.Role role, basis, taps)
 
+        member _.Writer role =
+            require "Writer"
+            passes.Writer role
+
         member _.WithoutGraph compute =
             require "WithoutGraph"
             passes.WithoutGraph compute

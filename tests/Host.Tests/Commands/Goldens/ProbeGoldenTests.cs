@@ -41,6 +41,7 @@ public sealed class ProbeGoldenTests : IDisposable
         .. BackwardPassGoldens.All,
         .. MosaicKdGoldens.All,
         .. DataFreeGoldens.All,
+        .. SpeculativeKdGoldens.All,
     ]);
 
     public static TheoryData<string> Names => [.. All.Keys];
