@@ -10,6 +10,7 @@ using KdPlugins.KrrSt;
 using KdPlugins.Losses;
 using KdPlugins.Models;
 using KdPlugins.MosaicKd;
+using KdPlugins.SelectiveFd;
 using KdPlugins.SelfSupervised;
 using KdPlugins.Sokd;
 using KdPlugins.Sre2l;
@@ -37,6 +38,7 @@ internal static class Parts
                 typeof(CifarResNetPlugin).Assembly,
                 typeof(MosaicKdStrategy).Assembly,
                 typeof(TwoViewsStrategy).Assembly,
+                typeof(SelectiveFdStrategy).Assembly,
                 typeof(SokdStrategy).Assembly,
                 typeof(Sre2lStrategy).Assembly,
                 typeof(OfflineStrategy).Assembly

@@ -43,6 +43,11 @@ public sealed class ShippedModulesTests
             """, "generators": { "main": { "id": "mosaic-generator" } }"""
         ),
         ["infer"] = ("""{ "teachers": [ "teacher" ], "imagesPerClass": 2 }""", "kd", ""),
+        ["selective-fd"] = (
+            """{ "clients": 2, "proxySamples": 8, "auxiliary": 8, "proxyBatch": 4 }""",
+            "cross-entropy",
+            ""
+        ),
         ["sokd"] = ("{}", "kd", ""),
         ["backward-pass-kd"] = ("""{ "epochsPerRound": 1 }""", "kd", ""),
         ["data-free"] = (

@@ -99,6 +99,14 @@ internal static class ResumeRecipes
             , "sources": { "distilled": { "id": "distilled-set", "options": { "path": "made/outputs/distilled", "target": "soft" } } }
             """
         ),
+        ["selective-fd"] = Recipe(
+            """
+            { "id": "selective-fd", "options": { "clients": 3, "proxySamples": 16, "proxyBatch": 8, "roundsPerEpoch": 2,
+                                                 "distillSteps": 2, "auxiliary": 12, "knownShare": 0.3, "maxEntropy": 1 } }
+            """,
+            losses: """{ "id": "cross-entropy" }""",
+            models: $""", "client-2": {Teacher}"""
+        ),
         ["sokd"] = Recipe("""{ "id": "sokd", "options": { "trunkNorms": "moving", "bridgeStart": "teacher" } }"""),
         ["backward-pass-kd"] = Recipe(
             """{ "id": "backward-pass-kd", "options": { "epochsPerRound": 1, "steps": 2 } }"""
@@ -139,6 +147,7 @@ internal static class ResumeRecipes
         ["shufflenet-v1"] = """{ "id": "shufflenet-v1" }""",
         ["efficientnet-b0"] = """{ "id": "efficientnet-b0", "options": { "dropout": 0.3, "dropConnect": 0.3 } }""",
         ["alexnet"] = """{ "id": "alexnet" }""",
+        ["digit-cnn"] = """{ "id": "digit-cnn" }""",
     };
 
     /// <summary>The recipe of a strategy, or of a model in both roles ("model ID").</summary>

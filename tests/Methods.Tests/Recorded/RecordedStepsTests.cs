@@ -15,6 +15,7 @@ using KdPlugins.KrrSt;
 using KdPlugins.Losses;
 using KdPlugins.Models;
 using KdPlugins.MosaicKd;
+using KdPlugins.SelectiveFd;
 using KdPlugins.SelfSupervised;
 using KdPlugins.Sokd;
 using KdPlugins.Sre2l;
@@ -45,6 +46,7 @@ public sealed class RecordedStepsTests : IDisposable
         typeof(InferStrategy).Assembly,
         typeof(KrrStStrategy).Assembly,
         typeof(MosaicKdStrategy).Assembly,
+        typeof(SelectiveFdStrategy).Assembly,
         typeof(SokdStrategy).Assembly,
         typeof(Sre2lStrategy).Assembly,
         typeof(TwoViewsStrategy).Assembly,
@@ -131,6 +133,15 @@ public sealed class RecordedStepsTests : IDisposable
             """
             "generators": { "main": { "id": "mosaic-generator", "options": { "latent": 6, "width": 2 } } },
             "sources": { "ood": { "id": "shapes", "options": { "size": 8, "classes": 4, "firstClass": 4, "train": 64 } } },
+            """
+        ),
+        ["selective-fd"] = Recipe(
+            $"\"student\": {Net}",
+            $"\"shared\": [ {Flip} ]",
+            """{ "id": "cross-entropy" }""",
+            """
+            "selective-fd", "options": { "clients": 3, "split": "classes", "proxySamples": 24, "proxyBatch": 12, "distillSteps": 2,
+                                         "roundsPerEpoch": 2, "auxiliary": 20, "knownShare": 0.3, "sigma": 5, "maxEntropy": 1 }
             """
         ),
         ["sokd"] = Recipe(Pair, $"\"student\": [ {Flip} ]", Kd, "\"sokd\""),
