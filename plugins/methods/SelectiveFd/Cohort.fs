@@ -60,7 +60,7 @@ module internal Cohort =
         if
             own.Target = TargetKind.ClassIndex
             && own.ClassNames.Count > 0
-            && Seq.forall2 (=) own.ClassNames main.ClassNames
+            && Seq.toArray own.ClassNames = Seq.toArray main.ClassNames
         then
             SampleClasses.Of(context.Samples o.ProxySource, string asker)
         else

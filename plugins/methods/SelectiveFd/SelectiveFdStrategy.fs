@@ -21,10 +21,9 @@ open KdPlugins.Sdk
 type SelectiveFdStrategy() =
     inherit DistillationStrategy<SelectiveFdOptions>()
 
-    /// What messages go through; within the process. One that is derived may look at them, or bring them further.
-    abstract NewChannel: unit -> IChannel
-
-    default _.NewChannel() = LocalChannel()
+    /// What messages go through; within the process. A strategy that is derived may set another one, which looks at them or brings
+    /// them further.
+    member val Channel: IChannel = LocalChannel() with get, set
 
     override this.Needs =
         let o = this.Options
@@ -160,7 +159,7 @@ type SelectiveFdStrategy() =
                 trained = false
             )
 
-        let post = Post(this.NewChannel(), context.State, clients |> Seq.map _.Role)
+        let post = Post(this.Channel, context.State, clients |> Seq.map _.Role)
         let rounds = Rounds(this.Asker, context, o, settings, cohort, masks, post)
         context.Export("clients", (fun folder -> this.Write(folder, cohort, masks, post)))
         let own = int64 o.PrivateSteps

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text.Json.Nodes;
 using KdPlugins.Augmentations;
 using KdPlugins.Core;
 using KdPlugins.Datasets;
@@ -27,7 +28,7 @@ public sealed class RunTests : IDisposable
         .With(typeof(WatchedFd));
 
     private const string Shapes =
-        """{ "id": "shapes", "options": { "size": 8, "classes": 4, "train": 120, "test": 16 } }""";
+        """{ "id": "shapes", "options": { "size": 8, "classes": 4, "train": 128, "test": 16 } }""";
 
     // Three clients of two classes, two rounds of a private step and two of distillation in each of two epochs.
     private const string Small = """
@@ -49,15 +50,22 @@ public sealed class RunTests : IDisposable
         string small = Small
     ) =>
         $$"""
-            { "name": "small", "seed": 3, {{more}} "dataset": {{dataset}}, "validation": { "fraction": 0 },
+            { "name": "small", "seed": 3, {{more}} "dataset": {{dataset}}, "validation": { "count": 8 },
               "models": { "student": { "id": "convnet", "options": { "widths": [ 4, 4 ] } } {{models}} },
               "augmentations": { "shared": [ { "id": "horizontal-flip" }, { "id": "normalise" } ] },
               "losses": [ {{losses}} ],
-              "strategy": { "id": "{{strategy}}", "options": { {{small}} {{(options.Length > 0 && small.Length > 0
-                ? ", "
-                : "")}}{{options}} } },
+              "strategy": { "id": "{{strategy}}", "options": {{Merged(small, options)}} },
               "training": { "epochs": 2, "batchSize": 8 } }
             """;
+
+    // What options say stands in place of what the small recipe says.
+    private static string Merged(string small, string options)
+    {
+        var merged = JsonNode.Parse($"{{{small}}}")!.AsObject();
+        foreach (var (key, value) in JsonNode.Parse($"{{{options}}}")!.AsObject())
+            merged[key] = value!.DeepClone();
+        return merged.ToJsonString();
+    }
 
     private List<(string Stage, long Step, IReadOnlyDictionary<string, double> Values)> Steps(string recipe, string run)
     {
@@ -234,11 +242,9 @@ public sealed class RunTests : IDisposable
     public void Each_option_changes_what_clients_become(string option)
     {
         // Low thresholds and far points: where both estimators differ.
-        var few = Small.Replace("\"sigma\": 4", "\"sigma\": 30, \"maxEntropy\": 1", StringComparison.Ordinal);
-        if (option.Contains("maxEntropy", StringComparison.Ordinal))
-            few = few.Replace(", \"maxEntropy\": 1", "", StringComparison.Ordinal);
-        _runs.Whole(Recipe(small: few), "plain");
-        _runs.Whole(Recipe(option, small: few), "other");
+        const string Wide = "\"sigma\": 30, \"maxEntropy\": 1";
+        _runs.Whole(Recipe(Wide), "plain");
+        _runs.Whole(Recipe(option, small: Merged(Small, Wide).Trim('{', '}')), "other");
         Assert.False(Weights("plain", "client-3").SequenceEqual(Weights("other", "client-3")));
     }
 
@@ -267,6 +273,42 @@ public sealed class RunTests : IDisposable
     }
 
     [Fact]
+    public void Clients_answer_in_evaluation_mode_and_learn_in_training_mode()
+    {
+        using var scope = NewDisposeScope();
+        var recipe = Recipe("\"mode\": \"indiscriminate\", \"proxyBatch\": 40", "watched-fd")
+            .Replace(
+                "\"convnet\", \"options\": { \"widths\": [ 4, 4 ] }",
+                "\"digit-cnn\", \"options\": { \"dropout\": 0.9 }",
+                StringComparison.Ordinal
+            )
+            .Replace("\"size\": 8", "\"size\": 16", StringComparison.Ordinal)
+            // Nothing moves: answers of two rounds differ by what is drawn alone.
+            .Replace(
+                "\"batchSize\": 8",
+                "\"batchSize\": 8, \"optimiser\": { \"learningRate\": 1e-12 }",
+                StringComparison.Ordinal
+            );
+        var steps = Steps(recipe, "run");
+        Tensor[] said =
+        [
+            .. WatchedFd
+                .Sent.Where(s => s.From == "client-2" && s.Message.IsPredictions)
+                .Select(s => (Message.Predictions)s.Message)
+                .Select(p => p.values.index_select(0, tensor(p.samples).argsort())),
+        ];
+        Assert.Equal(4, said.Length);
+        Assert.InRange((said[0] - said[1]).abs().max().item<float>(), 0, 1e-6f);
+        // With dropout the same steps on the same proxies do not come out alike.
+        double[] losses =
+        [
+            .. steps.Where(s => s.Values.ContainsKey("soft-cross-entropy")).Select(s => s.Values["soft-cross-entropy"]),
+        ];
+        Assert.Equal(8, losses.Length);
+        Assert.True(losses.Max() - losses.Min() > 1e-4);
+    }
+
+    [Fact]
     public void A_random_mask_accepts_as_many()
     {
         Steps(Recipe(), "ratios");
@@ -277,6 +319,7 @@ public sealed class RunTests : IDisposable
     [Fact]
     public void Alone_nobody_says_anything()
     {
+        WatchedFd.Sent = [];
         var steps = Steps(Recipe("\"mode\": \"local\"", "watched-fd"), "run");
         Assert.Empty(WatchedFd.Sent);
         // A private step for each of the rounds.
@@ -315,9 +358,6 @@ public sealed class RunTests : IDisposable
         );
     }
 
-    private const string OtherClasses =
-        """, "client-2": { "id": "convnet", "options": { "widths": [ 4 ] }, "classes": 7 }""";
-
     public static TheoryData<string, string, string> Refused =>
         new()
         {
@@ -328,16 +368,8 @@ public sealed class RunTests : IDisposable
             },
             { Recipe("\"clients\": 3, \"proxySamples\": 120", small: ""), "KDP0310", "none is left" },
             { Recipe("\"clients\": 3", small: ""), "KDP0305", "proxy" },
-            {
-                Recipe(small: Small.Replace("3,", "2, \"classesPerClient\": 1,", StringComparison.Ordinal)),
-                "KDP0306",
-                "deals 4 classes"
-            },
-            {
-                Recipe(small: Small.Replace("3,", "3, \"classesPerClient\": 5,", StringComparison.Ordinal)),
-                "KDP0306",
-                "deals 4 classes"
-            },
+            { Recipe("\"clients\": 2, \"classesPerClient\": 1"), "KDP0306", "deals 4 classes" },
+            { Recipe("\"classesPerClient\": 5"), "KDP0306", "deals 4 classes" },
             {
                 Recipe(
                     small: Sources,
@@ -393,10 +425,7 @@ public sealed class RunTests : IDisposable
     [Fact]
     public void A_server_that_never_keeps_anything_ends_the_run()
     {
-        var recipe = Recipe(
-            "\"maxEntropy\": 0.001",
-            small: Small.Replace("\"roundsPerEpoch\": 2", "\"roundsPerEpoch\": 30", StringComparison.Ordinal)
-        );
+        var recipe = Recipe("\"maxEntropy\": 0.001, \"roundsPerEpoch\": 30");
         var failure = Assert.ThrowsAny<Exception>(() => _runs.Whole(recipe, "run"));
         Assert.StartsWith("KDP0310 Strategy 'selective-fd' has kept none of 16 proxies in 50 rounds", failure.Message);
     }

@@ -7,22 +7,22 @@ namespace KdPlugins.SelectiveFd.Tests;
 [KdStrategy("watched-fd", Description = "Selective-FD that is watched")]
 public sealed class WatchedFd : SelectiveFdStrategy
 {
-    /// <summary>Of the plan that was made last.</summary>
-    internal static List<(string From, string Into, Message Message)> Sent { get; private set; } = [];
+    public WatchedFd() => Channel = new Watching(Channel);
 
-    public override IChannel NewChannel()
-    {
-        Sent = [];
-        return new Watching(Sent, new LocalChannel());
-    }
+    /// <summary>Of the run that began last.</summary>
+    internal static List<(string From, string Into, Message Message)> Sent { get; set; } = [];
 
-    private sealed class Watching(List<(string, string, Message)> sent, IChannel channel) : IChannel
+    private sealed class Watching(IChannel channel) : IChannel
     {
+        private readonly List<(string, string, Message)> _sent = [];
+
         public Message Send(string from, string into, Message message)
         {
+            if (_sent.Count == 0)
+                Sent = _sent;
             var arrived = channel.Send(from, into, message);
             // Tensors of a step die with it.
-            sent.Add((from, into, Kept(arrived)));
+            _sent.Add((from, into, Kept(arrived)));
             return arrived;
         }
 
