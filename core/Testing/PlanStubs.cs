@@ -180,5 +180,8 @@ public class StepContextStub : PartContextStub, IStepContext
     public virtual void Visit(string source, long samples, Action<Batch> action) => throw new NotSupportedException();
 
     /// <inheritdoc/>
+    public virtual void AsEvaluation(Action action) => throw new NotSupportedException();
+
+    /// <inheritdoc/>
     public virtual void EndStage(string reason) => throw new NotSupportedException();
 }

@@ -19,6 +19,11 @@ public sealed class AccumulationTests : IDisposable
 
     private const string Sre2l = "\"imagesPerClass\": 3, \"iterations\": 2, \"batchSize\": 8, \"labels\": \"static\"";
 
+    private const string SelectiveFd = """
+        "clients": 2, "split": "classes", "proxySamples": 8, "mode": "indiscriminate", "proxyBatch": 4, "roundsPerEpoch": 1,
+        "distillSteps": 1
+        """;
+
     private readonly RecipeRun _runs = new(Parts.Catalog);
 
     public void Dispose() => _runs.Dispose();
@@ -67,6 +72,8 @@ public sealed class AccumulationTests : IDisposable
         "collect 1, pool 1, distil 2, pre-train 1, fine-tune 3",
         48
     )]
+    // A step on its own data takes three batches in place of one, of each client.
+    [InlineData("selective-fd", SelectiveFd, """{ "id": "cross-entropy" }""", "select 2, rounds 2", 16)]
     public void A_method_takes_every_batch_once(
         string strategy,
         string options,

@@ -11,6 +11,7 @@ using KdPlugins.Losses;
 using KdPlugins.Models;
 using KdPlugins.MosaicKd;
 using KdPlugins.Rdd;
+using KdPlugins.SelectiveFd;
 using KdPlugins.SelfSupervised;
 using KdPlugins.Sokd;
 using KdPlugins.Sre2l;
@@ -39,6 +40,7 @@ internal static class Parts
                 typeof(MosaicKdStrategy).Assembly,
                 typeof(TwoViewsStrategy).Assembly,
                 typeof(RddStrategy).Assembly,
+                typeof(SelectiveFdStrategy).Assembly,
                 typeof(SokdStrategy).Assembly,
                 typeof(Sre2lStrategy).Assembly,
                 typeof(OfflineStrategy).Assembly

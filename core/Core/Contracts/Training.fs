@@ -288,6 +288,10 @@ type IStepContext =
     /// as Evaluate does. Raises KDP0305 for an unknown source.
     abstract Visit: source: string * samples: int64 * action: Action<Batch> -> unit
 
+    /// Does something as evaluations do it, in the middle of a step: every network in evaluation mode, those too that the stage
+    /// trains, in float32 and without graph. Afterwards the step goes on in the modes that it had.
+    abstract AsEvaluation: action: Action -> unit
+
     /// Ends the stage after this step.
     abstract EndStage: reason: string -> unit
 

@@ -115,6 +115,13 @@ internal static class ShippedSettings
         ["rdd"] = Recipe("""{ "id": "rdd", "options": { "warmUp": 0.5 } }""", """{ "id": "kd" }""")
             .Replace("\"train\": 32", "\"target\": \"mask\", \"train\": 32", StringComparison.Ordinal)
             .Replace(Net, """{ "id": "unet", "options": { "widths": [4, 8] } }""", StringComparison.Ordinal),
+        ["selective-fd"] = Recipe(
+            """
+            { "id": "selective-fd", "options": { "clients": 2, "proxySamples": 8, "proxyBatch": 4, "roundsPerEpoch": 1,
+                                                 "distillSteps": 2, "auxiliary": 8, "knownShare": 0.3 } }
+            """,
+            """{ "id": "cross-entropy" }"""
+        ),
         ["sokd"] = Recipe("""{ "id": "sokd" }""", """{ "id": "cross-entropy" }, { "id": "kd" }"""),
         ["backward-pass-kd"] = Recipe(
                 """{ "id": "backward-pass-kd", "options": { "epochsPerRound": 1, "steps": 2 } }""",

@@ -92,6 +92,29 @@ public sealed class ModesTests : IDisposable
     }
 
     [Fact]
+    public void Amid_a_step_networks_that_it_trains_answer_as_in_an_evaluation()
+    {
+        var asked = 0;
+        Now.First = step =>
+        {
+            var before = Now.Modes();
+            step.AsEvaluation(() =>
+            {
+                asked++;
+                Assert.Equal("teacher - student - head - a - b - generator -", Now.Training());
+                var batch = step.Read("validation", new long[] { 0, 1 });
+                var exact = Now.Network("student").Forward(batch.Input, null, []).Logits;
+                Assert.False(exact.requires_grad);
+                Same(exact, step.Consult("student", batch, null).Logits);
+            });
+            Assert.Equal(before, Now.Modes());
+            step.Update([Now.Student], () => Answer(step));
+        };
+        _runs.Whole(Recipe("bf16"), "run", maxStepsPerStage: 1);
+        Assert.Equal(1, asked);
+    }
+
+    [Fact]
     public void Of_a_network_that_is_trained_in_part_the_rest_stays_as_it_is()
     {
         var statistics = new List<Tensor>();

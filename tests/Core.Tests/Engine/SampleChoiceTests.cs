@@ -51,6 +51,28 @@ public sealed class SampleChoiceTests : IDisposable
     }
 
     [Fact]
+    public void Classes_come_from_the_source_or_else_from_its_samples()
+    {
+        Assert.Equal([0, 1, 2], SampleClasses.Of(new LabelledSource(3, i => i), "A test"));
+        var read = SampleClasses.Of(new ReadSource(1300, true), "A test");
+        Assert.Equal(Enumerable.Range(0, 1300).Select(i => (long)(i % 7)), read);
+        var failure = Assert.Throws<Torch.KdException>(() => SampleClasses.Of(new ReadSource(5, false), "A test"));
+        Assert.StartsWith("KDP0304 A test", failure.Message);
+    }
+
+    private sealed class ReadSource(long count, bool hasClasses) : IDataSource
+    {
+        public long Count => count;
+
+        public Batch Read(ReadOnlyMemory<long> indices)
+        {
+            var numbers = tensor(indices.ToArray());
+            Target target = hasClasses ? new ClassIndexTarget(numbers.remainder(7)) : new NoTarget(indices.Length);
+            return new(zeros(indices.Length, 1, 2, 2), target, numbers);
+        }
+    }
+
+    [Fact]
     public void Shares_follow_the_classes_sizes()
     {
         var source = new LabelledSource(

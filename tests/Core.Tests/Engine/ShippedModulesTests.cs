@@ -68,6 +68,11 @@ public sealed class ShippedModulesTests
         ),
         ["infer"] = ("""{ "teachers": [ "teacher" ], "imagesPerClass": 2 }""", "kd", ""),
         ["rdd"] = ("{}", "kd", ""),
+        ["selective-fd"] = (
+            """{ "clients": 2, "proxySamples": 8, "auxiliary": 8, "proxyBatch": 4 }""",
+            "cross-entropy",
+            ""
+        ),
         ["sokd"] = ("{}", "kd", ""),
         ["backward-pass-kd"] = ("""{ "epochsPerRound": 1 }""", "kd", ""),
         ["speculative-kd"] = ("{}", "token-divergence", ""),

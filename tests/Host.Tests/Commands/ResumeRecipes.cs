@@ -102,6 +102,14 @@ internal static class ResumeRecipes
         // Of nine steps four belong to the first phase, one more changes over.
         ["rdd"] = Maps("\"warmUp\": 0.5"),
         ["rdd soft"] = Maps("\"warmUp\": 0.4, \"switch\": \"soft\""),
+        ["selective-fd"] = Recipe(
+            """
+            { "id": "selective-fd", "options": { "clients": 3, "proxySamples": 16, "proxyBatch": 8, "roundsPerEpoch": 2,
+                                                 "distillSteps": 2, "auxiliary": 12, "knownShare": 0.3, "maxEntropy": 1 } }
+            """,
+            losses: """{ "id": "cross-entropy" }""",
+            models: $""", "client-2": {Teacher}"""
+        ),
         ["sokd"] = Recipe("""{ "id": "sokd", "options": { "trunkNorms": "moving", "bridgeStart": "teacher" } }"""),
         ["backward-pass-kd"] = Recipe(
             """{ "id": "backward-pass-kd", "options": { "epochsPerRound": 1, "steps": 2 } }"""
@@ -146,6 +154,7 @@ internal static class ResumeRecipes
         ["deeplab-v3"] = """{ "id": "deeplab-v3", "options": { "backbone": "resnet10", "width": 0.1 } }""",
         ["pspnet"] = """{ "id": "pspnet", "options": { "backbone": "mobilenet-v2", "width": 0.1 } }""",
         ["unet"] = """{ "id": "unet", "options": { "widths": [ 4, 8 ] } }""",
+        ["digit-cnn"] = """{ "id": "digit-cnn" }""",
     };
 
     /// <summary>The recipe of a strategy, or of a model in both roles ("model ID").</summary>

@@ -16,6 +16,7 @@ using KdPlugins.Losses;
 using KdPlugins.Models;
 using KdPlugins.MosaicKd;
 using KdPlugins.Rdd;
+using KdPlugins.SelectiveFd;
 using KdPlugins.SelfSupervised;
 using KdPlugins.Sokd;
 using KdPlugins.SpeculativeKd;
@@ -48,6 +49,7 @@ public sealed class RecordedStepsTests : IDisposable
         typeof(KrrStStrategy).Assembly,
         typeof(MosaicKdStrategy).Assembly,
         typeof(RddStrategy).Assembly,
+        typeof(SelectiveFdStrategy).Assembly,
         typeof(SokdStrategy).Assembly,
         typeof(SpeculativeKdStrategy).Assembly,
         typeof(Text.Gpt2Plugin).Assembly,
@@ -140,6 +142,15 @@ public sealed class RecordedStepsTests : IDisposable
         ),
         ["rdd"] = Maps("\"warmUp\": 0.5"),
         ["rdd soft"] = Maps("\"warmUp\": 0.2, \"switch\": \"soft\""),
+        ["selective-fd"] = Recipe(
+            $"\"student\": {Net}",
+            $"\"shared\": [ {Flip} ]",
+            """{ "id": "cross-entropy" }""",
+            """
+            "selective-fd", "options": { "clients": 3, "split": "classes", "proxySamples": 24, "proxyBatch": 12, "distillSteps": 2,
+                                         "roundsPerEpoch": 2, "auxiliary": 20, "knownShare": 0.3, "sigma": 5, "maxEntropy": 1 }
+            """
+        ),
         ["sokd"] = Recipe(Pair, $"\"student\": [ {Flip} ]", Kd, "\"sokd\""),
         ["speculative-kd"] = Texts("speculative"),
         ["speculative-kd mixed"] = Texts("mixed"),

@@ -372,6 +372,13 @@ type internal StepContext
             require "Visit"
             visit.Invoke(source, samples, action)
 
+        member _.AsEvaluation action =
+            require "AsEvaluation"
+            use _ = torch.no_grad ()
+            use _ = Autocast.Disabled()
+            use _ = run.Evaluating()
+            action.Invoke()
+
         member _.EndStage reason =
             require "EndStage"
             ended <- reason

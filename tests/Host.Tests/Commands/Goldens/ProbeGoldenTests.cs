@@ -9,7 +9,7 @@ namespace KdPlugins.Host.Tests.Commands;
 /// </summary>
 /// <remarks>
 /// What a probe cannot run is tested beside its method: networks of strategies that are no plugins and steps of them
-/// (AuG-KD 9 to 14, INFER 8, SOKD 4 and 5, FRSKD 5, MosaicKD 1 and its discriminator, data-free 6), the deviation of a teacher over groups of steps (Good-DA 1), whole recipes (ICDA 8,
+/// (AuG-KD 9 to 14, INFER 8, SOKD 4 and 5, FRSKD 5, MosaicKD 1 and its discriminator, data-free 6, Selective-FD 4, 7 and 8), the deviation of a teacher over groups of steps (Good-DA 1), whole recipes (ICDA 8,
 /// Good-DA 5), and a temperature beyond the option's bounds (the limit of ICDA 7).
 /// </remarks>
 [Collection("commands")]
@@ -39,6 +39,7 @@ public sealed class ProbeGoldenTests : IDisposable
         .. SokdGoldens.All,
         .. RddGoldens.All,
         .. BackwardPassGoldens.All,
+        .. SelectiveFdGoldens.All,
         .. MosaicKdGoldens.All,
         .. DataFreeGoldens.All,
         .. SpeculativeKdGoldens.All,
