@@ -275,7 +275,9 @@ type StudyPlan private () =
                 for i, name in Seq.indexed names do
                     let own = draft.Prepare[name]
 
-                    let sets = [ $"preparation '{name}'", own.Set :> KeyValuePair<string, JsonTree> seq ]
+                    let sets =
+                        [ $"preparation '{name}'", own.Set :> KeyValuePair<string, JsonTree> seq ]
+
                     let recipe = if isNull own.Recipe then draft.Recipe else own.Recipe
                     let known = Array.truncate i names
 

@@ -17,18 +17,23 @@ type StudySchema private () =
             Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping
         )
 
-    static let types (kinds: string list) =
+    static let typed (kind: string) =
         let schema = JsonObject()
-        schema["type"] <- JsonArray(kinds |> List.map (fun k -> JsonValue.Create k :> JsonNode) |> List.toArray)
+        schema["type"] <- JsonValue.Create kind
+        schema
+
+    static let either (kinds: string list) =
+        let schema = JsonObject()
+        schema["anyOf"] <- JsonArray(kinds |> List.map (fun k -> typed k :> JsonNode) |> List.toArray)
         schema
 
     // A recipe is a name or itself; a parameter's value whatever a recipe takes.
     static let special (m: OptionMember) : JsonObject =
         match m.Key with
-        | "recipe" -> types [ "string"; "object" ]
-        | "default" -> types [ "string"; "number"; "boolean" ]
+        | "recipe" -> either [ "string"; "object" ]
+        | "default" -> either [ "string"; "number"; "boolean" ]
         | "set" ->
-            let schema = types [ "object" ]
+            let schema = typed "object"
             schema["additionalProperties"] <- JsonValue.Create true
             schema
         | _ -> null

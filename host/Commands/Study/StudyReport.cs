@@ -135,7 +135,7 @@ internal sealed class StudyReport
     private IEnumerable<string> Limits()
     {
         if (Record.MaxStepsPerStage > 0)
-            yield return $"Every stage ended after {Record.MaxStepsPerStage} steps: this is a trial, and no result.";
+            yield return $"No stage had more than {Record.MaxStepsPerStage:N0} steps: this is a trial, and no result.";
         var lacking = Runs.Count(r => r.Plan.Arm is not null && r.State != StudyRunState.Done);
         if (lacking > 0)
             yield return $"{lacking} of {Runs.Count(r => r.Plan.Arm is not null)} runs are not done yet.";

@@ -29,7 +29,8 @@ public sealed class ShippedStudiesTests : IDisposable
             new() { With = study.Parameters.Where(p => p.IsRequired).ToDictionary(p => p.Name, _ => _data) },
             Path.Combine(_data, "out"),
             ShippedPlugins.Catalog(),
-            (text, _) => new(Path.Combine(AppContext.BaseDirectory, "ShippedRecipes", $"{text}.json"), Folder)
+            (text, _) =>
+                new(Path.Combine(AppContext.BaseDirectory, "ShippedRecipes", $"{Path.GetFileName(text)}.json"), Folder)
         );
         Assert.True(study.Seeds.Count > 1, "One seed is no study.");
         Assert.NotEmpty(study.Claims);

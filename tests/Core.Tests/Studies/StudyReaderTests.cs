@@ -27,7 +27,7 @@ public sealed class StudyReaderTests : IDisposable
     public static TheoryData<string, string, string, string> Wrong =>
         new()
         {
-            { "KDP0203", "seed", "[1]", "Did you mean 'seeds'?" },
+            { "KDP0203", "seed", "[1]", "Did you mean 'seeds'" },
             { "KDP0206", "name", "\"Not Kebab\"", "kebab-case" },
             { "KDP0209", "seeds", "[1, 2, 1]", "seeds[2]" },
             { "KDP0206", "seeds", "[-1]", "seeds[0]" },
