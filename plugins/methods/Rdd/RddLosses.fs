@@ -80,21 +80,28 @@ module internal Phases =
     /// Whether the teacher's auxiliary head is needed for it: where its own disagreement or that head's difficulty counts.
     let needsAux (shape: NetworkShape) (aux: string) = shape.Taps |> Seq.exists (fun t -> t.Name = aux)
 
-    let requireMaps (asker: Asker) (logits: torch.Tensor) (target: ClassMapTarget) =
+    /// Refuses heads of another number of classes than the first, of other samples, or larger than the labels.
+    let requireMaps (asker: Asker) (networks: Heads list) (target: ClassMapTarget) =
         let labels = target.Labels.shape
         let text (shape: int64[]) = TensorText.Shape(ReadOnlySpan shape)
+        let heads = networks |> List.collect (fun n -> [ n.Main; n.Aux ])
+
+        let fits (head: torch.Tensor) =
+            head.dim () = 4L
+            && labels.Length = 3
+            && head.shape[0] = labels[0]
+            && head.shape[1] > 1L
+            && head.shape[1] = heads.Head.shape[1]
+            && head.shape[2] <= labels[1]
+            && head.shape[3] <= labels[2]
 
         let needed =
-            "needs logits [batch, classes, height, width] of two classes at least and labels [batch, height, width]"
+            "needs logits [batch, classes, height, width] of the same classes, no larger than the labels"
 
-        let fits =
-            logits.dim () = 4L
-            && labels.Length = 3
-            && logits.shape[0] = labels[0]
-            && logits.shape[1] > 1L
-
-        if not fits then
-            raise (asker.WrongShape($"{needed}, got {text logits.shape} and {text labels}."))
+        match heads |> List.tryFind (fun head -> not (isNull head) && not (fits head)) with
+        | Some head ->
+            raise (asker.WrongShape($"{needed} [batch, height, width]; got {text head.shape} and {text labels}."))
+        | None -> ()
 
     let requireWeights (asker: Asker) (options: HardOptions) (classes: int64) =
         let given = options.ClassWeights.Count
@@ -156,13 +163,15 @@ type TseLoss() =
         if this.NeedsTeacher then
             this.Asker.RequireSameClasses binding
 
+            if Phases.needsAux (binding.Shape Roles.Student) this.Options.Aux then
+                (binding.Shape Roles.Teacher).Tap this.Options.Aux |> ignore
+
     override this.Compute context =
         let o = this.Options
 
         let target =
             TargetReader.As<ClassMapTarget>(context.Batch.Target, string this.Asker)
 
-        Phases.requireMaps this.Asker context.Student.Logits target
         let student = Heads.Of(context.Student, o.Aux)
 
         let teacher =
@@ -171,6 +180,7 @@ type TseLoss() =
             else
                 student
 
+        Phases.requireMaps this.Asker [ student; teacher ] target
         let struct (loss, share) = Phases.second o student teacher target
         context.Report("selected", share)
         loss

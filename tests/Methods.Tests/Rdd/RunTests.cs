@@ -75,6 +75,15 @@ public sealed class RunTests : IDisposable
         Assert.Equal(6, (long)_runs.Whole(SmallRun.Recipe(student: Plain), "run")["steps"]!);
     }
 
+    // Crops train, evaluations see whole images.
+    [Fact]
+    public void Crops_may_be_smaller_than_the_images()
+    {
+        const string Crops = """{ "id": "random-scale-crop", "options": { "size": 8 } }, { "id": "normalise" }""";
+        var report = _runs.Whole(SmallRun.Recipe(views: Crops, size: 16), "run");
+        Assert.True(double.IsFinite((double)report["student"]!["test_miou"]!["last"]!));
+    }
+
     [Fact]
     public void Its_losses_are_losses_for_any_strategy()
     {

@@ -189,7 +189,7 @@ public class CrossEntropyLossTests
             var large = nn.functional.interpolate(
                 logits,
                 size: [6, 8],
-                mode: TorchSharp.InterpolationMode.Bilinear,
+                mode: InterpolationMode.Bilinear,
                 align_corners: alignCorners
             );
             var p = large.log_softmax(1).gather(1, labels.unsqueeze(1));

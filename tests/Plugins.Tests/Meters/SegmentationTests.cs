@@ -128,7 +128,7 @@ public sealed class SegmentationTests
     public void Pictures_show_image_labels_and_answer_of_the_first_samples()
     {
         using var scope = NewDisposeScope();
-        var meter = new SegmentationMeter();
+        IMeter meter = new SegmentationMeter();
         meter.Configure(new SegmentationOptions { Pictures = 2 });
         var data = Testing.Stubs.Data([3, 1, 4], 2, TargetKind.ClassMap);
         using var measurement = meter.Begin(new(Testing.Stubs.Network([3, 1, 4], 2), data, CPU));

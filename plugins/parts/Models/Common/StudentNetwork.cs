@@ -126,7 +126,8 @@ public sealed class StudentNetwork : IDisposable
         long[] shape = [.. record["network_input"]!.AsArray().Select(d => (long)d!)];
         var classes = (long)record["outputs"]!;
         var data = new DataInfo(InputKind.Image, shape, TargetKind.ClassIndex, classes, [], [], [], []);
-        return (StagedNet)maker.Create(new(shape, classes, data)).Module;
+        return maker.Create(new(shape, classes, data)).Module as StagedNet
+            ?? throw Refusal(path, $"is of a network '{id}', which answers with a class per place");
     }
 
     private static JsonObject ReadRecord(string path)
