@@ -233,14 +233,15 @@ public sealed class RunTests : IDisposable
         Assert.InRange(Value(same, "free-tokens"), 8, 32);
     }
 
-    [Fact]
-    public void Golden_8_other_vocabularies_are_refused()
+    [Theory]
+    [InlineData("supervised", Divergence, "20")]
+    [InlineData("seq-kd", """{ "id": "cross-entropy" }""", "a token that one proposes")]
+    public void Golden_8_other_vocabularies_are_refused(string mode, string losses, string said)
     {
-        var failure = Assert.ThrowsAny<Exception>(() =>
-            _runs.Whole(Recipe(Options("supervised"), teacher: Net(2, ", \"vocabulary\": 20")), "run")
-        );
+        var recipe = Recipe(Options(mode), losses, teacher: Net(2, ", \"vocabulary\": 20"));
+        var failure = Assert.ThrowsAny<Exception>(() => _runs.Whole(recipe, "run"));
         Assert.StartsWith("KDP0303", failure.Message);
-        Assert.Contains("20", failure.Message);
+        Assert.Contains(said, failure.Message);
     }
 
     [Fact]
