@@ -70,6 +70,10 @@ internal static class Tensors
             case ClassMapTarget t:
                 yield return ("class map", t.Labels);
                 break;
+            case TokenTarget t:
+                yield return ("tokens", t.Ids);
+                yield return ("tokens that count", t.Mask);
+                break;
         }
     }
 

@@ -145,6 +145,42 @@ module internal InterleavedSampler =
 
         result texts (Array.init texts.Count (fun i -> Array.create (texts.Place i) false))
 
+    // One more draft for each open text, and the tokens that the rule is asked about.
+    let private draft (o: SamplerSettings) (student: CachedReader) (texts: GrowingTexts) (drawn: DrawnNumbers) device =
+        let tested = Array.init texts.Count (fun _ -> ResizeArray<int64>())
+
+        for _ in 1 .. o.Draft do
+            if Array.contains true texts.Open then
+                let wrote, tokens = propose o student texts drawn device
+
+                for i in 0 .. texts.Count - 1 do
+                    if wrote[i] then
+                        tested[i].Add tokens[i]
+
+        tested
+
+    // How many of a draft's first tokens the teacher keeps, and what it puts in the place of the next one.
+    // scores: the teacher's at the draft's places, [drafted, V]. number: what is drawn with behind so many kept tokens.
+    let private judge (o: SamplerSettings) (k: int64) (scores: torch.Tensor) (tested: int64[]) (number: int -> double) =
+        let warped (logits: torch.Tensor) = Drawing.Warped(logits, o.TeacherTemperature, o.TeacherTopP)
+
+        let ranked =
+            match o.Ranked with
+            | RankedScores.Raw -> scores
+            | _ -> (warped scores).log()
+
+        let ids = torch.tensor (tested, device = scores.device)
+
+        let kept =
+            Acceptance.Admitted(ranked, ids, o.Rule, k, o.Mass).cpu().data<bool>().ToArray()
+            |> Acceptance.Leading
+
+        if kept = tested.Length then
+            struct (kept, ValueNone)
+        else
+            let at = numbers scores.device [ number kept ]
+            struct (kept, ValueSome((values (Drawing.At(warped (scores.narrow (0L, int64 kept, 1L)), at)))[0]))
+
     /// Texts that the student proposes and the teacher corrects.
     let speculate
         (o: SamplerSettings)
@@ -161,17 +197,9 @@ module internal InterleavedSampler =
         while Array.contains true texts.Open do
             stop.ThrowIfCancellationRequested()
             use _ = torch.NewDisposeScope()
-            let isAsked = texts.Open
-            let before = texts.Rows |> Array.map _.Count
-            let tested = Array.init texts.Count (fun _ -> ResizeArray<int64>())
-
-            for _ in 1 .. o.Draft do
-                if Array.contains true texts.Open then
-                    let wrote, tokens = propose o student texts drawn device
-
-                    for i in 0 .. texts.Count - 1 do
-                        if wrote[i] then
-                            tested[i].Add tokens[i]
+            let isAsked, before = texts.Open, texts.Rows |> Array.map _.Count
+            let places = Array.init texts.Count texts.Place
+            let tested = draft o student texts drawn device
 
             // The logits that predict a draft stand one place before each of its tokens.
             let logits =
@@ -183,28 +211,15 @@ module internal InterleavedSampler =
                 let count = tested[i].Count
 
                 if count > 0 then
-                    let scores = logits[int64 i].narrow(0L, 0L, int64 count)
-
-                    let ranked =
-                        match o.Ranked with
-                        | RankedScores.Raw -> scores
-                        | _ -> Drawing.Warped(scores, o.TeacherTemperature, o.TeacherTopP).log()
-
-                    let ids = torch.tensor (tested[i].ToArray(), device = device)
-
-                    let kept =
-                        Acceptance.Admitted(ranked, ids, o.Rule, k, o.Mass).cpu().data<bool>().ToArray()
-                        |> Acceptance.Leading
+                    let struct (kept, own) =
+                        judge o k (logits[int64 i].narrow(0L, 0L, int64 count)) (tested[i].ToArray()) (fun kept ->
+                            drawn.Teacher(i, places[i] + kept))
 
                     texts.Rows[i].RemoveRange(before[i] + kept, count - kept)
                     isTeachers[i].AddRange(Array.create kept false)
 
-                    if kept < count then
-                        let p =
-                            Drawing.Warped(scores.narrow (0L, int64 kept, 1L), o.TeacherTemperature, o.TeacherTopP)
-
-                        let at = numbers device [ drawn.Teacher(i, texts.Place i) ]
-                        texts.Rows[i].Add((values (Drawing.At(p, at)))[0])
+                    if own.IsSome then
+                        texts.Rows[i].Add own.Value
                         isTeachers[i].Add true
 
             round <- round + 1L

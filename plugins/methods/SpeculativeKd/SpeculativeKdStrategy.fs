@@ -1,6 +1,7 @@
 namespace KdPlugins.SpeculativeKd
 
 open System
+open System.Collections.Generic
 open TorchSharp
 open KdPlugins.Core
 open KdPlugins.Sdk
@@ -160,7 +161,9 @@ type SpeculativeKdStrategy() =
             let answered = step.Forward(o.Student, texts, null)
 
             if o.Mode = TrainingMode.SeqKd then
-                step.Objective(answered, null, texts)
+                let outputs = Dictionary<string, ModelOutput>()
+                outputs[Roles.Student] <- answered
+                step.Objective(outputs, Roles.Student, null, texts, 1.0, 0.0)
             else
                 let taught = step.Consult(o.Teacher, texts, null)
 

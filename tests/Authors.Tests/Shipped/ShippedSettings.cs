@@ -130,7 +130,7 @@ internal static class ShippedSettings
             // A round, a search, a round.
             .Replace("\"epochs\": 1", "\"epochs\": 2", StringComparison.Ordinal),
         ["speculative-kd"] = """
-            { "name": "shipped", "device": "cpu", "dataset": { "id": "addition", "options": { "train": 32, "test": 8 } },
+            { "name": "shipped", "device": "cpu", "dataset": { "id": "addition", "options": { "train": 64, "test": 8 } },
               "models": { "teacher": { "id": "gpt2", "options": { "layers": 1, "heads": 2, "width": 8, "positions": 12 } },
                           "student": { "id": "gpt2", "options": { "layers": 1, "heads": 2, "width": 8, "positions": 12 } } },
               "losses": [ { "id": "token-divergence" } ],

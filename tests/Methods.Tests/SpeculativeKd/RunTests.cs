@@ -85,8 +85,24 @@ public sealed class RunTests : IDisposable
         _runs.Whole(Recipe(Options("seq-kd"), both), "both");
         _runs.Whole(Recipe(Options("seq-kd"), """{ "id": "cross-entropy" }"""), "alone");
         _runs.Whole(Recipe("", """{ "id": "cross-entropy" }""", strategy: "supervised"), "supervised");
-        Assert.Equal(_runs.Sha256("supervised", File), _runs.Sha256("both", File));
-        Assert.Equal(_runs.Sha256("supervised", File), _runs.Sha256("alone", File));
+        Assert.Equal(Values("supervised", "loss"), Values("both", "loss"));
+        Assert.Equal(Values("supervised", "loss"), Values("alone", "loss"));
+    }
+
+    [Fact]
+    public void Coins_that_fall_one_way_make_the_modes_that_are_mixed()
+    {
+        List<double> Losses(string mode, double ratio)
+        {
+            var name = $"{mode}-{ratio}";
+            _runs.Whole(Recipe(Options(mode, FormattableString.Invariant($", \"ratio\": {ratio}"))), name);
+            return Values(name, "loss");
+        }
+        Assert.Equal(Losses("supervised", 0.5), Losses("mixed", 0));
+        var own = Losses("on-policy", 0.5);
+        Assert.Equal(own, Losses("mixed", 1));
+        Assert.Equal(Losses("speculative", 0.5), Losses("mixed-skd", 1));
+        Assert.Equal(own, Losses("mixed-train", 0));
     }
 
     [Fact]
@@ -94,7 +110,7 @@ public sealed class RunTests : IDisposable
     {
         _runs.Whole(Recipe(Options("speculative"), Divergence), "alone");
         _runs.Whole(Recipe(Options("speculative"), $$"""{ "id": "cross-entropy" }, {{Divergence}}"""), "both");
-        Assert.Equal(_runs.Sha256("alone", File), _runs.Sha256("both", File));
+        Assert.Equal(Values("alone", "loss"), Values("both", "loss"));
         Assert.Empty(Values("both", "cross-entropy"));
     }
 
@@ -108,6 +124,7 @@ public sealed class RunTests : IDisposable
     {
         var recipe = Recipe(
             Options(mode, more),
+            epochs: 3,
             more: $"\"precision\": \"{precision}\",",
             student: ", \"dropout\": 0.2"
         );
@@ -134,7 +151,7 @@ public sealed class RunTests : IDisposable
         var changed = option.Contains("\"k\"") ? options.Replace("\"k\": 4", "\"k\": 1") : options;
         changed = option.Contains("max") ? changed.Replace("\"maxNewTokens\": 4", "\"maxNewTokens\": 2") : changed;
         _runs.Whole(Recipe(changed == options ? $"{options}, {option}" : changed), "other");
-        Assert.NotEqual(_runs.Sha256("plain", File), _runs.Sha256("other", File));
+        Assert.NotEqual(Values("plain", "loss"), Values("other", "loss"));
     }
 
     [Fact]
@@ -143,6 +160,28 @@ public sealed class RunTests : IDisposable
         _runs.Whole(Recipe(Options("speculative")), "three");
         _runs.Whole(Recipe(Options("speculative").Replace("\"draft\": 3", "\"draft\": 1")), "one");
         Assert.Equal(Values("three", "corrections"), Values("one", "corrections"));
+    }
+
+    [Fact]
+    public void Who_writes_drops_nothing()
+    {
+        // Hardly anything is learnt, so that both write with the same weights.
+        string Still(string student) =>
+            Recipe(Options("speculative"), student: student)
+                .Replace("\"learningRate\": 0.01", "\"learningRate\": 1e-12");
+        _runs.Whole(Still(""), "plain");
+        _runs.Whole(Still(", \"dropout\": 0.5"), "dropping");
+        Assert.Equal(Values("plain", "corrections"), Values("dropping", "corrections"));
+        Assert.NotEqual(Values("plain", "loss"), Values("dropping", "loss"));
+    }
+
+    [Fact]
+    public void An_update_of_several_batches_writes_texts_to_each()
+    {
+        var one = Recipe(Options("speculative"), epochs: 1).Replace("\"batchSize\": 8", "\"batchSize\": 4");
+        _runs.Whole(one, "one");
+        _runs.Whole(one.Replace("\"batchSize\": 4", "\"batchSize\": 4, \"accumulate\": 2"), "two");
+        Assert.NotEqual(Values("one", "loss"), Values("two", "loss"));
     }
 
     [Fact]
@@ -159,14 +198,50 @@ public sealed class RunTests : IDisposable
         Assert.All(Values("second", "token-divergence.guided"), v => Assert.InRange(Math.Abs(v), 0, 1e-6));
     }
 
-    [Fact]
-    public void Golden_8_other_vocabularies_are_refused()
+    private string With(string teacher, string student)
     {
-        var failure = Assert.ThrowsAny<Exception>(() =>
-            _runs.Whole(Recipe(Options("supervised"), teacher: Net(2, ", \"vocabulary\": 20")), "run")
-        );
+        var recipe = JsonNode.Parse(Recipe())!;
+        foreach (var (role, file) in new[] { ("teacher", teacher), ("student", student) })
+        {
+            recipe["models"]![role] = JsonNode.Parse(Net(1));
+            recipe["models"]![role]!["weights"] = Path.Combine(_runs.Path(file), File);
+        }
+        return recipe.ToJsonString();
+    }
+
+    [Fact]
+    public void Texts_are_judged_by_what_they_cost_the_teacher()
+    {
+        var supervised = Recipe("", """{ "id": "cross-entropy" }""", epochs: 1, strategy: "supervised");
+        _runs.Whole(supervised, "one");
+        _runs.Whole(supervised.Replace("\"epochs\": 1", "\"epochs\": 40"), "forty");
+        JsonObject Judged(string teacher, string student) =>
+            _runs
+                .Tools(With(teacher, student))
+                .Run("judge-texts", """{ "prompts": 8, "newTokens": 4, "show": 2 }""")
+                .Values;
+        double Value(JsonObject judged, string name) => (double)judged[name]!;
+        var (same, other) = (Judged("forty", "forty"), Judged("forty", "one"));
+        Assert.Equal(0, Value(same, "greedy-divergence"), 1e-9);
+        Assert.Equal(0, Value(same, "free-divergence"), 1e-9);
+        Assert.InRange(Value(other, "greedy-divergence"), 0.01, 100);
+        // What the teacher itself finds likeliest costs it least.
+        Assert.True(Value(same, "greedy-teacher-nats") < Value(same, "free-teacher-nats"));
+        Assert.True(Value(same, "free-teacher-nats") < Value(other, "free-teacher-nats"));
+        Assert.Equal(2, ((JsonArray)same["texts"]!).Count);
+        Assert.Contains("=", (string)same["texts"]![0]!);
+        Assert.InRange(Value(same, "free-tokens"), 8, 32);
+    }
+
+    [Theory]
+    [InlineData("supervised", Divergence, "20")]
+    [InlineData("seq-kd", """{ "id": "cross-entropy" }""", "a token that one proposes")]
+    public void Golden_8_other_vocabularies_are_refused(string mode, string losses, string said)
+    {
+        var recipe = Recipe(Options(mode), losses, teacher: Net(2, ", \"vocabulary\": 20"));
+        var failure = Assert.ThrowsAny<Exception>(() => _runs.Whole(recipe, "run"));
         Assert.StartsWith("KDP0303", failure.Message);
-        Assert.Contains("20", failure.Message);
+        Assert.Contains(said, failure.Message);
     }
 
     [Fact]

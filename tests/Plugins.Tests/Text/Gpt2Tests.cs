@@ -2,6 +2,7 @@ using KdPlugins.Core;
 using KdPlugins.Testing;
 using KdPlugins.Text;
 using KdPlugins.Torch;
+using KdPlugins.Torch.Weights;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -36,9 +37,9 @@ public sealed class Gpt2Tests : IDisposable
             [.. Enumerable.Range(0, words).Select(i => $"{i}")]
         );
 
-    private static ICausalLanguageModel Network(Gpt2Options options)
+    private static ICausalLanguageModel Network(Gpt2Options options, ulong seed = 5)
     {
-        using var random = RandomScope.Use(5);
+        using var random = RandomScope.Use(seed);
         var net = (ICausalLanguageModel)Make.Plugin<Gpt2Plugin>(options).Create(new([-1], Words, Data()));
         // The first weights hardly tell places apart.
         using var _ = no_grad();
@@ -113,6 +114,35 @@ public sealed class Gpt2Tests : IDisposable
         Assert.Equal("[8, 24]", names["transformer.h.0.attn.c_attn.weight"]);
         Assert.Equal("[8, 32]", names["transformer.h.1.mlp.c_fc.weight"]);
         Assert.Equal("[11, 8]", names["transformer.wte.weight"]);
+    }
+
+    // As the files of the first checkpoints are: names without the trunk's, masks and a copy of the head beside them.
+    [Fact]
+    public void Weights_of_published_files_load()
+    {
+        using var folder = new TempFolder();
+        var tensors = _net.Module.state_dict().ToDictionary(e => e.Key["transformer.".Length..], e => e.Value);
+        for (var i = 0; i < 2; i++)
+            tensors[$"h.{i}.attn.bias"] = ones(1, 1, 40, 40).tril();
+        tensors["lm_head.weight"] = tensors["wte.weight"].clone();
+        WeightTensors.Save(tensors, folder["model.safetensors"], new Dictionary<string, string>());
+        var other = Network(
+            new()
+            {
+                Layers = 2,
+                Heads = 2,
+                Width = 8,
+                Positions = 40,
+            },
+            seed: 6
+        );
+        var ids = Ids(2, 9);
+        using var _ = no_grad();
+        Assert.False(Logits(ids).allclose(other.Forward(ids, null!, []).Logits));
+        var names = new[] { "wte", "wpe", "h", "ln_f" }.ToDictionary(n => n, n => $"transformer.{n}");
+        var options = new LoadOptions { Names = NameMap.Identity.RenameParts(names), Strict = false };
+        ModuleWeights.Load(other.Module, folder["model.safetensors"], options);
+        Assert.Equal(Logits(ids), other.Forward(ids, null!, []).Logits);
     }
 
     [Fact]

@@ -1,5 +1,6 @@
 using System.Text;
 using KdPlugins.Core;
+using KdPlugins.Testing;
 using KdPlugins.Text;
 using KdPlugins.Torch;
 using TorchSharp;
@@ -71,6 +72,18 @@ public sealed class TextDataTests : IDisposable
         Assert.Equal(400, seen.Count);
         Assert.Equal("$", data.Info.Vocabulary[(int)data.Info.EndToken]);
     }
+
+    [Fact]
+    public void Sums_conform_as_a_data_set() =>
+        Conformance
+            .Dataset<AdditionPlugin>(
+                new()
+                {
+                    Options = new AdditionOptions { Train = 40, Test = 20 },
+                    Samples = 16,
+                }
+            )
+            .Verify();
 
     [Fact]
     public void A_text_is_cut_into_windows_whose_prompts_do_not_count()

@@ -45,7 +45,7 @@ public sealed class TokenizerTests
     [Theory]
     [InlineData("Hello world", 15496L, 995L)]
     [InlineData("The quick brown fox", 464L, 2068L, 7586L, 21831L)]
-    [InlineData(" \n\n", 220L, 198L, 198L)]
+    [InlineData(" \n\n", 220L, 628L)]
     public void Ids_are_those_of_gpt2(string text, params long[] ids)
     {
         Assert.Equal(ids, Gpt2.Encode(text));
@@ -55,7 +55,13 @@ public sealed class TokenizerTests
     }
 
     [Fact]
-    public void The_end_written_as_text_is_text() => Assert.True(Gpt2.Encode("<|endoftext|>").Length > 1);
+    public void The_end_written_as_text_is_text()
+    {
+        const string text = "a<|endoftext|><|endoftext|> b";
+        var ids = Gpt2.Encode(text);
+        Assert.DoesNotContain(Gpt2.EndToken, ids);
+        Assert.Equal(text, Gpt2.Decode(ids));
+    }
 
     [Fact]
     public void A_character_without_a_token_is_named()
@@ -74,7 +80,7 @@ public sealed class TokenizerTests
         var words = new WordPieceTokenizer(path);
         Assert.Equal([8, 9, 5, 6, 7], words.Encode("Hello, unaffable"));
         Assert.Equal(3, words.EndToken);
-        Assert.Equal("hello , unaffable", words.Decode([8, 9, 5, 6, 7, 3]));
+        Assert.Equal("hello, unaffable", words.Decode([8, 9, 5, 6, 7, 3]));
     }
 
     [Theory]
