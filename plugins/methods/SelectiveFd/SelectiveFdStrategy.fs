@@ -28,7 +28,7 @@ type SelectiveFdStrategy() =
     override this.Needs =
         let o = this.Options
 
-        if o.Mode <> Mode.Local && o.Features = FeatureKind.Embedding then
+        if (Settings.Of o).Estimates && o.Features = FeatureKind.Embedding then
             [| o.Student; o.Extractor |]
         else
             [| o.Student |]
@@ -126,9 +126,8 @@ type SelectiveFdStrategy() =
         let clients = cohort.Clients
 
         if
-            settings.Exchanges
+            settings.Estimates
             && o.Features = FeatureKind.Pixels
-            && settings.Selector <> ClientSelector.None
             && context.Data.Kind <> InputKind.Image
         then
             raise (
@@ -139,7 +138,7 @@ type SelectiveFdStrategy() =
             )
 
         if
-            settings.Exchanges
+            settings.Estimates
             && clients |> Array.exists (fun c -> c.Role = o.Extractor)
             && o.Features = FeatureKind.Embedding
         then

@@ -13,6 +13,9 @@ type internal Settings =
         Exchanges: bool
     }
 
+    /// Whether density ratios are estimated.
+    member this.Estimates = this.Exchanges && this.Selector <> ClientSelector.None
+
     static member Of(o: SelectiveFdOptions) : Settings =
         let selective = o.Mode = Mode.Selective
         let given value fallback = Option.defaultValue fallback (Option.ofNullable value)

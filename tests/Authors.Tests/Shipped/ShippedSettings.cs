@@ -117,7 +117,7 @@ internal static class ShippedSettings
             .Replace(Net, """{ "id": "unet", "options": { "widths": [4, 8] } }""", StringComparison.Ordinal),
         ["selective-fd"] = Recipe(
             """
-            { "id": "selective-fd", "options": { "clients": 2, "proxySamples": 8, "proxyBatch": 4, "roundsPerEpoch": 1,
+            { "id": "selective-fd", "options": { "clients": 2, "alpha": 100, "proxySamples": 8, "proxyBatch": 4, "roundsPerEpoch": 1,
                                                  "distillSteps": 2, "auxiliary": 8, "knownShare": 0.3 } }
             """,
             """{ "id": "cross-entropy" }"""

@@ -69,7 +69,7 @@ public sealed class ShippedModulesTests
         ["infer"] = ("""{ "teachers": [ "teacher" ], "imagesPerClass": 2 }""", "kd", ""),
         ["rdd"] = ("{}", "kd", ""),
         ["selective-fd"] = (
-            """{ "clients": 2, "proxySamples": 8, "auxiliary": 8, "proxyBatch": 4 }""",
+            """{ "clients": 2, "alpha": 100, "proxySamples": 8, "auxiliary": 8, "proxyBatch": 4 }""",
             "cross-entropy",
             ""
         ),

@@ -104,7 +104,7 @@ internal static class ResumeRecipes
         ["rdd soft"] = Maps("\"warmUp\": 0.4, \"switch\": \"soft\""),
         ["selective-fd"] = Recipe(
             """
-            { "id": "selective-fd", "options": { "clients": 3, "proxySamples": 16, "proxyBatch": 8, "roundsPerEpoch": 2,
+            { "id": "selective-fd", "options": { "clients": 3, "alpha": 5, "proxySamples": 16, "proxyBatch": 8, "roundsPerEpoch": 2,
                                                  "distillSteps": 2, "auxiliary": 12, "knownShare": 0.3, "maxEntropy": 1 } }
             """,
             losses: """{ "id": "cross-entropy" }""",

@@ -33,7 +33,7 @@ public sealed class RunTests : IDisposable
     // Three clients of two classes, two rounds of a private step and two of distillation in each of two epochs.
     private const string Small = """
         "clients": 3, "split": "classes", "proxySamples": 40, "proxyBatch": 16, "roundsPerEpoch": 2, "distillSteps": 2,
-        "auxiliary": 20, "knownShare": 0.3, "sigma": 4
+        "auxiliary": 20, "knownShare": 0.3, "sigma": 4, "maxEntropy": 1
         """;
 
     private readonly RecipeRun _runs = new(Catalog);
@@ -170,7 +170,7 @@ public sealed class RunTests : IDisposable
     {
         using var scope = NewDisposeScope();
         // All but the last eighth of each client's own samples lie below the threshold.
-        Steps(Recipe("\"quantile\": 0.9, \"maxEntropy\": 1", "watched-fd"), "run");
+        Steps(Recipe("\"quantile\": 0.9", "watched-fd"), "run");
         var said = new Dictionary<long, List<float[]>>();
         var alone = 0;
         foreach (var (_, _, message) in WatchedFd.Sent)
@@ -242,7 +242,7 @@ public sealed class RunTests : IDisposable
     public void Each_option_changes_what_clients_become(string option)
     {
         // Low thresholds and far points: where both estimators differ.
-        const string Wide = "\"sigma\": 30, \"maxEntropy\": 1";
+        const string Wide = "\"sigma\": 30";
         _runs.Whole(Recipe(Wide), "plain");
         _runs.Whole(Recipe(option, small: Merged(Small, Wide).Trim('{', '}')), "other");
         Assert.False(Weights("plain", "client-3").SequenceEqual(Weights("other", "client-3")));
