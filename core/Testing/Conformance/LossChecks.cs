@@ -211,7 +211,10 @@ internal sealed partial class LossChecks<T>(LossSettings settings)
 
     private bool LooksAtTeacher(LossCase on)
     {
-        var moved = on.Teacher!.Logits.detach() + linspace(0, 1, on.Teacher.Logits.shape[1], ScalarType.Float64);
+        var logits = on.Teacher!.Logits.detach();
+        var rise = linspace(0, 1, logits.shape[1], ScalarType.Float64);
+        // Classes of maps stand before the places.
+        var moved = logits + (logits.dim() == 4 ? rise.view(-1, 1, 1) : rise);
         var other = on with { Teacher = LossInputs.With(on.Teacher, "logits", moved) };
         return New().NeedsTeacher && !Tensors.Same(Value(Bound(), on, 0), Value(Bound(), other, 0));
     }

@@ -134,11 +134,15 @@ type TfeLoss() =
         let target =
             TargetReader.As<ClassMapTarget>(context.Batch.Target, string this.Asker)
 
-        Phases.requireMaps this.Asker context.Student.Logits target
+        let student = Heads.Of(context.Student, o.Aux)
 
-        let student, teacher =
-            Heads.Of(context.Student, o.Aux), Heads.Of(context.Teacher, o.Aux)
+        let teacher =
+            {
+                Main = context.Teacher.Logits
+                Aux = context.Teacher.Feature o.Aux
+            }
 
+        Phases.requireMaps this.Asker [ student; teacher ] target
         let struct (loss, weights) = Phases.first o o.Mean student teacher target
         context.Report("weight", weights.mean ())
         loss

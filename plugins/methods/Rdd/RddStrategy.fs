@@ -76,10 +76,9 @@ type RddStrategy() =
         let target = TargetReader.As<ClassMapTarget>(view.Target, string this.Asker)
         let taught = step.Consult(o.Teacher, view, taps o.Teacher)
         let answered = step.Forward(o.Student, view, taps o.Student)
-        Phases.requireMaps this.Asker answered.Logits target
-
-        let task =
-            this.Task(step, Heads.Of(answered, o.Aux), Heads.Of(taught, o.Aux), target)
+        let student, teacher = Heads.Of(answered, o.Aux), Heads.Of(taught, o.Aux)
+        Phases.requireMaps this.Asker [ student; teacher ] target
+        let task = this.Task(step, student, teacher, target)
 
         if guided then
             task + step.Guidance(answered, taught, view) * o.Guidance.ToScalar()

@@ -1,6 +1,7 @@
 using KdPlugins.Core;
 using KdPlugins.Losses;
 using KdPlugins.Testing;
+using KdPlugins.Torch;
 using TorchSharp;
 using static KdPlugins.Rdd.Tests.Examples;
 using static TorchSharp.torch;
@@ -261,6 +262,34 @@ public sealed class FormulaTests : IDisposable
         Assert.Null(main.grad);
         Assert.Null(aux.grad);
         Assert.True(student.grad!.abs().sum().item<double>() > 0);
+    }
+
+    [Theory]
+    [InlineData("rows")]
+    [InlineData("classes")]
+    [InlineData("samples")]
+    [InlineData("large")]
+    [InlineData("one class")]
+    public void Heads_that_do_not_fit_are_refused(string what)
+    {
+        var sound = Noise(1, 2, 3, 4, 4);
+        var wrong = what switch
+        {
+            "rows" => Noise(2, 2, 3),
+            "classes" => Noise(2, 2, 4, 4, 4),
+            "samples" => Noise(2, 3, 3, 4, 4),
+            "large" => Noise(2, 2, 3, 5, 4),
+            _ => Noise(2, 2, 1, 4, 4),
+        };
+        var target = Map(3, 2, 4, 4);
+        var (fits, fails) = (Heads(sound, sound), (ModelOutput[])[Heads(wrong, sound), Heads(sound, wrong)]);
+        foreach (var odd in fails)
+        foreach (var (student, teacher) in ((ModelOutput, ModelOutput)[])[(odd, fits), (fits, odd)])
+        {
+            Assert.Equal("KDP0303", Assert.Throws<KdException>(() => Tfe(student, teacher, target)).Code.Id);
+            Assert.Equal("KDP0303", Assert.Throws<KdException>(() => Tse(student, teacher, target, new())).Code.Id);
+        }
+        Assert.Equal("KDP0302", Assert.Throws<KdException>(() => Tfe(fits, Heads(sound), target)).Code.Id);
     }
 
     [Fact]
