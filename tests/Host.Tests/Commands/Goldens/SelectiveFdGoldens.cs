@@ -23,7 +23,7 @@ internal static class SelectiveFdGoldens
                             ["points"] = Rows(1, 0, .5, 2),
                             ["known"] = Rows(1, 0, .5),
                             ["auxiliary"] = Rows(1, -1, 0, 1),
-                            ["coefficients"] = tensor(new[] { -0.20386477305, -0.59684428481, -0.43977324308 }),
+                            ["coefficients"] = tensor(new[] { -0.2038647731, -0.5968442848, -0.4397732431 }),
                         },
                         """{ "sigma": 1, "lambda": 0.5 }"""
                     )
