@@ -39,7 +39,7 @@ internal static class Examples
         Stubs.Plugin<TseLoss>(o).Compute(new LossContextStub(student, teacher, Batch(target))).item<double>();
 
     /// <summary>A map of booleans as rows of digits, such as 0110/0001/0100.</summary>
-    public static string Text(Tensor map) =>
+    public static string InRows(Tensor map) =>
         string.Join(
             '/',
             map.squeeze(0).data<bool>().ToArray().Chunk(4).Select(row => string.Concat(row.Select(b => b ? '1' : '0')))

@@ -63,7 +63,7 @@ public sealed class FormulaTests : IDisposable
     public void Golden_3_hard_pixels(long kept, string student, string teacher)
     {
         string Hard(Tensor logits) =>
-            Text(RddMath.Hard(RddMath.PixelLosses(logits, Labelled, true), Labelled, 0.7, kept));
+            InRows(RddMath.Hard(RddMath.PixelLosses(logits, Labelled, true), Labelled, 0.7, kept));
         Assert.Equal(student, Hard(Student));
         Assert.Equal(teacher, Hard(Teacher));
     }
