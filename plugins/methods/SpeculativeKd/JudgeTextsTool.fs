@@ -13,11 +13,11 @@ open KdPlugins.Sdk
 type JudgeTextsOptions() =
 
     /// The student's weight file (.safetensors, .pth), where the recipe names none.
-    [<Display(Prompt = "FILE")>]
+    [<RecipePath; Display(Prompt = "FILE")>]
     member val StudentWeights: string = null with get, set
 
     /// The teacher's weight file (.safetensors, .pth), where the recipe names none.
-    [<Display(Prompt = "FILE")>]
+    [<RecipePath; Display(Prompt = "FILE")>]
     member val TeacherWeights: string = null with get, set
 
     /// The source whose prompts are answered. Default: test.

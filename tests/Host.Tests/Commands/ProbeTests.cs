@@ -124,6 +124,7 @@ public sealed partial class ProbeTests : IDisposable
                 all[$"{role}.features.{tap}.preact"] = Draw(generator, 4, width, side, side);
             }
         }
+        all = ProbeSweepTests.OfMapsOrTexts(id, shape => Draw(generator, shape)) ?? all;
         // Its default, three layers of 8192, takes minutes and 7 GiB in float64.
         string[] options = id == "barlow-twins" ? ["--options", """{ "projector": [64, 32] }"""] : [];
         // Nothing may be given in vain, and every loss reads something else: leave out what it names.

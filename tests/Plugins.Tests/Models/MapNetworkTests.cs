@@ -8,6 +8,7 @@ using static TorchSharp.torch;
 namespace KdPlugins.Plugins.Tests.Models;
 
 /// <summary>Networks that answer with a class per place.</summary>
+[Collection(EngineTests.Name)]
 public sealed class MapNetworkTests : IDisposable
 {
     private readonly DisposeScope _scope = NewDisposeScope();

@@ -9,6 +9,7 @@ using static TorchSharp.torch;
 namespace KdPlugins.Plugins.Tests.Text;
 
 /// <summary>The causal language model: names, its cache, texts of different lengths.</summary>
+[Collection(EngineTests.Name)]
 public sealed class Gpt2Tests : IDisposable
 {
     private const int Words = 11;

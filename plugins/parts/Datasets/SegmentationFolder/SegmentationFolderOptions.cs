@@ -76,7 +76,7 @@ public sealed record SegmentationFolderOptions : ImageOptions, IValidatableObjec
     /// <summary>The folder of <c>voc</c> with the label maps.</summary>
     /// <value>Default <c>SegmentationClass</c>; <c>SegmentationClassAug</c> has those of the list <c>trainaug</c>.</value>
     [Required, MinLength(1)]
-    public string MapFolder { get; init; } = "SegmentationClass";
+    public string Maps { get; init; } = "SegmentationClass";
 
     /// <summary>Refuses colours that are none, and names that leave the folder.</summary>
     public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
@@ -88,8 +88,8 @@ public sealed record SegmentationFolderOptions : ImageOptions, IValidatableObjec
                 yield return new($"holds '{text}', which is no colour such as #804080", [nameof(Colours)]);
         if (Classes.Distinct(StringComparer.Ordinal).Count() < Classes.Count)
             yield return new("names a class twice", [nameof(Classes)]);
-        foreach (var name in (string[])[TrainList, MapFolder])
+        foreach (var name in (string[])[TrainList, Maps])
             if (name.Contains('/') || name.Contains('\0') || name is "." or "..")
-                yield return new("is no name of a file or folder", [nameof(TrainList), nameof(MapFolder)]);
+                yield return new("is no name of a file or folder", [nameof(TrainList), nameof(Maps)]);
     }
 }

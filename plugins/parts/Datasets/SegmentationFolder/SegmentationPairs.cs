@@ -158,7 +158,7 @@ internal static class SegmentationScan
             ];
             found[split] = new(
                 [.. names.Select(n => Existing(path, root, "JPEGImages", n, ".jpg"))],
-                [.. names.Select(n => Existing(path, root, options.MapFolder, n, ".png"))]
+                [.. names.Select(n => Existing(path, root, options.Maps, n, ".png"))]
             );
         }
         return found;
