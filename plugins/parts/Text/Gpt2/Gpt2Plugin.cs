@@ -23,7 +23,8 @@ public sealed class Gpt2Plugin : ModelPlugin<Gpt2Options>
                 $"reads tokens; the data set gives {request.Data.Kind}.",
                 "Take a data set of texts, such as 'addition' or 'text-file'."
             );
-        var known = request.Data.Vocabulary.Count;
+        // A head may be asked for where no tokens are told, as by a probe.
+        var known = Math.Max(request.Data.Vocabulary.Count, request.Classes);
         if (Options.Vocabulary > 0 && Options.Vocabulary < known)
             throw Asker.WrongCombination(
                 $"knows {Options.Vocabulary} tokens, the data set has {known}.",
