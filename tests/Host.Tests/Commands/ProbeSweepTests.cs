@@ -153,9 +153,15 @@ public sealed partial class ProbeSweepTests : IDisposable
             case PluginKind.Generator:
                 return new() { ["latent"] = Draw(3, 6), ["data.shape"] = tensor([3L, 8, 8]) };
             case PluginKind.Model:
-                var tokens = arange(10, ScalarType.Int64).remainder(3).view(2, 5);
-                var input = id == "gpt2" ? tokens : Draw(2, 3, 32, 32);
-                return new() { ["input"] = input, ["data.classes"] = tensor(3L) };
+                // Ids have no precision: a cotangent says which one is asked for.
+                if (id == "gpt2")
+                    return new()
+                    {
+                        ["input"] = arange(10, ScalarType.Int64).remainder(3).view(2, 5),
+                        ["cotangent.logits"] = Draw(2, 5, 3),
+                        ["data.classes"] = tensor(3L),
+                    };
+                return new() { ["input"] = Draw(2, 3, 32, 32), ["data.classes"] = tensor(3L) };
         }
         if (OfMapsOrTexts(id, Draw) is { } own)
             return own;
