@@ -82,7 +82,7 @@ public sealed class ImageTests : IDisposable
             new()
             {
                 ["images"] = torch.tensor(new[] { -5f, 7f, float.NaN, float.PositiveInfinity }).view(4, 1, 1, 1),
-                ["soft"] = torch.rand(4, 3),
+                ["soft"] = torch.ones(4, 3) / 3,
             }
         );
         _kit.Write("run/outputs/set/card.json", Card);
