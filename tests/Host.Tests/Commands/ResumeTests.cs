@@ -12,7 +12,7 @@ public sealed class ResumeTests : IDisposable
     // KD_TESTS_FULL=1 takes all of them, and kills each at 30 random moments.
     private static readonly bool IsFull = Environment.GetEnvironmentVariable("KD_TESTS_FULL") == "1";
 
-    private static readonly string[] Quick = ["offline", "krr-st", "model efficientnet-b0"];
+    private static readonly string[] Quick = ["offline", "krr-st", "model wrn"];
 
     private readonly Kd _kd = new();
 
