@@ -228,6 +228,13 @@ type internal LiveRun(device: torch.Device, training: TrainingPlan, key: RandomK
     /// Everything in evaluation mode and float32, until it is disposed.
     member _.Evaluating() = modes.Evaluating()
 
+    /// Computes as evaluations do, in the middle of a step too: without graph, every network in evaluation mode, in float32.
+    member this.Quietly(compute: unit -> 'a) : 'a =
+        use _ = torch.no_grad ()
+        use _ = this.ExactScope()
+        use _ = this.Evaluating()
+        compute ()
+
     /// Lets go of the copies that Enter allowed, and of the stage's modes.
     member this.Leave() =
         if not (isNull this.Replay) then

@@ -143,11 +143,10 @@ type internal NetworkPasses(run: LiveRun, progress: Progress) =
         | :? ICausalLanguageModel as model ->
             weightsOf state |> ignore
 
-            let quietly (compute: unit -> Tensor) : Tensor =
-                use _ = torch.no_grad ()
-                use _ = run.Evaluating()
-                use _ = run.ExactScope()
-                PluginCall.at model place (fun () -> compute () |> PluginCall.something model place "Append")
+            let append ids mask cache () =
+                model.Append(ids, mask, cache)
+                |> toFloat32
+                |> PluginCall.something model place "Append"
 
             { new ICausalLanguageModel with
                 member _.Module = model.Module
@@ -156,7 +155,8 @@ type internal NetworkPasses(run: LiveRun, progress: Progress) =
                 member _.Forward(input, mask, taps) = model.Forward(input, mask, taps)
                 member _.NewCache sequences = model.NewCache sequences
 
-                member _.Append(ids, mask, cache) = quietly (fun () -> model.Append(ids, mask, cache) |> toFloat32)
+                member _.Append(ids, mask, cache) =
+                    run.Quietly(fun () -> PluginCall.at model place (append ids mask cache))
 
                 member _.Truncate(cache, lengths) = model.Truncate(cache, lengths)
             }

@@ -374,10 +374,7 @@ type internal StepContext
 
         member _.AsEvaluation action =
             require "AsEvaluation"
-            use _ = torch.no_grad ()
-            use _ = Autocast.Disabled()
-            use _ = run.Evaluating()
-            action.Invoke()
+            run.Quietly action.Invoke
 
         member _.EndStage reason =
             require "EndStage"

@@ -9,7 +9,29 @@ namespace KdPlugins.Models;
 /// <param name="Height">Pixels.</param>
 /// <param name="Width">Pixels.</param>
 /// <param name="Classes">Length of the logits.</param>
-internal sealed record ImageShape(int Channels, long Height, long Width, int Classes);
+internal sealed record ImageShape(int Channels, long Height, long Width, int Classes)
+{
+    /// <summary>What a request asks for.</summary>
+    /// <param name="request">The request.</param>
+    /// <param name="smallestSide">The smallest height and width.</param>
+    /// <param name="asker">Who is asked.</param>
+    /// <param name="member">Begins the refusal: the member of a family; empty where there is one.</param>
+    /// <exception cref="KdException"><c>KDP0303</c>: the input is no image of the least size, or there are no classes.</exception>
+    internal static ImageShape Of(ModelRequest request, long smallestSide, Asker asker, string member = "")
+    {
+        var shape = request.InputShape.ToArray();
+        KdException Unfit(string reason) => asker.WrongShape($"{member}{reason}.", "Choose another model or data set.");
+        if (shape.Length != 3)
+            throw Unfit($"needs images [channels, height, width], the data have the shape {TensorText.Shape(shape)}");
+        if (shape[0] < 1 || shape[0] > int.MaxValue || shape[1] < smallestSide || shape[2] < smallestSide)
+            throw Unfit(
+                $"needs at least 1 channel and {smallestSide}x{smallestSide} pixels, the data have the shape {TensorText.Shape(shape)}"
+            );
+        if (request.Classes is < 1 or > int.MaxValue)
+            throw Unfit($"needs at least 1 class, the data have {request.Classes}");
+        return new((int)shape[0], shape[1], shape[2], (int)request.Classes);
+    }
+}
 
 /// <summary>The base of the plugins that make a <see cref="StagedNet"/> for images.</summary>
 /// <typeparam name="TOptions">The options of the family.</typeparam>
@@ -30,19 +52,7 @@ public abstract class ImageModelPlugin<TOptions> : ModelPlugin<TOptions>
     /// <exception cref="KdException"><c>KDP0303</c>: the input is no image of the least size, or there are no classes.</exception>
     public sealed override INetwork Create(ModelRequest request)
     {
-        var shape = request.InputShape.ToArray();
-        if (shape.Length != 3)
-            throw Unfit($"needs images [channels, height, width], the data have the shape {TensorText.Shape(shape)}");
-        if (shape[0] < 1 || shape[0] > int.MaxValue || shape[1] < SmallestSide || shape[2] < SmallestSide)
-            throw Unfit(
-                $"needs at least 1 channel and {SmallestSide}x{SmallestSide} pixels, the data have the shape {TensorText.Shape(shape)}"
-            );
-        if (request.Classes is < 1 or > int.MaxValue)
-            throw Unfit($"needs at least 1 class, the data have {request.Classes}");
-        var image = new ImageShape((int)shape[0], shape[1], shape[2], (int)request.Classes);
-        return new StagedNetwork(frozen => Build(image, frozen), shape, image.Classes);
+        var image = ImageShape.Of(request, SmallestSide, Asker, Member);
+        return new StagedNetwork(frozen => Build(image, frozen), [.. request.InputShape], image.Classes);
     }
-
-    private KdException Unfit(string reason) =>
-        Asker.WrongShape($"{Member}{reason}.", "Choose another model or data set.");
 }

@@ -29,6 +29,39 @@ internal static class Backbone
     internal static (int Third, int Fourth) Append(MapNet net, BackboneOptions options, int channels) =>
         options.IsMobile ? Mobile(net, options, channels) : Residual(net, options, channels);
 
+    /// <summary>A network of a backbone, a pyramid over its last stage, and heads: the main one on the pyramid, maybe one beside.</summary>
+    /// <param name="name">The network's name before that of the backbone.</param>
+    /// <param name="options">Of the backbone and the heads.</param>
+    /// <param name="image">What it is made for.</param>
+    /// <param name="frozen">The layers it is made of where it is a frozen form; null for new ones.</param>
+    /// <param name="pyramid">Makes the pyramid for channels of the last stage, and says how many it gives.</param>
+    internal static MapNet Headed(
+        string name,
+        BackboneOptions options,
+        ImageShape image,
+        FrozenLayers? frozen,
+        Func<ModuleTree, int, (Stretch Run, int Channels)> pyramid
+    )
+    {
+        var net = new MapNet($"{name}-{options.Backbone}", frozen);
+        var (third, fourth) = Append(net, options, image.Channels);
+        Stretch Head(ModuleTree tree, string path, int first, int inputs, int inner) =>
+            MapSteps.Fcn(tree, path, first, inputs, inner, image.Classes, options.Dropout);
+        net.End(tree =>
+        {
+            var (run, channels) = pyramid(tree, fourth);
+            var head = Head(tree, "classifier", 1, channels, options.Head);
+            return (x, taps) =>
+            {
+                using var wide = run(x, taps);
+                return head(wide, taps);
+            };
+        });
+        if (options.Aux)
+            net.Side("layer3", tree => Head(tree, "aux_classifier", 0, third, Math.Max(1, third / 4)));
+        return net;
+    }
+
     private static (int, int) Residual(MapNet net, BackboneOptions options, int channels)
     {
         var resnet = options.ResNet;

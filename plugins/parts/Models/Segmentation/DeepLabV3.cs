@@ -38,38 +38,15 @@ public sealed class DeepLabV3Plugin : MapModelPlugin<DeepLabV3Options>
             throw Asker.WrongCombination("has rates below 1 or above 64.", "Correct \"rates\".");
     }
 
-    private protected override MapNet Build(ImageShape image, FrozenLayers? frozen)
-    {
-        var net = new MapNet($"deeplabv3-{Options.Backbone}", frozen);
-        var (third, fourth) = Backbone.Append(net, Options, image.Channels);
-        var inner = Options.Head;
-        net.End(tree =>
-        {
-            var pyramid = Pyramid(tree, fourth, inner);
-            // torchvision has no dropout here, other code bases have.
-            var head = MapSteps.Fcn(tree, "classifier", 1, inner, inner, image.Classes, Options.Dropout);
-            return (x, taps) =>
-            {
-                using var wide = pyramid(x, taps);
-                return head(wide, taps);
-            };
-        });
-        if (Options.Aux)
-            net.Side(
-                "layer3",
-                tree =>
-                    MapSteps.Fcn(
-                        tree,
-                        "aux_classifier",
-                        0,
-                        third,
-                        Math.Max(1, third / 4),
-                        image.Classes,
-                        Options.Dropout
-                    )
-            );
-        return net;
-    }
+    // torchvision has no dropout in the main head, other code bases have.
+    private protected override MapNet Build(ImageShape image, FrozenLayers? frozen) =>
+        Backbone.Headed(
+            "deeplabv3",
+            Options,
+            image,
+            frozen,
+            (tree, inputs) => (Pyramid(tree, inputs, Options.Head), Options.Head)
+        );
 
     private Stretch Pyramid(ModuleTree tree, int inputs, int outputs)
     {

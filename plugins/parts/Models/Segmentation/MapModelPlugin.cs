@@ -22,18 +22,7 @@ public abstract class MapModelPlugin<TOptions> : ModelPlugin<TOptions>
     /// </exception>
     public sealed override INetwork Create(ModelRequest request)
     {
-        var shape = request.InputShape.ToArray();
-        if (shape.Length != 3)
-            throw Unfit($"needs images [channels, height, width], the data have the shape {TensorText.Shape(shape)}");
-        if (shape[0] < 1 || shape[0] > int.MaxValue || shape[1] < SmallestSide || shape[2] < SmallestSide)
-            throw Unfit(
-                $"needs at least 1 channel and {SmallestSide}x{SmallestSide} pixels, the data have the shape {TensorText.Shape(shape)}"
-            );
-        if (request.Classes is < 1 or > int.MaxValue)
-            throw Unfit($"needs at least 1 class, the data have {request.Classes}");
-        var image = new ImageShape((int)shape[0], shape[1], shape[2], (int)request.Classes);
-        return new MapNetwork(frozen => Build(image, frozen), shape, image.Classes);
+        var image = ImageShape.Of(request, SmallestSide, Asker);
+        return new MapNetwork(frozen => Build(image, frozen), [.. request.InputShape], image.Classes);
     }
-
-    private KdException Unfit(string reason) => Asker.WrongShape($"{reason}.", "Choose another model or data set.");
 }

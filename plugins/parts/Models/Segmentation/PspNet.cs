@@ -21,45 +21,18 @@ public sealed class PspNetPlugin : MapModelPlugin<PspNetOptions>
 
     private protected override long SmallestSide => 32;
 
-    private protected override MapNet Build(ImageShape image, FrozenLayers? frozen)
-    {
-        var net = new MapNet($"pspnet-{Options.Backbone}", frozen);
-        var (third, fourth) = Backbone.Append(net, Options, image.Channels);
-        var part = Math.Max(1, fourth / 4);
-        net.End(tree =>
-        {
-            var pyramid = Pyramid(tree, fourth, part);
-            var head = MapSteps.Fcn(
-                tree,
-                "classifier",
-                1,
-                fourth + 4 * part,
-                Options.Head,
-                image.Classes,
-                Options.Dropout
-            );
-            return (x, taps) =>
+    private protected override MapNet Build(ImageShape image, FrozenLayers? frozen) =>
+        Backbone.Headed(
+            "pspnet",
+            Options,
+            image,
+            frozen,
+            (tree, inputs) =>
             {
-                using var wide = pyramid(x, taps);
-                return head(wide, taps);
-            };
-        });
-        if (Options.Aux)
-            net.Side(
-                "layer3",
-                tree =>
-                    MapSteps.Fcn(
-                        tree,
-                        "aux_classifier",
-                        0,
-                        third,
-                        Math.Max(1, third / 4),
-                        image.Classes,
-                        Options.Dropout
-                    )
-            );
-        return net;
-    }
+                var part = Math.Max(1, inputs / 4);
+                return (Pyramid(tree, inputs, part), inputs + 4 * part);
+            }
+        );
 
     private static Stretch Pyramid(ModuleTree tree, int inputs, int outputs)
     {
